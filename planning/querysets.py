@@ -1,0 +1,77 @@
+"""Who sees which operation and what hangs on it.
+
+An operation is visible to the role groups it was granted to (guardian rows, direct foreign keys),
+asked for the acting membership's groups only. Everything below an operation follows it.
+"""
+
+from typing import TYPE_CHECKING
+
+from django.db import models
+from django.db.models import Q
+
+if TYPE_CHECKING:
+    from authorities.actors import Actor
+
+VIEW = "view_operation"
+NOMINATE = "nominate_operation"
+SIGN = "sign_operation"
+RECORD = "record_operation"
+MANAGE = "manage_operation"
+
+
+class OperationQuerySet(models.QuerySet):  # type: ignore[type-arg]
+    def granted(self, actor: "Actor", permission: str) -> "OperationQuerySet":
+        """Operations on which the acting membership's groups hold ``permission``."""
+        from planning.models import OperationGroupObjectPermission
+
+        granted = OperationGroupObjectPermission.objects.filter(
+            group_id__in=actor.group_ids,
+            permission__codename=permission,
+            permission__content_type__app_label="planning",
+        ).values("content_object_id")
+        operations = self.filter(pk__in=granted)
+        if actor.region_ids:
+            # A membership narrowed to some regions meets only operations that touch them.
+            touching = self.model.regions.through.objects.filter(
+                area_id__in=actor.region_ids
+            ).values("operation_id")
+            operations = operations.filter(pk__in=touching)
+        return operations
+
+    def visible_to(self, actor: "Actor") -> "OperationQuerySet":
+        return self.granted(actor, VIEW)
+
+
+class _OfOperationQuerySet(models.QuerySet):  # type: ignore[type-arg]
+    """Rows that are seen by whoever sees their operation."""
+
+    def visible_to(self, actor: "Actor") -> "_OfOperationQuerySet":
+        from planning.models import Operation
+
+        return self.filter(operation__in=Operation.objects.visible_to(actor))
+
+
+class ParticipationQuerySet(_OfOperationQuerySet):
+    def accepted(self) -> "ParticipationQuerySet":
+        return self.filter(state="accepted")
+
+
+class NominationQuerySet(_OfOperationQuerySet):
+    def visible_to(self, actor: "Actor") -> "NominationQuerySet":
+        """All nominations of a visible operation once the joint list is open, before that own.
+
+        While authorities are still nominating, each sees only what it proposed itself.
+        """
+        visible = super().visible_to(actor)
+        return visible.filter(  # type: ignore[return-value]
+            Q(authority_id=actor.authority.pk)
+            | ~Q(operation__state__in=["draft", "inviting", "nominating"])
+        )
+
+
+class DecisionRecordQuerySet(_OfOperationQuerySet):
+    pass
+
+
+class InspectionDayQuerySet(_OfOperationQuerySet):
+    pass
