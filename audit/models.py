@@ -1,7 +1,7 @@
 """Append-only record of what was done, by whom and for which authority."""
 
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -50,7 +50,7 @@ class Event(models.Model):
     subject_id = models.BigIntegerField(null=True)
     context_type = models.CharField(max_length=80, blank=True)
     context_id = models.BigIntegerField(null=True)
-    data: models.JSONField[Any, Any] = models.JSONField(default=dict)
+    data = models.JSONField(default=dict)
     # Null: everybody who may see the subject. Else the authorities (ids) that may read the event.
     audience = ArrayField(models.BigIntegerField(), null=True)
     request_id = models.CharField(max_length=64, blank=True)
