@@ -1,0 +1,22 @@
+"""Addresses. Each room has its own; the order is that of the phases."""
+
+from django.urls import include, path
+from django.views.i18n import set_language
+
+urlpatterns = [
+    path("", include("ui.urls")),
+    path("account/", include("allauth.urls")),
+    path("language/", set_language, name="set_language"),
+    path("", include("worklist.urls")),
+    path("people/", include("authorities.urls")),
+    path("register/", include("targets.urls")),
+    path("operations/", include("planning.urls")),
+    path("inspections/", include("execution.urls")),
+    path("feedback/", include("feedback.urls")),
+]
+
+handler400 = "ui.views.bad_request"
+handler403 = "ui.views.forbidden"
+handler404 = "ui.views.not_found"
+handler500 = "ui.views.server_error"
+
