@@ -1,0 +1,7 @@
+import "./htmx.js";
+import "./frame.js";
+import "./session.js";
+import "./drafts.js";
+import "./list.js";
+
+document.documentElement.classList.add("js");

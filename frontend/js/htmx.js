@@ -1,0 +1,30 @@
+// The only file that knows htmx's events, so that a later version is a change in one place.
+import htmx from "htmx.org";
+import { sessionEnded } from "./session.js";
+
+// 422 carries a form with its errors: show it. 401 means signed out: ask, never swap a sign-in page.
+htmx.config.responseHandling = [
+  { code: "204", swap: false },
+  { code: "[23]..", swap: true },
+  { code: "422", swap: true },
+  { code: "[45]..", swap: false, error: true },
+];
+htmx.config.includeIndicatorStyles = false;
+htmx.config.allowEval = false;
+htmx.config.selfRequestsOnly = true;
+htmx.config.historyCacheSize = 0;
+
+document.addEventListener("htmx:configRequest", (event) => {
+  const token = document.body.dataset.csrf;
+  if (token) event.detail.headers["X-CSRFToken"] = token;
+});
+document.addEventListener("htmx:beforeRequest", (event) => event.detail.target?.setAttribute("aria-busy", "true"));
+document.addEventListener("htmx:afterRequest", (event) => event.detail.target?.removeAttribute("aria-busy"));
+document.addEventListener("htmx:responseError", (event) => {
+  if (event.detail.xhr.status === 401) sessionEnded();
+});
+document.addEventListener("htmx:afterSwap", (event) => {
+  const summary = event.detail.target?.querySelector?.(".errorsummary");
+  if (summary) summary.focus();
+});
+export default htmx;
