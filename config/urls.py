@@ -1,7 +1,7 @@
 """Addresses. Each room has its own; the order is that of the phases."""
 
 from django.urls import include, path
-from django.views.i18n import set_language
+from authorities.views import set_language
 
 urlpatterns = [
     path("", include("ui.urls")),

@@ -96,7 +96,9 @@ class Task(models.Model):
 
 class DigestState(models.TextChoices):
     CLAIMED = "claimed", _("Claimed")
+    SENDING = "sending", _("Being sent")
     SENT = "sent", _("Sent")
+    EMPTY = "empty", _("Nothing left to say")
     FAILED = "failed", _("Failed")
     UNKNOWN = "unknown", _("Unknown")  # the sender died between sending and recording
 

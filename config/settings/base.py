@@ -200,6 +200,9 @@ EMAIL_USE_TLS = env.flag("EMAIL_USE_TLS")
 EMAIL_TIMEOUT = 20
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "tarkka@localhost")
 
+# A mail that was claimed and not handed over within this time is taken up again.
+DIGEST_STALE_SECONDS = env.integer("DIGEST_STALE_SECONDS", 300)
+
 # ------------------------------------------------------------------ jobs
 CELERY_BROKER_URL = REDIS_URL
 CELERY_RESULT_BACKEND = None

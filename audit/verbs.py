@@ -1,0 +1,82 @@
+"""What each event says to a reader. One sentence per verb, never glued from parts."""
+
+from typing import TYPE_CHECKING, Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+if TYPE_CHECKING:
+    from audit.models import Event
+
+SENTENCES: dict[str, Any] = {
+    "operation.created": gettext_lazy("The operation was created."),
+    "operation.edited": gettext_lazy("The operation’s details were changed."),
+    "operation.inviting": gettext_lazy("Invitations were sent."),
+    "operation.nominating": gettext_lazy("Nominations were opened."),
+    "operation.selecting": gettext_lazy("Selection was started."),
+    "operation.signing": gettext_lazy("Sign-off was asked for."),
+    "operation.reopened": gettext_lazy("Selection was reopened."),
+    "operation.scheduled": gettext_lazy("Everybody has signed; the selection is decided."),
+    "operation.executing": gettext_lazy("Inspections were started."),
+    "operation.feedback": gettext_lazy("The operation moved to feedback and follow-up."),
+    "operation.closed": gettext_lazy("The operation was closed."),
+    "operation.cancelled": gettext_lazy("The operation was cancelled."),
+    "participation.invited": gettext_lazy("%(authority)s was invited."),
+    "participation.accepted": gettext_lazy("%(authority)s takes part."),
+    "participation.declined": gettext_lazy("%(authority)s declined."),
+    "participation.withdrawn": gettext_lazy("%(authority)s withdrew."),
+    "nomination.made": gettext_lazy("%(site)s was nominated."),
+    "nomination.changed": gettext_lazy("The nomination of %(site)s was changed."),
+    "nomination.withdrawn": gettext_lazy("The nomination of %(site)s was withdrawn."),
+    "choice.picked": gettext_lazy("%(site)s was selected."),
+    "choice.dropped": gettext_lazy("%(site)s was left out."),
+    "signoff.given": gettext_lazy("%(authority)s signed the selection."),
+    "day.created": gettext_lazy("An inspection day was planned for %(date)s."),
+    "day.changed": gettext_lazy("The inspection day of %(date)s was changed."),
+    "day.removed": gettext_lazy("The inspection day of %(date)s was removed."),
+    "visit.started": gettext_lazy("The visit to %(site)s started."),
+    "visit.ended": gettext_lazy("The visit to %(site)s ended."),
+    "visit.not_possible": gettext_lazy("The visit to %(site)s was not possible."),
+    "record.submitted": gettext_lazy("%(authority)s submitted its record of %(site)s."),
+    "record.submitted_late": gettext_lazy(
+        "%(authority)s submitted its record of %(site)s late, after the operation had moved on."
+    ),
+    "record.reopened": gettext_lazy("%(authority)s reopened its record of %(site)s."),
+    "finding.added": gettext_lazy("A finding was added."),
+    "finding.removed": gettext_lazy("A finding was struck out."),
+    "photo.added": gettext_lazy("A photo was added."),
+    "photo.removed": gettext_lazy("A photo was struck out."),
+    "outcome.recorded": gettext_lazy("%(authority)s recorded the outcome at %(site)s."),
+    "measure.opened": gettext_lazy("%(authority)s opened a follow-up measure: %(kind)s."),
+    "measure.changed": gettext_lazy("A follow-up measure was changed."),
+    "measure.closed": gettext_lazy("A follow-up measure was closed."),
+    "measure.cancelled": gettext_lazy("A follow-up measure was cancelled."),
+    "feedback.given": gettext_lazy("Nominators were told what became of their nominations."),
+    "debrief.written": gettext_lazy("%(authority)s wrote its debrief."),
+    "import.started": gettext_lazy("An import was started."),
+    "import.done": gettext_lazy("An import was finished."),
+    "import.failed": gettext_lazy("An import was stopped by an error."),
+    "list.exported": gettext_lazy("A list was exported."),
+    "task.made": gettext_lazy("A task was made."),
+    "task.done": gettext_lazy("A task was done."),
+    "person.added": gettext_lazy("%(name)s was added."),
+    "person.closed": gettext_lazy("The account of %(name)s was closed."),
+    "person.opened": gettext_lazy("The account of %(name)s was opened again."),
+    "membership.added": gettext_lazy("%(name)s was given a place in %(unit)s."),
+    "membership.changed": gettext_lazy("The place of %(name)s was changed."),
+}
+
+
+class _Known(dict[str, Any]):
+    """Values for a sentence; one that is missing reads as a dash instead of failing the page."""
+
+    def __missing__(self, key: str) -> str:
+        return "–"
+
+
+def describe(event: "Event") -> str:
+    """The event as a sentence in the reader's language."""
+    sentence = SENTENCES.get(event.verb)
+    if sentence is None:
+        return _("Something was changed.")
+    return str(sentence) % _Known(event.data)

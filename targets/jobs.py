@@ -1,0 +1,32 @@
+"""Celery jobs of the register: imports."""
+
+import datetime as dt
+from pathlib import Path
+
+from celery import shared_task
+from django.core.files.storage import default_storage
+from django.db.models import Q
+from django.utils import timezone
+
+from targets.models import ImportRun, ImportState
+from targets.services.imports.run import STALE_SECONDS, claim, perform
+
+
+@shared_task
+def run_import(run_id: int) -> None:
+    """Read an uploaded file, unless another worker is at it or it is done."""
+    run = claim(run_id)
+    if run is not None:
+        perform(run, Path(default_storage.path(run.stored_as)))
+
+
+@shared_task
+def sweep_imports() -> None:
+    """Take up imports whose message was lost or whose worker died."""
+    now = timezone.now()
+    waiting = ImportRun.objects.filter(
+        Q(state=ImportState.QUEUED, created_at__lt=now - dt.timedelta(seconds=60))
+        | Q(state=ImportState.RUNNING, heartbeat_at__lt=now - dt.timedelta(seconds=STALE_SECONDS))
+    ).exclude(stored_as="")
+    for run in waiting.order_by("pk")[:10]:
+        run_import(run.pk)

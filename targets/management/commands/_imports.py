@@ -1,0 +1,73 @@
+"""What both import commands share."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from authorities.models import Authority
+from targets.models import ImportRun, ImportState
+from targets.services.imports.messages import file_message, row_message
+from targets.services.imports.records import FileRefused
+from targets.services.imports.run import claim, new_run, perform
+
+SHOWN_REFUSALS = 20
+
+
+class ImportCommand(BaseCommand):
+    kind = ""
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("file")
+        parser.add_argument("--format", required=True, help="a saved mapping, or prh-v3")
+        parser.add_argument("--authority", default="PRH", help="code of the owner of the data")
+        parser.add_argument("--shared", action="store_true", help="other authorities may see it")
+        parser.add_argument("--report", help="write refused rows to this CSV file")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        path = Path(options["file"])
+        if not path.is_file():
+            raise CommandError(f"There is no file {path}.")
+        authority = Authority.objects.filter(code=options["authority"]).first()
+        if authority is None:
+            raise CommandError(
+                f"There is no authority {options['authority']}. Run load_reference first."
+            )
+        try:
+            run = new_run(
+                kind=self.kind, format=options["format"], file_name=path.name,
+                authority=authority, shared=options["shared"],
+            )  # fmt: skip
+        except FileRefused as refused:
+            raise CommandError(file_message(refused.code, refused.params)) from None
+        claimed = claim(run.pk)
+        assert claimed is not None
+        run = perform(claimed, path, self._progress if options["verbosity"] else None)
+        self._tell(run, options["report"])
+
+    def _progress(self, run: ImportRun) -> None:
+        total = f" of {run.rows_total}" if run.rows_total else ""
+        self.stderr.write(f"{run.rows_read}{total} rows", ending="\r")
+        self.stderr.flush()
+
+    def _tell(self, run: ImportRun, report: str | None) -> None:
+        refusals = run.refusals.order_by("line", "id")
+        if report:
+            with Path(report).open("w", encoding="utf-8-sig", newline="") as file:
+                writer = csv.writer(file, delimiter=";")
+                writer.writerow(["line", "field", "reason", "value"])
+                for r in refusals.iterator():
+                    writer.writerow([r.line, r.field, row_message(r.code), r.value])
+        for r in refusals[:SHOWN_REFUSALS]:
+            self.stdout.write(f"line {r.line}, {r.field or '-'}: {row_message(r.code)} {r.value!r}")
+        if run.refused_count > SHOWN_REFUSALS:
+            self.stdout.write(f"... and {run.refused_count - SHOWN_REFUSALS} more (--report FILE)")
+        self.stdout.write(
+            f"{run.rows_read} rows read: {run.created_count} new, {run.updated_count} changed, "
+            f"{run.unchanged_count} unchanged, {run.refused_count} refused"
+        )
+        if run.state == ImportState.FAILED:
+            raise CommandError(run.message)
+
+

@@ -1,0 +1,1 @@
+"""Reading registers and lists into the register of sites; see ``docs/imports.md``."""

@@ -1,0 +1,60 @@
+"""Words for refused rows and files: what, where, and how to mend it."""
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+ROW: dict[str, Any] = {
+    "business_id_check": _(
+        "The check digit of the business ID does not match. Check the number from the register."
+    ),
+    "business_id_form": _("This is not a business ID. Write it as 1234567-8."),
+    "date_form": _("This is not a date. Write it as 2026-05-14 or 14.5.2026."),
+    "number_form": _("This is not a number."),
+    "personal_code": _(
+        "The row holds a personal identity code, which does not belong here. Remove it from the "
+        "file."
+    ),
+    "missing": _("The value is missing. Fill it in, or take the row out."),
+    "municipality": _(
+        "The municipality is not known. Use its code or its Finnish or Swedish name."
+    ),
+    "industry": _("The industry class is not in the classification. Check code and edition."),
+    "coordinates": _("The coordinates are not on the globe. Check their order and decimals."),
+    "dates_order": _("The last day is before the first day."),
+    "outcome": _("The result is not one the mapping knows."),
+    "site_unknown": _("No site with this key has been imported. Import the sites first."),
+    "future": _("The visit lies in the future."),
+    "row_shape": _("The row has more values than there are columns. Check quotes and delimiters."),
+    "record_shape": _("The record does not have the shape of the company register."),
+    "too_long": _("The value is longer than can be stored."),
+}
+
+FILE: dict[str, Any] = {
+    "empty": _("The file is empty."),
+    "not_json": _(
+        "The file is not valid JSON (around record %(record)s). What came before it is stored; "
+        "mend the file and load it again, nothing will double."
+    ),
+    "not_parquet": _("The file is not a Parquet file."),
+    "encoding": _("The file's encoding was not recognised. Save it as UTF-8."),
+    "no_columns": _(
+        "The column “%(column)s” that the mapping %(mapping)s needs is not in the file. Columns "
+        "found: %(found)s."
+    ),
+    "unknown_format": _("There is no format or mapping named %(name)s. Known: %(known)s."),
+    "wrong_kind": _("The mapping %(name)s is for another kind of data."),
+    "long_line": _("Line %(line)s is longer than a megabyte. This is not a table."),
+    "zip_content": _("The zip file must hold exactly one JSON file."),
+    "zip_size": _("The zip file unpacks to more than is allowed (%(limit)s)."),
+    "binary": _("The file is not text. CSV, JSON or Parquet is expected."),
+    "crash": _("The import was stopped by an error of ours. Number: %(number)s."),
+}
+
+
+def row_message(code: str) -> str:
+    return str(ROW.get(code, _("The row could not be taken.")))
+
+
+def file_message(code: str, params: dict[str, Any]) -> str:
+    return str(FILE[code]) % params

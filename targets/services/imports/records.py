@@ -1,0 +1,142 @@
+"""What every source is brought to before it is stored, and how a row is refused."""
+
+import datetime as dt
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from stdnum.exceptions import InvalidChecksum, ValidationError
+from stdnum.fi import ytunnus
+
+PERSONAL_CODE = re.compile(r"\b\d{6}[-+A-FU-Y]\d{3}[0-9A-Y]\b")
+
+
+class Refused(Exception):
+    """One row cannot be taken: which field, a code (``messages``) and the value as it stood."""
+
+    def __init__(self, field_name: str, code: str, value: Any = "") -> None:
+        super().__init__(code)
+        self.field = field_name
+        self.code = code
+        self.value = "" if code == "personal_code" else str(value)[:300]
+
+
+class FileRefused(Exception):
+    """The whole file cannot be read; ``code`` is one of ``messages``."""
+
+    def __init__(self, code: str, **params: Any) -> None:
+        super().__init__(code)
+        self.code = code
+        self.params = params
+
+
+@dataclass
+class CompanyRecord:
+    business_id: str | None
+    name: str
+    names: list[tuple[str, str, str, dt.date | None, dt.date | None]] = field(default_factory=list)
+    identifiers: list[tuple[str, str, str]] = field(default_factory=list)
+    registrations: list[tuple[str, str, dt.date | None, dt.date | None]] = field(
+        default_factory=list
+    )
+    form: str = ""
+    status: str = "unknown"
+    industry: tuple[str, str] | None = None  # edition code, class code
+    municipality: str = ""
+    address: str = ""
+    postal_code: str = ""
+    registered_on: dt.date | None = None
+    ended_on: dt.date | None = None
+    raw: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class SiteRecord:
+    source_key: str
+    name: str
+    name_sv: str = ""
+    kind: str = ""
+    company: CompanyRecord | None = None
+    industry: tuple[str, str] | None = None
+    municipality: str = ""  # code or name, resolved by ``Places``
+    address: str = ""
+    postal_code: str = ""
+    longitude: float | None = None
+    latitude: float | None = None
+    staff_estimate: int | None = None
+    status: str = "unknown"
+    opened_on: dt.date | None = None
+    closed_on: dt.date | None = None
+
+
+@dataclass
+class VisitRecord:
+    source_key: str
+    site_key: str
+    on: dt.date
+    outcome: str
+    kind: str = ""
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+def business_id(value: Any) -> str:
+    """``NNNNNNN-T`` from how people write it (spaces, missing hyphen, ``FI``, leading zero)."""
+    text = re.sub(r"[\s\u2010-\u2015\u2212-]", "", str(value)).upper().removeprefix("FI")
+    if text.isdigit() and len(text) == 7:
+        text = "0" + text  # old six-digit numbers with their check digit
+    try:
+        compact = ytunnus.validate(text)
+    except InvalidChecksum:
+        raise Refused("business_id", "business_id_check", value) from None
+    except ValidationError:
+        raise Refused("business_id", "business_id_form", value) from None
+    return f"{compact[:7]}-{compact[7]}"
+
+
+DATE_FORMS = ("%Y-%m-%d", "%d.%m.%Y", "%d.%m.%y", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S")
+
+
+def date(value: Any, field_name: str) -> dt.date | None:
+    """A date as it is written in registers here; None when empty."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, dt.datetime):
+        return value.date()
+    if isinstance(value, dt.date):
+        return value
+    text = str(value).strip()
+    for form in DATE_FORMS:
+        try:
+            return dt.datetime.strptime(text, form).date()
+        except ValueError:
+            continue
+    raise Refused(field_name, "date_form", value)
+
+
+def number(value: Any, field_name: str) -> float | None:
+    """A number with decimal comma or point, spaces as thousands; None when empty."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, int | float):
+        return None if value != value else float(value)
+    text = re.sub(r"[\s\u00a0\u2009\u202f]", "", str(value)).replace(",", ".")
+    try:
+        return float(text)
+    except ValueError:
+        raise Refused(field_name, "number_form", value) from None
+
+
+def text(value: Any) -> str:
+    """Plain text of a cell; whole numbers lose their ``.0``."""
+    if value is None or value != value:
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value).replace("\0", "").strip()
+
+
+def check_personal_codes(row: dict[str, Any]) -> None:
+    """Refuse a row that carries a personal identity code anywhere."""
+    for name, value in row.items():
+        if isinstance(value, str) and PERSONAL_CODE.search(value):
+            raise Refused(str(name)[:60], "personal_code")

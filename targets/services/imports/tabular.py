@@ -1,0 +1,165 @@
+"""Tables (CSV, Parquet) into records through a saved column mapping.
+
+``columns`` maps our fields to the file's columns; ``key`` may be a list of columns. ``options``:
+``source`` (register the keys belong to), ``name_template`` (for registers without names),
+``country``, ``municipality`` (one for the whole file), ``industry`` (``[edition, code]`` for the
+whole file or an edition for a column), ``postal_width``, ``outcome`` (``map`` or ``bins``),
+``detail`` (columns kept as they are), ``aliases`` (municipality nicknames).
+"""
+
+from collections import Counter
+from typing import Any
+
+from django.utils import timezone
+
+from targets.services.imports.records import (
+    CompanyRecord,
+    Refused,
+    SiteRecord,
+    VisitRecord,
+    business_id,
+    check_personal_codes,
+    date,
+    number,
+    text,
+)
+
+
+class Table:
+    """One mapping at work on one file."""
+
+    def __init__(self, columns: dict[str, Any], options: dict[str, Any]) -> None:
+        self.columns = columns
+        self.options = options
+        self._seen: Counter[str] = Counter()
+
+    def needed(self) -> list[str]:
+        """Columns that the file must have."""
+        names: list[str] = []
+        for value in self.columns.values():
+            names += value if isinstance(value, list) else [value]
+        return names
+
+    def _value(self, row: dict[str, Any], field: str) -> Any:
+        column = self.columns.get(field)
+        return row.get(column) if column else None
+
+    def _text(self, row: dict[str, Any], field: str, limit: int = 300) -> str:
+        value = text(self._value(row, field))
+        if len(value) > limit:
+            raise Refused(field, "too_long", value[:80])
+        return value
+
+    def _key(self, row: dict[str, Any], field: str = "key") -> str:
+        column = self.columns[field]
+        names = column if isinstance(column, list) else [column]
+        values = [text(row.get(name)) for name in names]
+        if not all(values):
+            raise Refused(field, "missing")
+        return "|".join(v.replace(" 00:00:00", "") for v in values)[:80]
+
+    def _check(self, row: dict[str, Any]) -> None:
+        if row.pop("__shape__", False):
+            raise Refused("", "row_shape")
+        check_personal_codes(row)
+
+    def site(self, row: dict[str, Any]) -> SiteRecord | None:
+        """A site, or None when the file has named this site before (one row a visit)."""
+        self._check(row)
+        key = self._key(row)
+        self._seen[key] += 1
+        if self._seen[key] > 1:
+            return None
+        template = self.options.get("name_template")
+        name = self._text(row, "name") or (template.format(key=key) if template else "")
+        if not name:
+            raise Refused("name", "missing")
+        longitude = number(self._value(row, "longitude"), "longitude")
+        latitude = number(self._value(row, "latitude"), "latitude")
+        if (longitude is None) != (latitude is None):
+            longitude = latitude = None
+        if longitude is not None and latitude is not None and not (
+            -180 <= longitude <= 180 and -90 <= latitude <= 90
+        ):
+            raise Refused("longitude", "coordinates", f"{longitude}, {latitude}")
+        postal = self._text(row, "postal_code", 20)
+        opened = date(self._value(row, "opened_on"), "opened_on")
+        closed = date(self._value(row, "closed_on"), "closed_on")
+        if opened and closed and closed < opened:
+            raise Refused("closed_on", "dates_order", closed)
+        municipality = self._text(row, "municipality")
+        staff = number(self._value(row, "staff_estimate"), "staff_estimate")
+        return SiteRecord(
+            source_key=key,
+            name=name,
+            name_sv=self._text(row, "name_sv"),
+            kind=self._text(row, "kind", 40) or self.options.get("kind", ""),
+            company=self._company(row),
+            industry=self._industry(row),
+            municipality=self.options.get("aliases", {}).get(municipality.upper(), municipality)
+            or self.options.get("municipality", ""),
+            address=self._text(row, "address"),
+            postal_code=postal.zfill(self.options.get("postal_width", 0)) if postal else "",
+            longitude=longitude,
+            latitude=latitude,
+            staff_estimate=int(staff) if staff is not None and staff >= 0 else None,
+            status="closed" if closed else "active",
+            opened_on=opened,
+            closed_on=closed,
+        )
+
+    def _company(self, row: dict[str, Any]) -> CompanyRecord | None:
+        identifier = self._text(row, "business_id")
+        name = self._text(row, "company_name") or self._text(row, "name")
+        if not identifier:
+            return None
+        return CompanyRecord(business_id=business_id(identifier), name=name)
+
+    def _industry(self, row: dict[str, Any]) -> tuple[str, str] | None:
+        whole = self.options.get("industry")
+        code = self._text(row, "industry", 20).replace(".", "")
+        if code:
+            return (self.options.get("edition", "TOL2025"), code)
+        return (whole[0], whole[1]) if whole else None
+
+    def visit(self, row: dict[str, Any]) -> VisitRecord:
+        self._check(row)
+        on = date(self._value(row, "on"), "on")
+        if on is None:
+            raise Refused("on", "missing")
+        if on > timezone.localdate():
+            raise Refused("on", "future", on)
+        key = self._key(row)
+        self._seen[key] += 1
+        if self._seen[key] > 1:  # the same place twice a day: both are kept, in file order
+            key = f"{key}#{self._seen[key]}"
+        return VisitRecord(
+            source_key=key,
+            site_key=self._key(row, "site"),
+            on=on,
+            outcome=self._outcome(row),
+            kind=self.options.get("kinds", {}).get(
+                self._text(row, "kind", 60), self._text(row, "kind", 60)
+            ),
+            detail={
+                name: row[name] if isinstance(row[name], int | float | str) else text(row[name])
+                for name in self.options.get("detail", [])
+                if row.get(name) is not None and row[name] == row[name]
+            },
+        )
+
+    def _outcome(self, row: dict[str, Any]) -> str:
+        rule = self.options["outcome"]
+        raw = self._value(row, "outcome")
+        if "map" in rule:
+            outcome = rule["map"].get(text(raw).upper()) or rule["map"].get(text(raw))
+            if outcome is None:
+                raise Refused("outcome", "outcome", raw)
+            return str(outcome)
+        value = number(raw, "outcome")
+        if value is None:
+            raise Refused("outcome", "missing")
+        for least, outcome in rule["bins"]:
+            if value >= least:
+                return str(outcome)
+        raise Refused("outcome", "outcome", raw)

@@ -1,0 +1,83 @@
+"""Loads the editions of the industrial classification; can be run again."""
+
+import datetime as dt
+from pathlib import Path
+
+from django.db import transaction
+
+from authorities.services.reference import rows
+from targets.models import Industry, IndustryEdition
+
+EDITIONS = {
+    "NACE2": ("NACE Rev. 2", None, None, None),
+    "TOL2008": ("TOL 2008", dt.date(2008, 1, 1), dt.date(2025, 12, 31), "NACE2"),
+    "NACE21": ("NACE Rev. 2.1", None, None, None),
+    "TOL2025": ("TOL 2025", dt.date(2026, 1, 1), None, "NACE21"),
+}
+FILES = {
+    "NACE2": ("nace_rev2.csv",),
+    # The upper four levels of TOL are those of NACE; Finnish and Swedish names where they exist.
+    "TOL2008": ("nace_rev2.csv", "tol2008_sections_divisions.csv"),
+    "NACE21": ("nace_rev21_en.csv",),
+    "TOL2025": ("nace_rev21_en.csv", "tol2025_sections_divisions.csv"),
+}
+DEEPEST_LEVEL = 4  # level five of the source file is another country's
+
+
+@transaction.atomic
+def load_industries(folder: Path) -> int:
+    """Editions and their classes down to level four; returns the number of classes."""
+    for code, (name, first, last, _base) in EDITIONS.items():
+        IndustryEdition.objects.update_or_create(
+            code=code,
+            defaults={
+                "name_fi": name, "name_sv": name, "name_en": name, "valid_from": first,
+                "valid_to": last,
+            },
+        )  # fmt: skip
+    editions = {edition.code: edition for edition in IndustryEdition.objects.order_by("code")}
+    for code, (_name, _first, _last, base) in EDITIONS.items():
+        if base:
+            IndustryEdition.objects.filter(code=code).update(base=editions[base])
+        _load_edition(editions[code], [folder / name for name in FILES[code]])
+    return Industry.objects.count()
+
+
+def _load_edition(edition: IndustryEdition, files: list[Path]) -> None:
+    classes: dict[str, dict[str, str]] = {}
+    for file in files:
+        for row in rows(file):
+            if int(row["level"]) > DEEPEST_LEVEL:
+                continue
+            names = {
+                "name_en": row.get("name_en") or row.get("name") or "",
+                "name_fi": row.get("name_fi") or "",
+                "name_sv": row.get("name_sv") or "",
+            }
+            entry = classes.setdefault(
+                row["code"],
+                {"parent": row.get("parent") or row.get("parentCode") or "", "level": row["level"]},
+            )
+            entry.update({key: value[:200] for key, value in names.items() if value})
+    for level in range(1, DEEPEST_LEVEL + 1):
+        known = {i.code: i for i in Industry.objects.filter(edition=edition)}
+        batch = []
+        for code, entry in classes.items():
+            if int(entry["level"]) != level:
+                continue
+            plain = code.replace(".", "")
+            parent = known.get(entry["parent"].replace(".", ""))
+            batch.append(
+                Industry(
+                    edition=edition, code=plain, level=level, parent=parent,
+                    path=f"{parent.path}/{plain}" if parent else plain,
+                    name_fi=entry.get("name_fi") or entry.get("name_en", ""),
+                    name_sv=entry.get("name_sv", ""), name_en=entry.get("name_en", ""),
+                )  # fmt: skip
+            )
+        Industry.objects.bulk_create(
+            batch,
+            update_conflicts=True,
+            unique_fields=["edition", "code"],
+            update_fields=["level", "parent", "path", "name_fi", "name_sv", "name_en"],
+        )

@@ -1,0 +1,194 @@
+"""Pages of the register: sites, companies, imports."""
+
+import csv
+from typing import Any
+
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET
+
+from audit.errors import RuleViolation
+from audit.selectors import timeline
+from authorities.access import acting
+from targets.forms import ImportForm
+from targets.lists import CompanyList, ImportList, SiteList
+from targets.models import Company, ImportMapping, ImportRun, PastVisit, Site
+from targets.scoring import register_name, scorer
+from targets.services.imports.messages import row_message
+from targets.services.uploads import IMPORTERS, start_upload
+from ui.exports import safe_text
+from ui.forms import add_error, form_response
+
+site_list = require_GET(acting()(SiteList.as_view()))
+company_list = require_GET(acting()(CompanyList.as_view()))
+import_list = require_GET(acting(*IMPORTERS)(ImportList.as_view()))
+
+
+def shown_date(value: Any) -> str:
+    return date_format(value, "SHORT_DATE_FORMAT") if value else ""
+
+
+def site_facts(site: Site) -> list[dict[str, Any]]:
+    """The public facts of a site, for its page and for briefing packs."""
+    company = site.company
+    return [
+        {"label": _("Company"), "value": company.name if company else ""},
+        {"label": _("Business ID"), "value": company.business_id if company else ""},
+        {"label": _("Industry"), "value": str(site.industry) if site.industry else ""},
+        {"label": _("Address"), "value": ", ".join(
+            p for p in (site.address, site.postal_code,
+                        site.municipality.name if site.municipality else "") if p)},
+        {"label": _("Region"), "value": site.region.name if site.region else ""},
+        {"label": _("People at work, estimate"), "value": site.staff_estimate},
+        {"label": _("State"), "value": site.get_status_display()},
+        {"label": _("Opened"), "value": shown_date(site.opened_on)},
+        {"label": _("Register"), "value": f"{site.source} {site.source_key}"},
+    ]  # fmt: skip
+
+
+@require_GET
+@acting()
+def site_detail(request: HttpRequest, public_id: str) -> HttpResponse:
+    actor = request.actor  # type: ignore[attr-defined]
+    site = get_object_or_404(
+        Site.objects.visible_to(actor).select_related(
+            "company", "industry__edition", "municipality", "region"
+        ),
+        public_id=public_id,
+    )
+    visits = (
+        PastVisit.objects.visible_to(actor)
+        .filter(site=site)
+        .select_related("authority")
+        .order_by("-on", "-pk")[:50]
+    )
+    context = {
+        "site": site,
+        "facts": site_facts(site),
+        "card": scorer().score([site], timezone.localdate())[site.pk],
+        "visits": visits,
+        "operators": site.operators.select_related("company").order_by("valid_from", "id"),
+        "timeline": timeline(site, actor),
+        "visible_to": _("everybody who uses Tarkka (register data)"),
+        "tabs": [],
+    }
+    return render(request, "targets/site.html", context)
+
+
+@require_GET
+@acting()
+def company_detail(request: HttpRequest, public_id: str) -> HttpResponse:
+    actor = request.actor  # type: ignore[attr-defined]
+    company = get_object_or_404(
+        Company.objects.visible_to(actor).select_related("industry", "municipality"),
+        public_id=public_id,
+    )
+    registrations = [
+        {"register": register_name(r.register), "row": r}
+        for r in company.registrations.order_by("register", "valid_from", "id")
+    ]
+    facts = [
+        {"label": _("Business ID"), "value": company.business_id},
+        {"label": _("Industry"), "value": str(company.industry) if company.industry else ""},
+        {"label": _("State"), "value": company.get_status_display()},
+        {"label": _("Address"), "value": ", ".join(
+            p for p in (company.address, company.postal_code,
+                        company.municipality.name if company.municipality else "") if p)},
+        {"label": _("Registered"), "value": shown_date(company.registered_on)},
+        {"label": _("Ended"), "value": shown_date(company.ended_on)},
+        {"label": _("Register"), "value": company.source},
+    ]  # fmt: skip
+    context = {
+        "company": company,
+        "facts": facts,
+        "names": company.names.order_by("kind", "valid_from", "id"),
+        "registrations": registrations,
+        "identifiers": company.identifiers.order_by("scheme", "value"),
+        "sites": Site.objects.visible_to(actor)
+        .filter(company=company)
+        .select_related("municipality")
+        .order_by("name", "id")[:100],
+        "visible_to": _("everybody who uses Tarkka (register data)"),
+        "tabs": [],
+    }
+    return render(request, "targets/company.html", context)
+
+
+@acting(*IMPORTERS)
+def import_create(request: HttpRequest) -> HttpResponse:
+    actor = request.actor  # type: ignore[attr-defined]
+    mappings = [
+        (m.code, f"{m.name} ({m.get_kind_display()})")
+        for m in ImportMapping.objects.order_by("kind", "name")
+    ]
+    form = ImportForm(request.POST or None, request.FILES or None, mappings=mappings)
+    if request.method == "POST" and form.is_valid():
+        try:
+            run = start_upload(actor=actor, **form.cleaned_data)
+        except RuleViolation as error:
+            add_error(form, error)
+        else:
+            return redirect("targets:import_detail", public_id=run.public_id)
+    context = {
+        "title": _("New import"), "submit_label": _("Read the file"),
+        "intro": _("A bad row never stops a file: refused rows are listed with the reason. The "
+                   "same file can be read again without doubling."),
+        "back_url": reverse("targets:import_list"), "back_label": _("Imports"),
+    }  # fmt: skip
+    return form_response(request, "ui/form_page.html", context, form)
+
+
+def _refusals(run: ImportRun) -> QuerySet[Any]:
+    return run.refusals.order_by("line", "id")
+
+
+@require_GET
+@acting(*IMPORTERS)
+def import_detail(request: HttpRequest, public_id: str) -> HttpResponse:
+    actor = request.actor  # type: ignore[attr-defined]
+    run = get_object_or_404(
+        ImportRun.objects.visible_to(actor).select_related("authority", "started_by"),
+        public_id=public_id,
+    )
+    page = Paginator(_refusals(run), 100).get_page(request.GET.get("page"))
+    context = {
+        "run": run,
+        "refusals": [{"row": r, "reason": row_message(r.code)} for r in page],
+        "pages": page,
+        "facts": [
+            {"label": _("Format"), "value": run.format},
+            {"label": _("Owner"), "value": run.authority.name},
+            {"label": _("Started by"), "value": run.started_by.full_name if run.started_by else ""},
+            {"label": _("Started"), "value": date_format(
+                timezone.localtime(run.created_at), "SHORT_DATETIME_FORMAT")},
+        ],
+        "tabs": [],
+        "visible_to": run.authority.name,
+    }  # fmt: skip
+    partial = request.headers.get("HX-Request") == "true"
+    template = "targets/import_state.html" if partial else "targets/import.html"
+    return render(request, template, context)
+
+
+@require_GET
+@acting(*IMPORTERS)
+def import_refusals(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Refused rows as CSV, to mend in the source."""
+    actor = request.actor  # type: ignore[attr-defined]
+    run = get_object_or_404(ImportRun.objects.visible_to(actor), public_id=public_id)
+    response = HttpResponse(content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = 'attachment; filename="refused-rows.csv"'
+    response.write("\ufeff")
+    writer = csv.writer(response, delimiter=";")
+    writer.writerow([_("Line"), _("Field"), _("Reason"), _("Value")])
+    for row in _refusals(run).iterator():
+        writer.writerow(
+            [row.line, safe_text(row.field), row_message(row.code), safe_text(row.value)]
+        )
+    return response

@@ -1,0 +1,387 @@
+"""The generic list page on which every list is built.
+
+The address is the state: filters, ``sort``, ``column``, ``page``, ``per_page``. The same view
+answers with the whole page, with the results alone (htmx), or with an export.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+from urllib.parse import urlencode
+
+import django_filters
+from django.db import models
+from django.db.models import F
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import redirect, render
+from django.utils.formats import date_format, number_format
+from django.utils.html import conditional_escape
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from audit.services import record
+from ui import exports
+from ui.models import SavedView
+
+COUNT_LIMIT = 10_000
+PER_PAGE = (25, 50, 100)
+EXPORT_NOW_LIMIT = 2_000
+CONTROL_PARAMETERS = {"sort", "column", "page", "per_page", "export"}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column. ``value`` gives the plain value (also exported), ``cell`` the markup if richer.
+
+    ``sort`` names the order-by fields (ascending); without it the column cannot be sorted by.
+    """
+
+    key: str
+    label: Any
+    value: Callable[[Any], Any]
+    cell: Callable[[Any], Any] | None = None
+    sort: tuple[str, ...] = ()
+    sub: Callable[[Any], Any] | None = None
+    numeric: bool = False
+    default: bool = True
+    descending_first: bool = False
+
+    def shown(self, row: Any) -> Any:
+        """Markup or text of the cell."""
+        if self.cell is not None:
+            return self.cell(row)
+        value = self.value(row)
+        if value is None or value == "":
+            return ""
+        if isinstance(value, bool):
+            return _("yes") if value else _("no")
+        if hasattr(value, "hour"):
+            return date_format(value, "SHORT_DATETIME_FORMAT")
+        if hasattr(value, "isoformat"):
+            return date_format(value, "SHORT_DATE_FORMAT")
+        if isinstance(value, int | float):
+            return number_format(value, use_l10n=True)
+        return conditional_escape(value)
+
+
+def capped_count(queryset: models.QuerySet[Any], limit: int = COUNT_LIMIT) -> int:
+    """Number of rows, but never counting beyond ``limit + 1``: a page needs no more."""
+    return queryset.order_by()[: limit + 1].count()
+
+
+class ListPage:
+    """Subclass with a queryset, filters and columns; see ``docs/pages.md``."""
+
+    key: ClassVar[str]
+    title: ClassVar[Any]
+    intro: ClassVar[Any] = ""
+    columns: ClassVar[Sequence[Column]]
+    filterset_class: ClassVar[type[django_filters.FilterSet] | None] = None
+    default_sort: ClassVar[str]
+    link: ClassVar[Callable[[Any], str] | None] = None
+    template: ClassVar[str] = "ui/list.html"
+    empty_title: ClassVar[Any] = ""
+    empty_text: ClassVar[Any] = ""
+    classification: ClassVar[Any] = ""
+    exportable: ClassVar[bool] = True
+    registry: ClassVar[dict[str, type["ListPage"]]] = {}
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "key" in cls.__dict__:
+            ListPage.registry[cls.key] = cls
+
+    def __init__(self, actor: Any, query: QueryDict, **kwargs: Any) -> None:
+        self.actor = actor
+        self.query = query
+        self.kwargs = kwargs
+
+    # -------------------------------------------------------------- to be given by subclasses
+    def queryset(self) -> models.QuerySet[Any]:
+        """All rows the actor may see, with what the columns need. No order, no slice."""
+        raise NotImplementedError
+
+    def annotate_page(self, rows: list[Any]) -> None:
+        """Fetch what the columns of just these rows need, in a constant number of queries."""
+
+    def actions(self) -> list[dict[str, Any]]:
+        """Buttons beside the title: ``{"url", "label", "icon", "primary"}``."""
+        return []
+
+    def bulk_actions(self) -> list[dict[str, Any]]:
+        """What can be done with ticked rows: ``{"url", "label"}``; ids travel as ``id``."""
+        return []
+
+    def extra_context(self) -> dict[str, Any]:
+        return {}
+
+    def count_words(self, count: int) -> str:
+        return ngettext("%(count)s row", "%(count)s rows", count)
+
+    # -------------------------------------------------------------- state of the address
+    @property
+    def parameters(self) -> QueryDict:
+        """The filters only."""
+        data = self.query.copy()
+        for name in CONTROL_PARAMETERS:
+            data.pop(name, None)
+        return data
+
+    def filterset(self) -> django_filters.FilterSet | None:
+        if self.filterset_class is None:
+            return None
+        from types import SimpleNamespace
+
+        return self.filterset_class(
+            self.parameters or None,
+            queryset=self.queryset(),
+            request=SimpleNamespace(actor=self.actor),  # type: ignore[arg-type]
+        )
+
+    def shown_columns(self) -> list[Column]:
+        wanted = self.query.getlist("column")
+        columns = list(self.columns)
+        if not wanted:
+            return [c for c in columns if c.default or c is columns[0]]
+        return [c for c in columns if c.key in wanted or c is columns[0]]
+
+    def sort_key(self) -> tuple[Column, bool]:
+        """The column sorted by, and whether descending. Unknown keys fall back to the default."""
+        raw = self.query.get("sort", "") or self.default_sort
+        sortable = {c.key: c for c in self.columns if c.sort}
+        if raw.lstrip("-") not in sortable:
+            raw = self.default_sort
+        return sortable[raw.lstrip("-")], raw.startswith("-")
+
+    def ordered(self, rows: models.QuerySet[Any]) -> models.QuerySet[Any]:
+        column, descending = self.sort_key()
+        order = [
+            F(name).desc(nulls_last=True) if descending else F(name).asc(nulls_last=True)
+            for name in column.sort
+        ]
+        return rows.order_by(*order, "-pk" if descending else "pk")
+
+    # -------------------------------------------------------------- parts of the page
+    def chips(self, filterset: django_filters.FilterSet | None) -> list[dict[str, str]]:
+        """Active filters in words, each with the address that takes it off."""
+        if filterset is None or not filterset.is_bound:
+            return []
+        chips = []
+        form = filterset.form
+        form.is_valid()
+        for name, field in form.fields.items():
+            value = form.cleaned_data.get(name)
+            if value in (None, "", [], False) or (hasattr(value, "exists") and not list(value)):
+                continue
+            query = self.query.copy()
+            for key in (name, f"{name}_min", f"{name}_max", "page"):
+                query.pop(key, None)
+            chips.append(
+                {
+                    "label": f"{field.label}: {_words(field, value)}",
+                    "url": f"?{query.urlencode()}",
+                }
+            )
+        return chips
+
+    def headings(self, columns: Iterable[Column]) -> list[dict[str, Any]]:
+        current, descending = self.sort_key()
+        headings = []
+        for column in columns:
+            query = self.query.copy()
+            query.pop("page", None)
+            is_current = column.key == current.key
+            down = not descending if is_current else column.descending_first
+            query["sort"] = f"-{column.key}" if down else column.key
+            headings.append(
+                {
+                    "column": column,
+                    "url": f"?{query.urlencode()}" if column.sort else "",
+                    "sorted": ("descending" if descending else "ascending") if is_current else "",
+                }
+            )
+        return headings
+
+    def pages(self, number: int, last: int) -> list[dict[str, Any]]:
+        wanted = sorted({1, last, *range(max(1, number - 2), min(last, number + 2) + 1)})
+        return [{"number": n, "url": self.page_url(n), "current": n == number} for n in wanted]
+
+    def page_url(self, number: int) -> str:
+        query = self.query.copy()
+        query["page"] = str(number)
+        return f"?{query.urlencode()}"
+
+    def saved_views(self) -> list[dict[str, Any]]:
+        views = SavedView.objects.filter(
+            models.Q(owner=self.actor.user, scope="mine") | models.Q(scope="authority"),
+            authority=self.actor.authority,
+            list_key=self.key,
+        ).order_by("name", "id")
+        return [{"view": v, "own": v.owner_id == self.actor.user.pk} for v in views]
+
+    def context(self) -> dict[str, Any]:
+        """Everything the template needs; constant number of queries."""
+        filterset = self.filterset()
+        rows = filterset.qs if filterset is not None else self.queryset()
+        problem = filterset is not None and filterset.is_bound and not filterset.form.is_valid()
+        if problem:
+            rows = rows.none()
+        count = capped_count(rows)
+        per_page = _number(self.query.get("per_page"), 25)
+        per_page = per_page if per_page in PER_PAGE else 25
+        last = max(1, -(-min(count, COUNT_LIMIT) // per_page))
+        number = min(max(1, _number(self.query.get("page"), 1)), last)
+        page = list(self.ordered(rows)[(number - 1) * per_page : number * per_page])
+        self.annotate_page(page)
+        columns = self.shown_columns()
+        more = count > COUNT_LIMIT
+        shown_count = number_format(min(count, COUNT_LIMIT), use_l10n=True, force_grouping=True)
+        keep = [(n, v) for n, v in self.query.lists() if n in {"sort", "column", "per_page"}]
+        return {
+            "page": self,
+            "filterset": filterset,
+            "filter_problem": problem,
+            "chips": self.chips(filterset),
+            "keep": [(name, value) for name, values in keep for value in values],
+            "headings": self.headings(columns),
+            "all_columns": self.columns[1:],
+            "shown_keys": [c.key for c in columns],
+            "rows": [
+                {
+                    "object": row,
+                    "id": row.pk,
+                    "url": type(self).link(row) if type(self).link else "",
+                    "cells": [
+                        {
+                            "column": c,
+                            "shown": c.shown(row),
+                            "sub": c.sub(row) if c.sub else "",
+                        }
+                        for c in columns
+                    ],
+                }
+                for row in page
+            ],
+            "count": count,
+            "count_text": self.count_words(count)
+            % {"count": shown_count + ("+" if more else "")},
+            "first": (number - 1) * per_page + 1 if page else 0,
+            "last_shown": (number - 1) * per_page + len(page),
+            "number": number,
+            "pages": self.pages(number, last) if last > 1 else [],
+            "previous_url": self.page_url(number - 1) if number > 1 else "",
+            "next_url": self.page_url(number + 1) if number < last else "",
+            "per_page": per_page,
+            "per_page_choices": PER_PAGE,
+            "clear_url": "?" + urlencode([(n, v) for n, vs in keep for v in vs]),
+            "saved": self.saved_views(),
+            "query_string": self.query.urlencode(),
+            **self.extra_context(),
+        }
+
+    # -------------------------------------------------------------- exports
+    def export_rows(self) -> tuple[list[str], list[str], Iterable[list[Any]]]:
+        """Head lines, labels and rows (streamed in blocks) of the list as filtered and sorted."""
+        filterset = self.filterset()
+        rows = filterset.qs if filterset is not None else self.queryset()
+        if filterset is not None and filterset.is_bound and not filterset.form.is_valid():
+            rows = rows.none()
+        columns = self.shown_columns()
+        words = ", ".join(chip["label"] for chip in self.chips(filterset))
+        who = f"{self.actor.user.full_name}, {self.actor.authority.name}"
+        head = exports.head_lines(
+            str(self.title), who, words, str(self.classification or _("for official use"))
+        )
+        return head, [str(c.label) for c in columns], self._values(self.ordered(rows), columns)
+
+    def _values(
+        self, rows: models.QuerySet[Any], columns: list[Column]
+    ) -> Iterable[list[Any]]:
+        block: list[Any] = []
+        for row in rows.iterator(chunk_size=500):
+            block.append(row)
+            if len(block) == 500:
+                yield from self._block(block, columns)
+                block = []
+        yield from self._block(block, columns)
+
+    def _block(self, block: list[Any], columns: list[Column]) -> Iterable[list[Any]]:
+        self.annotate_page(block)
+        return ([column.value(row) for column in columns] for row in block)
+
+    def export(self, request: HttpRequest, kind: str) -> HttpResponse:
+        """Answer with the file, or make a job of it when the list is long."""
+        filterset = self.filterset()
+        rows = filterset.qs if filterset is not None else self.queryset()
+        count = capped_count(rows, EXPORT_NOW_LIMIT)
+        if count > EXPORT_NOW_LIMIT:
+            from ui.services import start_export
+
+            job = start_export(actor=self.actor, list_key=self.key, query=self.query, kind=kind)
+            return redirect("ui:export_job", public_id=job.public_id)
+        head, labels, values = self.export_rows()
+        response = HttpResponse(content_type=CONTENT_TYPES[kind])
+        response["Content-Disposition"] = f'attachment; filename="{self.key}.{kind}"'
+        writer = exports.write_csv if kind == "csv" else exports.write_xlsx
+        written = writer(response, head, labels, values)  # type: ignore[arg-type]
+        record(
+            actor=self.actor,
+            verb="list.exported",
+            data={"list": self.key, "rows": written, "format": kind, "filters": head[2]},
+            audience=[self.actor.authority.pk],
+        )
+        return response
+
+    # -------------------------------------------------------------- the view
+    @classmethod
+    def as_view(cls) -> Callable[..., HttpResponse]:
+        def view(request: HttpRequest, **kwargs: Any) -> HttpResponse:
+            page = cls(request.actor, request.GET, **kwargs)  # type: ignore[attr-defined]
+            kind = request.GET.get("export", "")
+            if cls.exportable and kind in CONTENT_TYPES:
+                return page.export(request, kind)
+            context = page.context()
+            status = 422 if context["filter_problem"] else 200
+            partial = request.headers.get("HX-Request") == "true"
+            template = "ui/list_results.html" if partial else cls.template
+            return render(request, template, context, status=status)
+
+        view.list_page = cls  # type: ignore[attr-defined]
+        return view
+
+
+CONTENT_TYPES = {
+    "csv": "text/csv; charset=utf-8",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+
+
+def _number(raw: str | None, default: int) -> int:
+    try:
+        return int(raw or default)
+    except ValueError:
+        return default
+
+
+def _words(field: Any, value: Any) -> str:
+    """A filter's value as the reader knows it."""
+    choices = getattr(field, "choices", None)
+    if isinstance(value, slice):
+        parts = [
+            date_format(v, "SHORT_DATE_FORMAT") if hasattr(v, "isoformat") else str(v)
+            for v in (value.start, value.stop)
+            if v is not None
+        ]
+        return " – ".join(parts)
+    if isinstance(value, models.Model):
+        return str(value)
+    if isinstance(value, list | tuple | models.QuerySet):
+        names = dict(choices) if choices and not isinstance(value, models.QuerySet) else {}
+        return ", ".join(str(names.get(v, v)) for v in value)
+    if isinstance(value, bool):
+        return _("yes")
+    if hasattr(value, "isoformat"):
+        return date_format(value, "SHORT_DATE_FORMAT")
+    if choices:
+        return str(dict(choices).get(value, value))
+    return str(value)

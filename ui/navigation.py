@@ -1,0 +1,51 @@
+"""The main menu: one list, shown as far as the acting roles reach."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+
+@dataclass(frozen=True)
+class Item:
+    url_name: str
+    label: Promise
+    icon: str
+    roles: tuple[str, ...] = ()
+
+
+ITEMS = (
+    Item("worklist:my_work", _("My work"), "tasks"),
+    Item("planning:operation_list", _("Operations"), "operations"),
+    Item("execution:my_days", _("Inspection days"), "calendar"),
+    Item("feedback:measure_list", _("Follow-up"), "follow"),
+    Item("feedback:report_list", _("Reports"), "report"),
+    Item("targets:site_list", _("Sites"), "site"),
+    Item("targets:company_list", _("Companies"), "company"),
+    Item("targets:import_list", _("Imports"), "import", ("coordinator", "analyst", "administrator")),
+    Item("authorities:authority_list", _("Authorities and people"), "people"),
+)
+
+
+def items_for(request: HttpRequest) -> list[dict[str, Any]]:
+    """Menu entries for the request's actor, with the present one marked."""
+    actor = getattr(request, "actor", None)
+    if actor is None:
+        return []
+    entries = []
+    for item in ITEMS:
+        if item.roles and not actor.has_role(*item.roles):
+            continue
+        url = reverse(item.url_name)
+        entries.append(
+            {
+                "url": url,
+                "label": item.label,
+                "icon": item.icon,
+                "current": request.path.startswith(url),
+            }
+        )
+    return entries
