@@ -4,3 +4,11 @@ from django.apps import AppConfig
 class PlanningConfig(AppConfig):
     name = "planning"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from planning import guards, kinds  # noqa: F401
+        from planning.lists import search_operations
+        from ui.hooks import search_provider
+
+        guards.register()
+        search_provider(search_operations)

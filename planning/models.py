@@ -58,6 +58,7 @@ class Operation(models.Model):
     )
     cancel_reason = models.TextField(blank=True)
     version = models.PositiveIntegerField(default=1)  # for clashes of two editors
+    round = models.PositiveSmallIntegerField(default=1)  # of selection; reopening starts a new one
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
     )

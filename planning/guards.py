@@ -1,0 +1,78 @@
+"""What phase 1 itself requires before an arrow is taken; registered from ``apps.ready``."""
+
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from planning.models import (
+    ChoiceState,
+    NominationState,
+    Operation,
+    ParticipationState,
+)
+from planning.states import register_guard
+
+
+def others_invited(operation: Operation) -> list[Any]:
+    if operation.participations.filter(is_lead=False).exists():
+        return []
+    return [_("Put at least one other authority on the list of invitations.")]
+
+
+def others_accepted(operation: Operation) -> list[Any]:
+    if operation.participations.filter(
+        is_lead=False, state=ParticipationState.ACCEPTED
+    ).exists():
+        return []
+    return [_("No other authority has accepted yet.")]
+
+
+def something_nominated(operation: Operation) -> list[Any]:
+    if operation.nominations.filter(state=NominationState.ACTIVE).exists():
+        return []
+    return [_("Nothing has been nominated yet.")]
+
+
+def all_decided(operation: Operation) -> list[Any]:
+    nominated = set(
+        operation.nominations.filter(state=NominationState.ACTIVE).values_list("site_id", flat=True)
+    )
+    decided = dict(operation.choices.values_list("site_id", "state"))
+    missing = []
+    open_count = len(nominated - decided.keys())
+    if open_count:
+        missing.append(
+            ngettext(
+                "%(count)s site is neither selected nor left out.",
+                "%(count)s sites are neither selected nor left out.",
+                open_count,
+            )
+            % {"count": open_count}
+        )
+    if ChoiceState.PICKED not in decided.values():
+        missing.append(_("Select at least one site."))
+    return missing
+
+
+def all_planned(operation: Operation) -> list[Any]:
+    picked = operation.choices.filter(state=ChoiceState.PICKED)
+    count = picked.exclude(site__in=operation.planned_visits.values("site")).count()
+    if not count:
+        return []
+    return [
+        ngettext(
+            "%(count)s selected site has no inspection day yet.",
+            "%(count)s selected sites have no inspection day yet.",
+            count,
+        )
+        % {"count": count}
+    ]
+
+
+def register() -> None:
+    register_guard("invite", others_invited)
+    register_guard("open_nominations", others_accepted)
+    register_guard("start_selection", something_nominated)
+    register_guard("ask_signatures", all_decided)
+    register_guard("start_execution", all_planned)

@@ -1,0 +1,29 @@
+"""Celery jobs of phase 1."""
+
+from celery import shared_task
+from django.conf import settings
+from django.db.models import Count, F, Q
+
+from planning.documents import make_records
+from planning.models import Operation
+
+
+@shared_task
+def make_decision_records(operation_id: int) -> None:
+    """Typeset the decision record; asked twice, the second time does nothing."""
+    make_records(Operation.objects.get(pk=operation_id))
+
+
+@shared_task
+def sweep_decision_records() -> None:
+    """Make records whose job was lost: decided operations that lack one."""
+    lacking = (
+        Operation.objects.filter(state__in=["scheduled", "executing", "feedback", "closed"])
+        .annotate(
+            made=Count("decision_records", filter=Q(decision_records__round=F("round")))
+        )
+        .filter(made__lt=len(settings.LANGUAGES))
+        .order_by("pk")
+    )
+    for operation in lacking[:20]:
+        make_records(operation)

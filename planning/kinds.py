@@ -1,0 +1,11 @@
+"""Words for the tasks and notifications of phase 1."""
+
+from django.utils.translation import gettext_lazy as _
+
+from worklist.kinds import register
+
+register("planning.answer", _("Answer the invitation to %(operation)s"), _("Answer an invitation"))
+register("planning.nominate", _("Nominate sites for %(operation)s"), _("Nominate sites"))
+register("planning.select", _("Select sites for %(operation)s"), _("Select sites"))
+register("planning.sign", _("Sign the selection of %(operation)s"), _("Sign a selection"))
+register("planning.days", _("Plan the inspection days of %(operation)s"), _("Plan inspection days"))

@@ -1,0 +1,238 @@
+"""Operations: making, editing, inviting, and moving along the arrows."""
+
+import datetime as dt
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from audit.errors import Conflict, NotAllowed, RuleViolation
+from audit.services import record
+from authorities.models import Area, Authority, Role, Unit
+from planning import states
+from planning.models import (
+    Operation,
+    OperationCounter,
+    OperationState,
+    Participation,
+    ParticipationState,
+)
+from planning.services.common import check, check_state, lock
+from planning.services.grants import sync_grants
+from planning.services.tasks import make_tasks
+from targets.models import Industry
+
+if TYPE_CHECKING:
+    from authorities.actors import Actor
+
+EDITABLE = (
+    "name", "theme", "aim", "legal_purpose", "window_start", "window_end", "answer_by",
+    "nominate_by",
+)  # fmt: skip
+
+
+def _check_dates(values: dict[str, Any]) -> None:
+    if values["window_end"] < values["window_start"]:
+        raise RuleViolation(
+            _("The inspection window cannot end before it begins."), field="window_end"
+        )
+    if values["answer_by"] > values["nominate_by"]:
+        raise RuleViolation(
+            _("Answers are due before nominations: choose an earlier day."), field="answer_by"
+        )
+    if values["nominate_by"] > values["window_end"]:
+        raise RuleViolation(
+            _("Nominations are due before the inspection window ends."), field="nominate_by"
+        )
+
+
+def _next_number(year: int) -> str:
+    """Next running number of the year; the counter row is locked till the transaction ends."""
+    OperationCounter.objects.get_or_create(year=year)
+    counter = OperationCounter.objects.select_for_update().get(year=year)
+    counter.last += 1
+    counter.save()
+    return f"{year}-{counter.last:03d}"
+
+
+@transaction.atomic
+def create_operation(
+    *,
+    actor: "Actor",
+    name: str,
+    theme: str,
+    aim: str,
+    legal_purpose: str,
+    window_start: dt.date,
+    window_end: dt.date,
+    answer_by: dt.date,
+    nominate_by: dt.date,
+    regions: Iterable[Area],
+    industries: Iterable[Industry] = (),
+    inspector_days_per_week: Any = 0,
+    competences: str = "",
+) -> Operation:
+    """Make a draft led by the acting authority, which takes part from the start."""
+    if not actor.has_role(Role.COORDINATOR):
+        raise NotAllowed(_("Only coordinators open operations."))
+    values = {
+        "name": name.strip(), "theme": theme.strip(), "aim": aim, "legal_purpose": legal_purpose,
+        "window_start": window_start, "window_end": window_end, "answer_by": answer_by,
+        "nominate_by": nominate_by,
+    }  # fmt: skip
+    _check_dates(values)
+    regions = list(regions)
+    _check_regions(actor, regions)
+    operation = Operation.objects.create(
+        **values, number=_next_number(timezone.localdate().year), lead_authority=actor.authority,
+        lead_unit=actor.unit, lead=actor.user, created_by=actor.user,
+    )  # fmt: skip
+    operation.regions.set(regions)
+    operation.industries.set(industries)
+    place = Participation.objects.create(
+        operation=operation, authority=actor.authority, unit=actor.unit, is_lead=True,
+        state=ParticipationState.ACCEPTED, inspector_days_per_week=inspector_days_per_week,
+        competences=competences, answered_at=timezone.now(), answered_by=actor.user,
+        contact=actor.user,
+    )  # fmt: skip
+    sync_grants(place)
+    record(actor=actor, verb="operation.created", subject=operation)
+    return operation
+
+
+def _check_regions(actor: "Actor", regions: list[Area]) -> None:
+    if not regions:
+        raise RuleViolation(_("Choose at least one region."), field="regions")
+    if actor.region_ids and not {r.pk for r in regions} <= actor.region_ids:
+        raise RuleViolation(
+            _("Your place is limited to some regions; choose among them."), field="regions"
+        )
+
+
+@transaction.atomic
+def edit_operation(
+    *,
+    actor: "Actor",
+    operation: Operation,
+    version: int,
+    regions: Iterable[Area],
+    industries: Iterable[Industry],
+    **values: Any,
+) -> Operation:
+    """Change details until selection is signed. ``version`` is that of the form that was shown."""
+    operation = lock(operation)
+    check(actor, "manage", operation)
+    check_state(
+        operation, OperationState.DRAFT, OperationState.INVITING, OperationState.NOMINATING,
+        OperationState.SELECTING,
+    )  # fmt: skip
+    if operation.version != version:
+        raise Conflict(
+            _("Somebody else changed the operation while you were writing."), code="version"
+        )
+    _check_dates(values)
+    regions = list(regions)
+    _check_regions(actor, regions)
+    before = {name: str(getattr(operation, name)) for name in EDITABLE}
+    for name in EDITABLE:
+        setattr(operation, name, values[name])
+    operation.version += 1
+    operation.save()
+    operation.regions.set(regions)
+    operation.industries.set(industries)
+    changed = [name for name in EDITABLE if before[name] != str(getattr(operation, name))]
+    record(actor=actor, verb="operation.edited", subject=operation, data={"changed": changed})
+    return operation
+
+
+@transaction.atomic
+def invite(
+    *, actor: "Actor", operation: Operation, authority: Authority, unit: Unit, message: str = ""
+) -> Participation:
+    """Put an authority on the list; it hears of it when invitations are sent (at once if they are)."""
+    operation = lock(operation)
+    check(actor, "manage", operation)
+    check_state(
+        operation, OperationState.DRAFT, OperationState.INVITING, OperationState.NOMINATING
+    )
+    if unit.authority_id != authority.pk:
+        raise RuleViolation(_("The unit belongs to another authority."), field="unit")
+    if not authority.is_valid_on():
+        raise RuleViolation(_("This authority has ended; invite its successor."), field="unit")
+    place = operation.participations.filter(authority=authority).first()
+    if place is not None and place.state in (
+        ParticipationState.INVITED, ParticipationState.ACCEPTED,
+    ):  # fmt: skip
+        raise RuleViolation(
+            _("%(name)s is invited already.") % {"name": authority.name}, field="unit"
+        )
+    if place is None:
+        place = Participation(operation=operation, authority=authority)
+    place.unit, place.message = unit, message
+    place.state = ParticipationState.INVITED
+    place.answered_at = place.answered_by = None
+    place.save()
+    sync_grants(place)
+    record(
+        actor=actor, verb="participation.invited", subject=place, context=operation,
+        data={"authority": authority.name},
+    )  # fmt: skip
+    if operation.state != OperationState.DRAFT:
+        make_tasks(operation, only=place)
+    return place
+
+
+@transaction.atomic
+def remove_invitation(*, actor: "Actor", place: Participation) -> None:
+    """Take an unanswered authority off the list of a draft; nobody has heard of it yet."""
+    operation = lock(place.operation)
+    check(actor, "manage", operation)
+    check_state(operation, OperationState.DRAFT)
+    if place.is_lead:
+        raise RuleViolation(_("The lead cannot be taken off."))
+    place.delete()
+
+
+@transaction.atomic
+def move(*, actor: "Actor", operation: Operation, arrow: str, reason: str = "") -> Operation:
+    """Take one arrow of the transition table by hand."""
+    operation = lock(operation)
+    step = states.ARROWS[arrow]
+    if arrow == "all_signed":
+        raise RuleViolation(_("The last signature takes this step by itself."))
+    check(actor, "manage", operation)
+    return take(actor=actor, operation=operation, step=step, reason=reason)
+
+
+def take(
+    *, actor: "Actor", operation: Operation, step: states.Arrow, reason: str = ""
+) -> Operation:
+    """Move a locked operation along ``step``: state, guards, reason, event, tasks."""
+    check_state(operation, *step.sources)
+    if step.needs_reason and not reason.strip():
+        raise RuleViolation(_("Give a reason."), field="reason")
+    missing = states.missing_for(step, operation)
+    if missing:
+        raise RuleViolation(" ".join(str(m) for m in missing), code="missing")
+    before = operation.state
+    operation.state = step.target
+    operation.version += 1
+    if step.target == OperationState.CANCELLED:
+        operation.cancel_reason = reason.strip()
+    if step.target == OperationState.CLOSED:
+        operation.closed_at = timezone.now()
+    if step.key == "reopen_selection":
+        operation.round += 1
+    operation.save()
+    for place in operation.participations.select_related("unit", "authority").order_by("pk"):
+        sync_grants(place)
+    record(
+        actor=actor, verb=step.verb, subject=operation,
+        data={"from": before, "to": operation.state, "reason": reason.strip()},
+    )  # fmt: skip
+    make_tasks(operation)
+    return operation
+
+

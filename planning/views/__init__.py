@@ -1,0 +1,1 @@
+"""Pages of phase 1, a module a concern."""

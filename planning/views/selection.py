@@ -1,0 +1,213 @@
+"""Nominations, the joint list, decisions, signatures, the decision record."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+
+from audit.errors import DomainError
+from authorities.access import acting
+from planning.forms import ChoiceForm, NominationForm
+from planning.lists import CandidateList
+from planning.models import DecisionRecord, Nomination
+from planning.selectors import joint_list
+from planning.services import choose, make_nomination, sign, withdraw_nomination
+from planning.services.selection import selection_content, selection_hash, unsigned
+from planning.views.base import attempt, fetch, frame
+from targets.models import Site
+from ui.forms import add_error
+
+candidates = require_GET(acting()(CandidateList.as_view()))
+
+
+@require_GET
+@acting()
+def nominate(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Own nominations while they are open; everybody's once selection has begun."""
+    actor = request.actor  # type: ignore[attr-defined]
+    operation = fetch(request, public_id)
+    context = frame(request, operation, "nominate")
+    context |= {
+        "nominations": Nomination.objects.visible_to(actor)
+        .filter(operation=operation)
+        .select_related("site__municipality", "authority", "created_by")
+        .order_by("authority__code", "site__name", "pk"),
+        "open": operation.state == "nominating" and context["rights"]["nominate"],
+    }
+    return render(request, "planning/nominations.html", context)
+
+
+@acting()
+def nominate_sites(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Reason, rating and own note for each ticked site, on one page."""
+    actor = request.actor  # type: ignore[attr-defined]
+    operation = fetch(request, public_id)
+    ids = request.POST.getlist("id") or request.GET.getlist("id")
+    sites = list(
+        Site.objects.visible_to(actor)
+        .filter(public_id__in=[i for i in ids if len(i) == 36][:50])
+        .select_related("municipality")
+        .order_by("name", "pk")
+    )
+    if not sites:
+        messages.error(request, _("Tick at least one site first."))
+        return redirect("planning:candidates", public_id=public_id)
+    own = {
+        n.site_id: n
+        for n in Nomination.objects.filter(
+            operation=operation, authority=actor.authority, site__in=sites
+        )
+    }
+    forms = [
+        (site, NominationForm(
+            request.POST if request.method == "POST" else None, prefix=str(site.pk),
+            initial=_initial(own.get(site.pk)),
+        ))
+        for site in sites
+    ]  # fmt: skip
+    if request.method == "POST" and all([form.is_valid() for _site, form in forms]):
+        done = 0
+        for site, form in forms:
+            try:
+                make_nomination(actor=actor, operation=operation, site=site, **form.cleaned_data)
+                done += 1
+            except DomainError as error:
+                add_error(form, error)
+        if done == len(forms):
+            messages.success(request, _("Nominated: %(count)s.") % {"count": done})
+            return redirect("planning:nominate", public_id=public_id)
+    invalid = any(form.is_bound and form.errors for _site, form in forms)
+    context = frame(request, operation, "nominate") | {"forms": forms}
+    return render(
+        request, "planning/nominate_sites.html", context, status=422 if invalid else 200
+    )
+
+
+def _initial(nomination: Nomination | None) -> dict[str, Any]:
+    if nomination is None:
+        return {}
+    return {
+        "reason": nomination.reason, "rating": nomination.rating, "own_note": nomination.own_note,
+    }  # fmt: skip
+
+
+@require_POST
+@acting()
+def nomination_withdraw(request: HttpRequest, public_id: str) -> HttpResponse:
+    actor = request.actor  # type: ignore[attr-defined]
+    nomination = get_object_or_404(
+        Nomination.objects.visible_to(actor).select_related("operation", "site"),
+        public_id=public_id, authority=actor.authority,
+    )  # fmt: skip
+    attempt(
+        request, _("The nomination was withdrawn."),
+        lambda: withdraw_nomination(actor=actor, nomination=nomination),
+    )  # fmt: skip
+    return redirect("planning:nominate", public_id=nomination.operation.public_id)
+
+
+def _joint_list_open(state: str) -> bool:
+    return state not in ("draft", "inviting", "nominating")
+
+
+@acting()
+def selection(request: HttpRequest, public_id: str) -> HttpResponse:
+    """The joint list with opened points; the lead decides on each site with a reason."""
+    actor = request.actor  # type: ignore[attr-defined]
+    operation = fetch(request, public_id)
+    if not _joint_list_open(operation.state):
+        raise Http404
+    context = frame(request, operation, "selection")
+    deciding = context["rights"]["manage"] and operation.state == "selecting"
+    wanted = request.POST.get("site", "")
+    bound: ChoiceForm | None = None
+    if request.method == "POST":
+        site = get_object_or_404(
+            Site.objects.filter(nominations__operation=operation).distinct(), public_id=wanted
+        )
+        bound = ChoiceForm(request.POST, prefix=str(site.pk))
+        if bound.is_valid():
+            try:
+                choose(actor=actor, operation=operation, site=site, **bound.cleaned_data)
+            except DomainError as error:
+                add_error(bound, error)
+            else:
+                messages.success(request, _("Decided: %(site)s") % {"site": site.name})
+                address = reverse("planning:selection", args=[public_id])
+                return redirect(f"{address}#site-{site.public_id}")
+    entries = joint_list(operation)
+    rows = []
+    for entry in entries:
+        initial = {}
+        if entry.choice:
+            initial = {"state": entry.choice.state, "reason": entry.choice.reason}
+        form = ChoiceForm(prefix=str(entry.site.pk), initial=initial)
+        if bound is not None and str(entry.site.public_id) == wanted:
+            form = bound
+        rows.append({"entry": entry, "form": form})
+    context |= {
+        "rows": rows,
+        "deciding": deciding,
+        "picked": sum(1 for e in entries if e.choice and e.choice.state == "picked"),
+        "undecided": sum(1 for e in entries if e.choice is None),
+        "error_form": bound if bound is not None and bound.errors else None,
+    }
+    status = 422 if bound is not None and bound.errors else 200
+    return render(request, "planning/selection.html", context, status=status)
+
+
+@acting()
+def signoff(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Exactly what is signed, who has signed, and the button for the manager."""
+    actor = request.actor  # type: ignore[attr-defined]
+    operation = fetch(request, public_id)
+    if operation.state not in ("signing", "scheduled", "executing", "feedback", "closed"):
+        raise Http404
+    context = frame(request, operation, "signoff")
+    if request.method == "POST":
+        if attempt(
+            request, _("You have signed for your authority."),
+            lambda: sign(
+                actor=actor, operation=operation, shown_hash=request.POST.get("hash", ""),
+                note=request.POST.get("note", ""),
+            ),
+        ):  # fmt: skip
+            return redirect("planning:signoff", public_id=public_id)
+        operation.refresh_from_db()
+    waiting = unsigned(operation)
+    context |= {
+        "content": selection_content(operation),
+        "hash": selection_hash(operation),
+        "signatures": operation.signoffs.filter(round=operation.round)
+        .select_related("participation__authority", "signed_by")
+        .order_by("signed_at", "pk"),
+        "waiting": waiting,
+        "may_sign": operation.state == "signing"
+        and context["rights"]["sign"]
+        and any(p.authority_id == actor.authority.pk for p in waiting),
+        "records": operation.decision_records.filter(round=operation.round).order_by("language"),
+    }
+    status = 409 if request.method == "POST" else 200
+    return render(request, "planning/signoff.html", context, status=status)
+
+
+@require_GET
+@acting()
+def decision_record(request: HttpRequest, public_id: str, language: str) -> HttpResponse:
+    actor = request.actor  # type: ignore[attr-defined]
+    operation = fetch(request, public_id)
+    stored = get_object_or_404(
+        DecisionRecord.objects.visible_to(actor),
+        operation=operation, round=operation.round, language=language,
+    )  # fmt: skip
+    response = HttpResponse(bytes(stored.pdf), content_type="application/pdf")
+    response["Content-Disposition"] = (
+        f'attachment; filename="{operation.number}-{language}.pdf"'
+    )
+    return response
+
+
