@@ -4,3 +4,13 @@ from django.apps import AppConfig
 class FeedbackConfig(AppConfig):
     name = "feedback"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from django.utils.translation import gettext_lazy as _
+
+        from feedback import kinds, subscribers  # noqa: F401
+        from planning import tabs
+
+        states = ("executing", "feedback", "closed")
+        tabs.register("outcomes", _("Outcomes"), "feedback:outcomes", states)
+        tabs.register("report", _("Report"), "feedback:report", states)
