@@ -1,4 +1,9 @@
-"""Words for kinds of tasks and notifications. Each room registers its own from ``apps.ready``."""
+"""Words for kinds of tasks and notifications.
+
+Each room registers its own in its ``kinds`` module, imported from ``apps.ready``. Words are looked
+up when they are shown, in the reader's language; a value that is missing reads as a dash and a
+kind that nobody registered gets a neutral title, so that no old row can break a page.
+"""
 
 from typing import Any
 
@@ -6,11 +11,19 @@ from django.utils.translation import gettext_lazy as _
 
 _titles: dict[str, tuple[Any, Any]] = {}
 _notifications: dict[str, tuple[Any, Any]] = {}
+UNKNOWN_TASK = (_("Task"), _("Task"))
+UNKNOWN_NOTIFICATION = (_("Something has changed."), "")
 
 
 class _Known(dict[str, Any]):
     def __missing__(self, key: str) -> str:
         return "–"
+
+
+def _filled(words: Any, params: dict[str, Any] | None) -> str:
+    """``words`` with the values put in. Only ``%(name)s`` placeholders are allowed."""
+    shown = {name: "–" if value in (None, "") else value for name, value in (params or {}).items()}
+    return str(words) % _Known(shown)
 
 
 def register(kind: str, title: Any, neutral: Any) -> None:
@@ -23,23 +36,25 @@ def register_notification(kind: str, sentence: Any, reason: Any) -> None:
     _notifications[kind] = (sentence, reason)
 
 
-def title_for(kind: str, params: dict[str, Any], own_title: str = "") -> str:
+def registered() -> dict[str, tuple[Any, Any]]:
+    """All kinds with their words, tasks and notifications, for checks."""
+    return {**_titles, **_notifications}
+
+
+def title_for(kind: str, params: dict[str, Any] | None, own_title: str = "") -> str:
     """The task's title in the reader's language."""
-    if own_title:
-        return own_title
-    title, _neutral = _titles.get(kind, (_("Task"), _("Task")))
-    return str(title) % _Known(params)
+    return own_title or _filled(_titles.get(kind, UNKNOWN_TASK)[0], params)
 
 
 def neutral_for(kind: str) -> str:
     """The task's kind in words that give nothing away, for mails."""
-    return str(_titles.get(kind, (_("Task"), _("Task")))[1])
+    return str(_titles.get(kind, UNKNOWN_TASK)[1])
 
 
-def sentence_for(kind: str, params: dict[str, Any]) -> tuple[str, str]:
+def sentence_for(kind: str, params: dict[str, Any] | None) -> tuple[str, str]:
     """A notification's sentence and the reason why this person gets it."""
-    sentence, reason = _notifications.get(kind, (_("Something has changed."), ""))
-    return str(sentence) % _Known(params), str(reason)
+    sentence, reason = _notifications.get(kind, UNKNOWN_NOTIFICATION)
+    return _filled(sentence, params), str(reason)
 
 
 register("manual", _("Task"), _("Task"))
@@ -48,6 +63,6 @@ register_notification(
 )
 register_notification(
     "task.escalated",
-    _("A task of your unit is overdue: %(title)s"),
-    _("you are a manager of the unit"),
+    _("Overdue tasks of %(authority)s were escalated to you."),
+    _("you are a manager there"),
 )

@@ -11,7 +11,12 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from worklist.querysets import NotificationQuerySet, ReminderQuerySet, TaskQuerySet
+from worklist.querysets import (
+    DigestQuerySet,
+    NotificationQuerySet,
+    ReminderQuerySet,
+    TaskQuerySet,
+)
 
 
 class TaskState(models.TextChoices):
@@ -95,12 +100,13 @@ class Task(models.Model):
 
 
 class DigestState(models.TextChoices):
-    CLAIMED = "claimed", _("Claimed")
-    SENDING = "sending", _("Being sent")
+    CLAIMED = "claimed", _("Claimed")  # nothing has been handed over yet
+    SENDING = "sending", _("Being sent")  # stored just before the text is handed over
     SENT = "sent", _("Sent")
     EMPTY = "empty", _("Nothing left to say")
-    FAILED = "failed", _("Failed")
-    UNKNOWN = "unknown", _("Unknown")  # the sender died between sending and recording
+    RETRY = "retry", _("Will be tried again")  # the server refused, or was not there
+    FAILED = "failed", _("Failed")  # given up for that day
+    UNKNOWN = "unknown", _("Unknown")  # the sender died between handing over and recording
 
 
 class Digest(models.Model):
@@ -111,20 +117,51 @@ class Digest(models.Model):
     )
     day = models.DateField()
     state = models.CharField(max_length=20, choices=DigestState.choices)
-    claimed_at = models.DateTimeField()
+    claimed_at = models.DateTimeField()  # of the present state; also tells one claim from another
+    next_attempt_at = models.DateTimeField(null=True, blank=True)
     sent_at = models.DateTimeField(null=True, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
     message_id = models.CharField(max_length=200, blank=True)
     error = models.TextField(blank=True)
 
+    objects = DigestQuerySet.as_manager()
+
     class Meta:
         ordering = ["-day", "id"]
+        indexes = [
+            models.Index(
+                fields=["state"],
+                name="digest_unfinished",
+                condition=Q(state__in=["claimed", "sending", "retry"]),
+            )
+        ]
         constraints = [
             models.UniqueConstraint(fields=["recipient", "day"], name="digest_once_a_day"),
             models.CheckConstraint(
-                condition=~Q(state="sent") | Q(sent_at__isnull=False), name="digest_sent_when"
+                condition=Q(state__in=DigestState.values), name="digest_state_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(state="sent", sent_at__isnull=False)
+                | (~Q(state="sent") & Q(sent_at__isnull=True)),
+                name="digest_sent_when",
+            ),
+            models.CheckConstraint(
+                condition=Q(state="retry", next_attempt_at__isnull=False)
+                | (~Q(state="retry") & Q(next_attempt_at__isnull=True)),
+                name="digest_retry_when",
             ),
         ]
+
+
+class Heartbeat(models.Model):
+    """When a piece of machinery last did its work, and what went wrong if it did not."""
+
+    name = models.CharField(max_length=40, primary_key=True)
+    at = models.DateTimeField()
+    error = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["name"]
 
 
 class ReminderKind(models.TextChoices):
@@ -156,6 +193,13 @@ class Reminder(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["task", "recipient", "kind", "due"], name="reminder_once"
+            )
+        ]
+        indexes = [
+            models.Index(
+                fields=["due", "recipient"],
+                name="reminder_waiting",
+                condition=Q(digest__isnull=True),
             )
         ]
 

@@ -48,6 +48,23 @@ class ReminderQuerySet(models.QuerySet):  # type: ignore[type-arg]
         return self.filter(digest__isnull=True)
 
 
+class DigestQuerySet(models.QuerySet):  # type: ignore[type-arg]
+    def visible_to(self, actor: "Actor") -> "DigestQuerySet":
+        """Mails to people of the authority, for its administrators; nobody else sees any."""
+        if not actor.has_role("administrator"):
+            return self.none()
+        # Sub-select, not a join: a person with two places must not come twice.
+        places = type(actor.membership).objects.filter(authority_id=actor.authority.pk)
+        return self.filter(recipient_id__in=places.values("user_id"))
+
+    def troubled(self) -> "DigestQuerySet":
+        """Mails that did not go out, or of which nobody knows."""
+        return self.filter(state__in=["retry", "failed", "unknown"])
+
+    def stale_claims(self, limit: dt.datetime) -> "DigestQuerySet":
+        return self.filter(state="claimed", claimed_at__lt=limit)
+
+
 class NotificationQuerySet(models.QuerySet):  # type: ignore[type-arg]
     def visible_to(self, actor: "Actor") -> "NotificationQuerySet":
         return self.filter(recipient_id=actor.user.pk, authority_id=actor.authority.pk)

@@ -153,10 +153,8 @@ def _district_units(loaded: dict[str, Authority], folder: Path) -> None:
         authority = loaded.get(row["kind"])
         if authority is None or row["code"] == row["kind"]:
             continue
+        ended = dt.date.fromisoformat(row["valid_to"]) if row["valid_to"] else authority.valid_to
         Unit.objects.update_or_create(
             authority=authority, code=row["code"],
-            defaults={
-                **{n: row[n] for n in NAMES},
-                "valid_to": dt.date.fromisoformat(row["valid_to"]),
-            },
+            defaults={**{n: row[n] for n in NAMES}, "valid_to": ended},
         )  # fmt: skip
