@@ -1,17 +1,11 @@
 """Celery jobs of the work list."""
 
 from celery import shared_task
-from django.core.cache import cache
-from django.utils import timezone
 
-from worklist.services.reminders import sweep
-
-LAST_SWEEP = "last-sweep"
+from worklist.services.digests import sweep
 
 
 @shared_task
 def sweep_reminders() -> int:
-    """Frequent sweep over reminders that are due; safe to run twice at once."""
-    sent = sweep()
-    cache.set(LAST_SWEEP, timezone.now().timestamp(), None)
-    return sent
+    """Frequent sweep over reminders that are due; safe to run in several processes at once."""
+    return sweep()

@@ -9,6 +9,8 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
+from ui.names import language_order
+
 _titles: dict[str, tuple[Any, Any]] = {}
 _notifications: dict[str, tuple[Any, Any]] = {}
 UNKNOWN_TASK = (_("Task"), _("Task"))
@@ -16,7 +18,12 @@ UNKNOWN_NOTIFICATION = (_("Something has changed."), "")
 
 
 class _Known(dict[str, Any]):
-    def __missing__(self, key: str) -> str:
+    """Values by name; of a name given as ``x_fi``, ``x_sv``, ``x_en``, ``x`` is the reader's."""
+
+    def __missing__(self, key: str) -> Any:
+        for code in language_order():
+            if f"{key}_{code}" in self and self[f"{key}_{code}"] != "–":
+                return self[f"{key}_{code}"]
         return "–"
 
 

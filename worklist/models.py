@@ -9,6 +9,7 @@ import uuid
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from worklist.querysets import (
@@ -87,7 +88,9 @@ class Task(models.Model):
                 condition=Q(assignee__isnull=False) | Q(unit__isnull=False),
                 name="task_has_assignee",
             ),
-            models.CheckConstraint(condition=Q(state__in=TaskState.values), name="task_state_known"),
+            models.CheckConstraint(
+                condition=Q(state__in=TaskState.values), name="task_state_known"
+            ),
             models.CheckConstraint(
                 condition=Q(state="done", done_at__isnull=False)
                 | (~Q(state="done") & Q(done_at__isnull=True)),
@@ -97,6 +100,13 @@ class Task(models.Model):
                 condition=~Q(kind="manual") | ~Q(title=""), name="task_manual_has_title"
             ),
         ]
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in OPEN_TASK_STATES
+
+    def get_absolute_url(self) -> str:
+        return reverse("worklist:task_detail", args=[self.public_id])
 
 
 class DigestState(models.TextChoices):

@@ -61,9 +61,6 @@ class DigestQuerySet(models.QuerySet):  # type: ignore[type-arg]
         """Mails that did not go out, or of which nobody knows."""
         return self.filter(state__in=["retry", "failed", "unknown"])
 
-    def stale_claims(self, limit: dt.datetime) -> "DigestQuerySet":
-        return self.filter(state="claimed", claimed_at__lt=limit)
-
 
 class NotificationQuerySet(models.QuerySet):  # type: ignore[type-arg]
     def visible_to(self, actor: "Actor") -> "NotificationQuerySet":

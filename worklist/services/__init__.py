@@ -8,6 +8,7 @@ from worklist.services.tasks import (
     mark_read,
     move_task,
     notify,
+    undo_change,
 )
 
 __all__ = [
@@ -18,4 +19,5 @@ __all__ = [
     "mark_read",
     "move_task",
     "notify",
+    "undo_change",
 ]

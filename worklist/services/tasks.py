@@ -7,7 +7,7 @@ from django.db import models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from audit.errors import NotAllowed, RuleViolation
+from audit.errors import Conflict, NotAllowed, RuleViolation
 from audit.services import record
 from authorities.models import Authority, Membership, Role, Unit, User
 from worklist.models import Notification, Task, TaskState
@@ -122,6 +122,8 @@ def create_task(
     role: str = "",
 ) -> Task:
     """Make a task by hand, for a person or a unit of the own authority."""
+    if not title.strip():
+        raise RuleViolation(_("Say what has to be done."), field="title")
     if assignee is None and unit is None:
         raise RuleViolation(_("Choose a person or a unit for the task."), field="assignee")
     if unit is not None and unit.authority_id != actor.authority.pk:
@@ -141,7 +143,8 @@ def create_task(
     if assignee is not None and assignee.pk != actor.user.pk:
         notify(
             recipient=assignee, authority=actor.authority, kind="task.assigned",
-            params={"title": title}, url="/tasks/", key=f"task.assigned:{task.pk}",
+            params={"title": task.title}, url=task.get_absolute_url(),
+            key=f"task.assigned:{task.pk}",
         )  # fmt: skip
     return task
 
@@ -179,11 +182,32 @@ def change_state(*, actor: "Actor", task: Task, arrow: str) -> Task:
         return task
     if task.state not in sources:
         raise RuleViolation(_("The task is “%(state)s” now.") % {"state": task.get_state_display()})
-    task.state = target
-    task.done_at = timezone.now() if target == TaskState.DONE else None
-    task.done_by = actor.user if target == TaskState.DONE else None
+    return _enter(actor, task, target)
+
+
+@transaction.atomic
+def undo_change(*, actor: "Actor", task: Task, reached: str, before: str) -> Task:
+    """Put a task back into ``before``, if it is still in the state its change ``reached``.
+
+    Raises ``Conflict`` when somebody has changed it since, ``NotAllowed`` like the change itself.
+    """
+    task = Task.objects.select_for_update(of=("self",)).get(pk=task.pk)
+    if not may_change(actor, task):
+        raise NotAllowed(_("This task is not yours to change."))
+    if before not in TaskState.values or task.state != reached:
+        raise Conflict(
+            _("The task has been changed since; it is “%(state)s” now.")
+            % {"state": task.get_state_display()}
+        )
+    return _enter(actor, task, TaskState(before))
+
+
+def _enter(actor: "Actor", task: Task, state: TaskState) -> Task:
+    task.state = state
+    task.done_at = timezone.now() if state == TaskState.DONE else None
+    task.done_by = actor.user if state == TaskState.DONE else None
     task.save(update_fields=["state", "done_at", "done_by"])
-    if target == TaskState.DONE:
+    if state == TaskState.DONE:
         record(
             actor=actor, verb="task.done", subject=task, data={"kind": task.kind},
             audience=[actor.authority.pk],
