@@ -21,7 +21,7 @@ from redis.exceptions import RedisError
 from audit.errors import RuleViolation
 from authorities.access import acting
 from authorities.models import Role, Unit
-from ui.forms import add_error, form_response
+from ui.forms import DateInput, add_error, form_response
 from ui.lists import Column, ListPage
 from ui.templatetags.ui import badge
 from worklist.forms import TaskForm
@@ -154,7 +154,12 @@ class TaskFilter(django_filters.FilterSet):
     unit = django_filters.ModelChoiceFilter(
         label=gettext_lazy("Unit"), queryset=lambda request: units_of(request)
     )
-    due = django_filters.DateFromToRangeFilter(label=gettext_lazy("Due between"))
+    due_from = django_filters.DateFilter(
+        label=gettext_lazy("Due from"), field_name="due", lookup_expr="gte", widget=DateInput
+    )
+    due_to = django_filters.DateFilter(
+        label=gettext_lazy("Due until"), field_name="due", lookup_expr="lte", widget=DateInput
+    )
 
     def by_person(self, rows: Any, name: str, value: str) -> QuerySet[Any]:
         if value == "made":
