@@ -174,7 +174,7 @@ class ListPage:
             if value in (None, "", [], False) or (hasattr(value, "exists") and not list(value)):
                 continue
             query = self.query.copy()
-            for key in (name, f"{name}_min", f"{name}_max", "page"):
+            for key in (name, "page"):
                 query.pop(key, None)
             chips.append(
                 {
@@ -366,13 +366,6 @@ def _number(raw: str | None, default: int) -> int:
 def _words(field: Any, value: Any) -> str:
     """A filter's value as the reader knows it."""
     choices = getattr(field, "choices", None)
-    if isinstance(value, slice):
-        parts = [
-            date_format(v, "SHORT_DATE_FORMAT") if hasattr(v, "isoformat") else str(v)
-            for v in (value.start, value.stop)
-            if v is not None
-        ]
-        return " – ".join(parts)
     if isinstance(value, models.Model):
         return str(value)
     if isinstance(value, list | tuple | models.QuerySet):

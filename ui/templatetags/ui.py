@@ -121,8 +121,8 @@ def bars(title: str, rows: list[dict[str, Any]], unit: str = "") -> dict[str, An
             **row,
             "y": 4 + index * 34,
             "text_y": 22 + index * 34,
-            "width": round(row["value"] / top * 300),
-            "number_x": 216 + round(row["value"] / top * 300),
+            "width": round(row["value"] / top * 200),
+            "number_x": 176 + round(row["value"] / top * 200),
             "style": row.get("style", 1),
             "url": row.get("url", ""),
         }
