@@ -45,3 +45,9 @@ def acting(*roles: Role | str) -> Callable[[View], View]:
         return wrapped
 
     return decorate
+
+
+def require(allowed: bool, message: str = "") -> None:
+    """Raise NotAllowed unless ``allowed``: a form that could not be sent is not shown either."""
+    if not allowed:
+        raise NotAllowed(message or _("You have no right to do this here."))

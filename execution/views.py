@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from audit.errors import Conflict, DomainError
-from authorities.access import acting
+from authorities.access import acting, require
 from execution.forms import (
     FindingForm,
     NotPossibleForm,
@@ -135,6 +135,7 @@ def visit_run(request: HttpRequest, public_id: str) -> HttpResponse:
 def not_possible(request: HttpRequest, public_id: str) -> HttpResponse:
     actor = request.actor  # type: ignore[attr-defined]
     row = _visit(request, public_id)
+    require(can(actor, "run", row))
     form = NotPossibleForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
@@ -206,6 +207,7 @@ def record(request: HttpRequest, public_id: str) -> HttpResponse:
 def finding_add(request: HttpRequest, public_id: str) -> HttpResponse:
     actor = request.actor  # type: ignore[attr-defined]
     row = _record(request, public_id)
+    require(can(actor, "write", row))
     form = FindingForm(request.POST or None, record=row)
     if request.method == "POST" and form.is_valid():
         try:
@@ -239,6 +241,7 @@ def finding_remove(request: HttpRequest, public_id: str) -> HttpResponse:
 def photo_add(request: HttpRequest, public_id: str) -> HttpResponse:
     actor = request.actor  # type: ignore[attr-defined]
     row = _record(request, public_id)
+    require(can(actor, "write", row))
     form = PhotoForm(request.POST or None, request.FILES or None)
     if request.method == "POST" and form.is_valid():
         try:
@@ -287,6 +290,7 @@ def record_submit(request: HttpRequest, public_id: str) -> HttpResponse:
     """Check your answers, choose the outcome, submit."""
     actor = request.actor  # type: ignore[attr-defined]
     row = _record(request, public_id)
+    require(can(actor, "write", row))
     form = SubmitForm(request.POST or None, initial={"outcome": row.outcome})
     if request.method == "POST" and form.is_valid():
         try:
@@ -319,6 +323,7 @@ def _shown(value: int | None) -> str:
 def record_reopen(request: HttpRequest, public_id: str) -> HttpResponse:
     actor = request.actor  # type: ignore[attr-defined]
     row = _record(request, public_id)
+    require(can(actor, "reopen", row))
     form = ReasonForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:

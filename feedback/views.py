@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET
 from audit.errors import Conflict, DomainError
 from audit.selectors import timeline
 from audit.services import record as record_event
-from authorities.access import acting
+from authorities.access import acting, require
 from execution.models import Visit
 from feedback.forms import (
     CloseForm,
@@ -130,6 +130,7 @@ def _visit(request: HttpRequest, public_id: str) -> Visit:
 def outcome_edit(request: HttpRequest, public_id: str) -> HttpResponse:
     actor = request.actor  # type: ignore[attr-defined]
     visit = _visit(request, public_id)
+    require(can_write(actor, visit.operation))
     own = Outcome.objects.filter(visit=visit, authority=actor.authority).first()
     initial = {"kind": own.kind, "note": own.note, "version": own.version} if own else {}
     form = OutcomeForm(request.POST or None, initial=initial)
@@ -174,6 +175,7 @@ def _with_clash(response: HttpResponse, clash: dict[str, Any] | None) -> HttpRes
 def measure_create(request: HttpRequest, public_id: str) -> HttpResponse:
     actor = request.actor  # type: ignore[attr-defined]
     visit = _visit(request, public_id)
+    require(can_write(actor, visit.operation))
     form = MeasureForm(request.POST or None, actor=actor)
     if request.method == "POST" and form.is_valid():
         try:
@@ -234,8 +236,10 @@ def measure_detail(request: HttpRequest, public_id: str) -> HttpResponse:
 
 def _own_measure(request: HttpRequest, public_id: str) -> Measure:
     measure = _measure(request, public_id)
-    if measure.authority_id != request.actor.authority.pk:  # type: ignore[attr-defined]
+    actor = request.actor  # type: ignore[attr-defined]
+    if measure.authority_id != actor.authority.pk:
         raise Http404
+    require(can(actor, "change", measure))
     return measure
 
 
@@ -314,6 +318,7 @@ def measure_cancel(request: HttpRequest, public_id: str) -> HttpResponse:
 def debrief(request: HttpRequest, public_id: str) -> HttpResponse:
     actor = request.actor  # type: ignore[attr-defined]
     operation = _reported(request, public_id)
+    require(can_write(actor, operation))
     own = Debrief.objects.filter(operation=operation, authority=actor.authority).first()
     names = ("went_well", "to_improve", "lessons", "version")
     initial = {n: getattr(own, n) for n in names} if own else {}

@@ -1,28 +1,134 @@
-"""One test database, made by the owner role and used by the application's role, as in production."""
+"""Real services for every test: PostgreSQL (as the application's role), Redis, SMTP, Chromium."""
 
+import os
+import sys
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
-from django.db import connections
 
-from audit.grants import grant_app_role
+def owner_connection(database: str = "postgres") -> Any:
+    """A connection of the owner's role, outside Django."""
+    import psycopg2
+
+    from config.env import database as parse
+
+    settings = parse(os.environ["DATABASE_OWNER_URL"])
+    connection = psycopg2.connect(
+        dbname=database, user=settings["USER"], host=settings["HOST"] or None,
+        port=settings["PORT"] or None, password=settings["PASSWORD"] or None,
+    )  # fmt: skip
+    connection.autocommit = True
+    return connection
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(request: pytest.FixtureRequest, django_db_blocker: Any) -> Iterator[None]:
-    """Migrate as the owner; the application's connection gets its rights and nothing more."""
-    keep = request.config.getvalue("reuse_db") and not request.config.getvalue("create_db")
-    owner, application = connections["owner"], connections["default"]
+def django_db_setup(django_db_blocker: Any) -> Iterator[None]:
+    """Made and migrated by the owner; used by the application's role, which owns nothing."""
+    from django.conf import settings
+    from django.core.management import call_command
+    from django.db import connections
+
+    name = settings.TEST_DATABASE
+    with closing(owner_connection()) as connection, connection.cursor() as cursor:
+        cursor.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        cursor.execute(f'CREATE DATABASE "{name}"')
+    role = settings.DATABASES["default"]["USER"]
     with django_db_blocker.unblock():
-        normal = application.settings_dict["NAME"]
-        owner.creation.create_test_db(verbosity=0, autoclobber=True, keepdb=keep)
-        grant_app_role(owner, str(application.settings_dict["USER"]))
-        application.close()
-        application.settings_dict["NAME"] = owner.settings_dict["NAME"]
+        normal = dict(connections["default"].settings_dict)
+        connections["default"].close()
+        connections["default"].settings_dict |= settings.OWNER_DATABASE
+        call_command("migrate", verbosity=0)
+        call_command("grant_app_role", role, verbosity=0, stdout=open(os.devnull, "w"))  # noqa: SIM115
+        connections["default"].close()
+        connections["default"].settings_dict.clear()
+        connections["default"].settings_dict.update(normal)
     yield
     with django_db_blocker.unblock():
-        connections.close_all()
-        application.settings_dict["NAME"] = normal
-        if not keep:
-            owner.creation.destroy_test_db(normal, verbosity=0)
+        connections["default"].close()
+    with closing(owner_connection()) as connection, connection.cursor() as cursor:
+        cursor.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+KEPT_TABLES = {"django_migrations", "django_content_type", "auth_permission"}
+
+
+def flush() -> None:
+    """Empty every table through the owner: the application's role may not."""
+    from django.conf import settings
+    from django.db import connection as default
+
+    default.close()
+    with closing(owner_connection(settings.TEST_DATABASE)) as owner, owner.cursor() as cursor:
+        cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        names = [f'"{row[0]}"' for row in cursor.fetchall() if row[0] not in KEPT_TABLES]
+        cursor.execute(f"TRUNCATE {', '.join(names)} RESTART IDENTITY CASCADE")
+
+
+@pytest.fixture(autouse=True)
+def _flush_as_owner(monkeypatch: pytest.MonkeyPatch) -> None:
+    from django.test import TransactionTestCase
+
+    monkeypatch.setattr(TransactionTestCase, "_fixture_teardown", lambda self: flush())
+
+
+@pytest.fixture(autouse=True)
+def _unordered_slices_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slice of an unordered queryset shows other rows each time: refuse it in tests."""
+    from django.db.models import QuerySet
+
+    original = QuerySet.__getitem__
+
+    def checked(self: Any, key: Any) -> Any:
+        query = self.query
+        if (
+            isinstance(key, slice)
+            and not self.ordered
+            and not query.is_empty()
+            and not getattr(query, "combinator", None)
+            and not _counting(key)
+        ):
+            raise AssertionError(f"slice of an unordered queryset of {self.model.__name__}")
+        return original(self, key)
+
+    monkeypatch.setattr(QuerySet, "__getitem__", checked)
+
+
+def _counting(key: slice) -> bool:
+    """Capped counts and existence tests need no order: they show no rows."""
+    frame = sys._getframe(2)
+    while frame is not None and frame.f_code.co_filename.endswith("conftest.py"):
+        frame = frame.f_back  # type: ignore[assignment]
+    return frame is not None and frame.f_code.co_name in {"capped_count", "exists", "_values"}
+
+
+@pytest.fixture(autouse=True)
+def _clean_cache() -> Iterator[None]:
+    from django.core.cache import cache
+
+    cache.clear()
+    yield
+
+
+@pytest.fixture
+def reference(db: None) -> None:
+    """A small world: one region, two municipalities, four authorities with checklists."""
+    from tests.factories import world
+
+    world()
+
+
+@pytest.fixture
+def as_user(client: Any) -> Any:
+    """Sign a membership's person in and act for it."""
+
+    def sign_in(actor: Any) -> Any:
+        client.force_login(actor.user)
+        session = client.session
+        session["acting_membership"] = actor.membership.pk
+        session["mfa_done"] = True
+        session.save()
+        return client
+
+    return sign_in

@@ -25,7 +25,7 @@ def page(request: HttpRequest) -> dict[str, Any]:
         "request_id": getattr(request, "request_id", ""),
         "unread_count": 0,
         "switchable_memberships": [],
-        "wide": False,
+        "search_text": request.GET.get("q", "") if request.path == "/search/" else "",
     }
     if actor is not None:
         values |= frame_values(request)

@@ -48,6 +48,11 @@ def open_measure(
     responsible: User | None = None,
 ) -> Measure:
     """Open a measure of the own authority after a visit, with its task and reminders."""
+    visit = (
+        Visit.objects.select_for_update(of=("self",))
+        .select_related("operation", "site", "planned__day")
+        .get(pk=visit.pk)
+    )
     operation = visit.operation
     if not can_write(actor, operation):
         raise NotAllowed(_("You have no right to record results in this operation."))

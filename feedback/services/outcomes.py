@@ -54,6 +54,7 @@ def record_outcome(
 ) -> Outcome:
     """Set the own authority's outcome; ``version`` is that of the form that was shown."""
     operation = Operation.objects.select_for_update(of=("self",)).get(pk=visit.operation_id)
+    visit = Visit.objects.select_related("site").get(pk=visit.pk)
     if not can_write(actor, operation) or operation.state == OperationState.CLOSED:
         raise NotAllowed(_("You have no right to record results in this operation."))
     if not visit.records.filter(authority=actor.authority).exists():

@@ -12,12 +12,13 @@ from django.views.decorators.http import require_GET
 
 from audit.errors import Conflict, DomainError, NotAllowed
 from audit.selectors import timeline
-from authorities.access import acting
+from authorities.access import acting, require
 from authorities.models import Role
 from planning import states
 from planning.forms import NewOperationForm, OperationForm, ReasonForm
 from planning.lists import OperationList
 from planning.models import Operation, ParticipationState
+from planning.permissions import can
 from planning.services import create_operation, edit_operation, move
 from planning.views.base import arrows, fetch, frame
 from ui.forms import add_error, form_response
@@ -54,6 +55,7 @@ def operation_create(request: HttpRequest) -> HttpResponse:
 def operation_edit(request: HttpRequest, public_id: str) -> HttpResponse:
     actor = request.actor  # type: ignore[attr-defined]
     operation = fetch(request, public_id)
+    require(can(actor, "manage", operation))
     form = OperationForm(request.POST or None, actor=actor, operation=operation)
     clash: dict[str, Any] | None = None
     if request.method == "POST" and form.is_valid():
@@ -133,8 +135,8 @@ def operation_move(request: HttpRequest, public_id: str, arrow: str) -> HttpResp
     actor = request.actor  # type: ignore[attr-defined]
     operation = fetch(request, public_id)
     step = states.ARROWS.get(arrow)
-    if step is None or arrow == "all_signed" or not frame_allows(request, operation):
-        raise NotAllowed(_("You have no right to do this in this operation."))
+    require(step is not None and arrow != "all_signed" and can(actor, "manage", operation))
+    assert step is not None
     form = ReasonForm(request.POST or None)
     if not step.needs_reason:
         form.fields.clear()
@@ -155,12 +157,6 @@ def operation_move(request: HttpRequest, public_id: str, arrow: str) -> HttpResp
         "back_url": reverse("planning:operation_detail", args=[public_id]),
     }  # fmt: skip
     return form_response(request, "ui/confirm.html", context, form)
-
-
-def frame_allows(request: HttpRequest, operation: Operation) -> bool:
-    from planning.permissions import can
-
-    return can(request.actor, "manage", operation)  # type: ignore[attr-defined]
 
 
 class _Lazy:

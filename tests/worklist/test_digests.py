@@ -95,7 +95,7 @@ def test_it_names_nothing_confidential():
     assert "/work/" in text
 
 
-@pytest.mark.parametrize("language, header", [("fi", "fi"), ("sv", "sv"), ("en", "en"), ("", "fi")])
+@pytest.mark.parametrize(("language", "header"), [("fi", "fi"), ("sv", "sv"), ("en", "en"), ("", "fi")])
 def test_language_and_headers(language, header):
     person = make.person(language=language)
     make.reminder(person)
@@ -197,14 +197,17 @@ def test_refused_mails_are_tried_again_with_growing_pauses(server, clock, settin
     digest = Digest.objects.get()
     assert (digest.state, digest.attempts, digest.error) == ("retry", 1, "451 later")
     clock.shift(dt.timedelta(minutes=4))
-    assert sweep() == 0 and len(server.answers) == 1
+    assert sweep() == 0
+    assert len(server.answers) == 1
     clock.shift(dt.timedelta(minutes=2))
-    assert sweep() == 0 and server.answers == []
+    assert sweep() == 0
+    assert server.answers == []
     clock.shift(dt.timedelta(minutes=6))
     assert sweep() == 0  # the second pause is longer
     clock.shift(dt.timedelta(minutes=5))
     assert sweep() == 1
-    assert server.taken == [person.user.email] and states() == ["sent"]
+    assert server.taken == [person.user.email]
+    assert states() == ["sent"]
 
 
 def test_after_six_refusals_it_is_failed_and_told_tomorrow(server, clock):
@@ -245,7 +248,8 @@ def test_a_connection_broken_after_handing_over_is_flagged_not_repeated(server, 
     sweep()
     assert states() == ["unknown"]
     clock.shift(dt.timedelta(hours=2))
-    assert sweep() == 0 and server.taken == []
+    assert sweep() == 0
+    assert server.taken == []
     clock.move_to(MORNING + dt.timedelta(days=1))
     assert sweep() == 1  # the task itself is not forgotten
 
@@ -278,7 +282,8 @@ def test_an_old_claim_is_taken_up_and_a_fresh_one_is_not(clock, settings):
     assert sweep() == 0
     clock.shift(dt.timedelta(minutes=2))
     assert sweep() == 1
-    assert len(mail.outbox) == 1 and states() == ["sent"]
+    assert len(mail.outbox) == 1
+    assert states() == ["sent"]
 
 
 def test_a_claim_made_before_midnight_is_sent_after_it(clock):
@@ -298,7 +303,8 @@ def test_old_sending_is_unknown_and_never_sent_again(clock):
     Digest.objects.filter(pk=digest.pk).update(state="sending")
     clock.shift(dt.timedelta(hours=1))
     assert sweep() == 0
-    assert states() == ["unknown"] and mail.outbox == []
+    assert states() == ["unknown"]
+    assert mail.outbox == []
 
 
 def test_one_whose_claim_was_taken_over_sends_nothing(clock):

@@ -16,7 +16,8 @@ def test_no_registered_kind_needs_its_values(language, params):
             assert kinds.title_for(kind, params)
             assert kinds.neutral_for(kind)
             sentence, reason = kinds.sentence_for(kind, params)
-            assert sentence and isinstance(reason, str)
+            assert sentence
+            assert isinstance(reason, str)
 
 
 def test_neutral_words_hold_no_placeholder():
@@ -41,7 +42,9 @@ def test_a_missing_value_reads_as_a_dash():
         assert kinds.title_for("planning.answer", {}) == "Answer the invitation to –"
 
 
-@pytest.mark.parametrize("language, name", [("fi", "Poliisi"), ("sv", "Polisen"), ("en", "Poliisi")])
+@pytest.mark.parametrize(
+    ("language", "name"), [("fi", "Poliisi"), ("sv", "Polisen"), ("en", "Poliisi")]
+)
 def test_names_in_several_languages_follow_the_reader(language, name):
     params = {"authority_fi": "Poliisi", "authority_sv": "Polisen", "authority_en": ""}
     with translation.override(language):

@@ -71,7 +71,7 @@ def test_an_assignee_whose_place_ended_gets_none():
     assert make_reminders(TODAY) == 0
 
 
-@pytest.mark.parametrize("days, expected", [(2, []), (3, ["manager"]), (30, ["manager"])])
+@pytest.mark.parametrize(("days", "expected"), [(2, []), (3, ["manager"]), (30, ["manager"])])
 def test_escalation_goes_to_the_manager_of_the_unit(days, expected):
     place = make.unit()
     doer = make.person(place)

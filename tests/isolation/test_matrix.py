@@ -1,0 +1,286 @@
+"""Route × role × object: every address as nobody, as each role of a participant, as an outsider.
+
+``ROUTES`` says for each named address which object it is asked with and who may have it. An address
+that is not in the table fails the test, so that a new view cannot be forgotten.
+"""
+
+import io
+import re
+import uuid
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.urls import get_resolver, reverse
+from django.utils import timezone
+from PIL import Image
+
+from execution.services import add_photo
+from feedback.services import open_measure
+from planning.calendar import renew_feed
+from targets.models import ImportRun
+from tests.factories import Cast
+from ui.models import ExportJob, SavedView
+from worklist.services import create_task, notify
+
+ROLES = ("coordinator", "manager", "inspector", "analyst")
+CODES = ("OSH", "TAX", "POL", "OUT")
+EVERYBODY = {(code, role) for code in CODES for role in ROLES}
+PARTICIPANTS = {(code, role) for code in CODES[:3] for role in ROLES}
+
+
+def of(*codes: str, roles: tuple[str, ...] = ROLES) -> set[tuple[str, str]]:
+    return {(code, role) for code in codes for role in roles}
+
+
+IMPORTERS = of(*CODES, roles=("coordinator", "analyst"))
+LEADS = {("OSH", "coordinator")}
+WRITERS = of(*CODES[:3], roles=("coordinator", "inspector", "manager"))
+OSH_TEAM = {("OSH", "inspector")}
+TEAM = {("OSH", "inspector"), ("TAX", "inspector")}
+
+# name: (method, object for the address or None, who gets it, status of the others)
+# "others" 404: they cannot tell it exists; 403: they see it but may not do it.
+ROUTES: dict[str, tuple[str, str | None, set[tuple[str, str]] | str, int]] = {
+    "ui:styleguide": ("get", None, set(), 404),
+    "ui:saved_view_create": ("post", None, EVERYBODY, 0),
+    "ui:saved_view_delete": ("post", "saved_view", {("OSH", "coordinator")}, 404),
+    "ui:export_job": ("get", "export", {("OSH", "coordinator")}, 404),
+    "ui:export_file": ("get", "export", {("OSH", "coordinator")}, 404),
+    "ui:search": ("get", None, EVERYBODY, 0),
+    "set_language": ("post", None, "public", 0),
+    "worklist:home": ("get", None, EVERYBODY, 0),
+    "worklist:my_work": ("get", None, EVERYBODY, 0),
+    "worklist:task_list": ("get", None, EVERYBODY, 0),
+    "worklist:task_create": ("get", None, EVERYBODY, 0),
+    "worklist:task_detail": ("get", "task", of("OSH", roles=("coordinator", "manager")), 404),
+    "worklist:task_move": ("post", "task", of("OSH", roles=("coordinator", "manager")), 404),
+    "worklist:inbox": ("get", None, EVERYBODY, 0),
+    "worklist:read_all": ("post", None, EVERYBODY, 0),
+    "worklist:notification_open": ("get", "notification", {("OSH", "coordinator")}, 404),
+    "worklist:digest_list": ("get", None, set(), 403),
+    "worklist:health": ("get", None, "public", 0),
+    "authorities:authority_list": ("get", None, EVERYBODY, 0),
+    "authorities:authority_detail": ("get", "authority", EVERYBODY, 0),
+    "authorities:person_list": ("get", None, set(), 403),
+    "authorities:person_add": ("get", None, set(), 403),
+    "authorities:membership_edit": ("get", "membership", set(), 403),
+    "authorities:person_activate": ("post", "membership", set(), 403),
+    "authorities:profile": ("get", None, EVERYBODY, 0),
+    "authorities:sign_out_everywhere": ("post", None, EVERYBODY, 0),
+    "authorities:switch_membership": ("post", None, EVERYBODY, 0),
+    "authorities:session_extend": ("post", None, EVERYBODY, 0),
+    "authorities:no_membership": ("get", None, EVERYBODY, 0),
+    "targets:site_list": ("get", None, EVERYBODY, 0),
+    "targets:site_detail": ("get", "site", EVERYBODY, 0),
+    "targets:company_list": ("get", None, EVERYBODY, 0),
+    "targets:company_detail": ("get", "company", EVERYBODY, 0),
+    "targets:import_list": ("get", None, IMPORTERS, 403),
+    "targets:import_create": ("get", None, IMPORTERS, 403),
+    "targets:import_detail": ("get", "import", of("OSH", roles=("coordinator", "analyst")), 4),
+    "targets:import_refusals": ("get", "import", of("OSH", roles=("coordinator", "analyst")), 4),
+    "planning:operation_list": ("get", None, EVERYBODY, 0),
+    "planning:operation_create": ("get", None, of(*CODES, roles=("coordinator",)), 403),
+    "planning:calendar": ("get", None, EVERYBODY, 0),
+    "planning:calendar_feed": ("get", "feed", "public", 0),
+    "planning:calendar_renew": ("post", None, EVERYBODY, 0),
+    "planning:operation_detail": ("get", "operation", PARTICIPANTS, 404),
+    "planning:operation_edit": ("get", "operation", LEADS, 4),
+    "planning:operation_move": ("get", "arrow", LEADS, 4),
+    "planning:participants": ("get", "operation", PARTICIPANTS, 404),
+    "planning:answer": ("get", "place", of("TAX", roles=("coordinator", "manager")), 404),
+    "planning:leave": ("get", "place", of("TAX", roles=("coordinator", "manager")), 404),
+    "planning:invitation_remove": ("post", "place", PARTICIPANTS, 404),
+    "planning:nominate": ("get", "operation", PARTICIPANTS, 404),
+    "planning:candidates": (
+        "get", "operation", of(*CODES[:3], roles=("coordinator", "inspector", "analyst")), 404,
+    ),
+    "planning:nominate_sites": ("get", "operation", PARTICIPANTS, 404),
+    "planning:nomination_withdraw": ("post", "nomination", of("OSH"), 404),
+    "planning:selection": ("get", "operation", PARTICIPANTS, 404),
+    "planning:signoff": ("get", "operation", PARTICIPANTS, 404),
+    "planning:decision_record": ("get", "record_pdf", PARTICIPANTS, 404),
+    "planning:days": ("get", "operation", PARTICIPANTS, 404),
+    "planning:day_create": ("get", "operation", LEADS, 404),
+    "planning:day_edit": ("get", "day", LEADS, 404),
+    "planning:day_remove": ("post", "day", PARTICIPANTS, 404),
+    "planning:visit_add": ("post", "day", PARTICIPANTS, 404),
+    "planning:briefing": ("get", "day", PARTICIPANTS, 404),
+    "planning:visit_change": ("post", "planned", PARTICIPANTS, 404),
+    "execution:my_days": ("get", None, EVERYBODY, 0),
+    "execution:day": ("get", "day", PARTICIPANTS, 404),
+    "execution:visit": ("get", "visit", PARTICIPANTS, 404),
+    "execution:visit_run": ("post", "visit", TEAM, 4),
+    "execution:not_possible": ("get", "visit", TEAM, 4),
+    "execution:record": ("get", "record", of("OSH"), 404),
+    "execution:finding_add": ("get", "record", OSH_TEAM, 4),
+    "execution:photo_add": ("get", "record", OSH_TEAM, 4),
+    "execution:record_submit": ("get", "record", OSH_TEAM, 4),
+    "execution:record_reopen": ("get", "submitted", {("OSH", "coordinator")}, 4),
+    "execution:finding_remove": ("post", "finding", of("OSH"), 404),
+    "execution:photo": ("get", "photo", of("OSH"), 404),
+    "execution:photo_remove": ("post", "photo", OSH_TEAM, 4),
+    "execution:overview": ("get", "operation", PARTICIPANTS, 404),
+    "feedback:report_list": ("get", None, EVERYBODY, 0),
+    "feedback:report": ("get", "operation", PARTICIPANTS, 404),
+    "feedback:report_pdf": ("get", "operation", PARTICIPANTS, 404),
+    "feedback:report_xlsx": ("get", "operation", PARTICIPANTS, 404),
+    "feedback:measure_list": ("get", None, EVERYBODY, 0),
+    "feedback:measure_detail": ("get", "measure", PARTICIPANTS, 404),
+    "feedback:measure_edit": ("get", "measure", of("OSH", roles=ROLES[:3]), 4),
+    "feedback:measure_close": ("get", "measure", of("OSH", roles=ROLES[:3]), 4),
+    "feedback:measure_cancel": ("get", "measure", of("OSH", roles=ROLES[:3]), 4),
+    "feedback:outcome_list": ("get", None, EVERYBODY, 0),
+    "feedback:inbox": ("get", None, EVERYBODY, 0),
+    "feedback:outcomes": ("get", "operation", PARTICIPANTS, 404),
+    "feedback:debrief": ("get", "operation", WRITERS, 4),
+    "feedback:outcome_edit": ("get", "visit", WRITERS, 4),
+    "feedback:measure_create": ("get", "visit", WRITERS, 4),
+}  # fmt: skip
+
+
+def picture() -> SimpleUploadedFile:
+    out = io.BytesIO()
+    Image.new("RGB", (20, 10), "red").save(out, "JPEG")
+    return SimpleUploadedFile("a.jpg", out.getvalue(), "image/jpeg")
+
+
+@pytest.fixture
+def stage(db: None) -> tuple[Cast, dict[str, dict[str, Any]]]:
+    """An operation under way: one visit finished by OSH with everything, one still open."""
+    from execution.services import add_finding, end_visit, start_visit, submit_record
+    from planning.documents import make_records
+
+    cast = Cast()
+    operation = cast.to("executing", sites=4)
+    make_records(operation)
+    first, second = cast.visits()[:2]
+    osh = cast.actors["OSH", "inspector"]
+    start_visit(actor=osh, visit=first)
+    start_visit(actor=osh, visit=second)
+    submitted = cast.fill(cast.record(first, "OSH"), osh)
+    finding = add_finding(
+        actor=osh, record=submitted, severity="serious", text="Secret", legal_reference="1 §"
+    )
+    submit_record(actor=osh, record=submitted, outcome="serious")
+    end_visit(actor=osh, visit=first)
+    record = cast.record(second, "OSH")
+    photo = add_photo(actor=osh, record=record, file=picture())
+    measure = open_measure(
+        actor=osh, visit=first, kind="advice", deadline=timezone.localdate(), description="Secret"
+    )
+    lead = cast.lead
+    task = create_task(actor=lead, title="Secret task", assignee=lead.user)
+    notification = notify(recipient=lead.user, authority=lead.authority, kind="x")
+    run = ImportRun.objects.create(
+        kind="sites", format="x", file_name="secret.csv", authority=lead.authority
+    )
+    job = ExportJob(
+        list_key="sites", format="csv", language="en", membership=lead.membership, state="done"
+    )
+    job.file.save("x.csv", SimpleUploadedFile("x.csv", b"x"))
+    view = SavedView.objects.create(
+        list_key="sites", name="v", owner=lead.user, authority=lead.authority
+    )
+    day = operation.days.get()
+    values = {
+        "saved_view": {"public_id": view.public_id}, "export": {"public_id": job.public_id},
+        "task": {"public_id": task.public_id},
+        "notification": {"public_id": notification.public_id}, "authority": {"code": "OSH"},
+        "membership": {"public_id": lead.membership.public_id},
+        "site": {"public_id": cast.sites[0].public_id},
+        "company": {"public_id": cast.sites[0].company.public_id},
+        "import": {"public_id": run.public_id}, "feed": {"token": renew_feed(lead.user).token},
+        "operation": {"public_id": operation.public_id},
+        "arrow": {"public_id": operation.public_id, "arrow": "start_feedback"},
+        "place": {"public_id": cast.place("TAX").public_id},
+        "nomination": {"public_id": operation.nominations.get(
+            authority__code="OSH", site=cast.sites[0]).public_id},
+        "record_pdf": {"public_id": operation.public_id, "language": "fi"},
+        "day": {"public_id": day.public_id},
+        "planned": {"public_id": day.visits.order_by("order").first().public_id},
+        "visit": {"public_id": second.public_id}, "record": {"public_id": record.public_id},
+        "submitted": {"public_id": submitted.public_id},
+        "finding": {"public_id": finding.public_id}, "photo": {"public_id": photo.public_id},
+        "measure": {"public_id": measure.public_id},
+    }  # fmt: skip
+    return cast, values
+
+
+def own_routes() -> set[str]:
+    """Names of all addresses of the project (those of the sign-in library are tested by name below)."""
+    names = set()
+    for pattern in get_resolver().url_patterns:
+        namespace = getattr(pattern, "namespace", None)
+        if namespace:
+            names |= {f"{namespace}:{p.name}" for p in pattern.url_patterns}
+        elif getattr(pattern, "name", None):
+            names.add(pattern.name)
+    return names
+
+
+def test_every_address_is_in_the_table():
+    assert own_routes() == set(ROUTES)
+
+
+def address(name: str, values: dict[str, dict[str, Any]]) -> str:
+    key = ROUTES[name][1]
+    return reverse(name, kwargs=values[key] if key else None)
+
+
+def test_nobody_gets_anything_but_what_is_public(stage, client):
+    _cast, values = stage
+    for name, (method, _key, who, _others) in ROUTES.items():
+        answer = getattr(client, method)(address(name, values))
+        if who == "public":
+            assert answer.status_code in (200, 302, 503), name
+            continue
+        assert answer.status_code in (302, 401, 404), f"{name}: {answer.status_code}"
+        if answer.status_code == 302:
+            assert "/account/login/" in answer["Location"], name
+
+
+@pytest.mark.parametrize("code", CODES)
+@pytest.mark.parametrize("role", ROLES)
+def test_role_and_object(stage, as_user, code, role):
+    cast, values = stage
+    client = as_user(cast.actors[code, role])
+    wrong = []
+    for name, (method, _key, who, others) in ROUTES.items():
+        if name in ("authorities:sign_out_everywhere", "authorities:switch_membership"):
+            continue  # these end or change the session; tested on their own
+        answer = getattr(client, method)(address(name, values))
+        allowed = who == "public" or (code, role) in who
+        if allowed and answer.status_code not in (200, 302, 303, 409, 422, 503):
+            wrong.append(f"{name}: {answer.status_code}, should be open")
+        if not allowed:
+            # 4: a participant is told that it may not (403); to an outsider nothing exists (404).
+            expected = {403, 404} if others == 4 else {others}
+            if others == 4 and code == "OUT" and not name.startswith("targets:"):
+                expected = {404}
+            if answer.status_code not in expected:
+                wrong.append(f"{name}: {answer.status_code}, should be {expected}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_missing_and_hidden_objects_answer_alike(stage, as_user):
+    """An object one may not see answers word for word as one that does not exist."""
+    cast, values = stage
+    client = as_user(cast.actors["OUT", "coordinator"])
+    for name, (method, key, who, others) in ROUTES.items():
+        if method != "get" or others not in (4, 404) or who == "public" or not key:
+            continue
+        if "public_id" not in values[key] or name.startswith(("ui:", "targets:")):
+            continue
+        hidden = client.get(address(name, values))
+        missing = client.get(
+            reverse(name, kwargs=values[key] | {"public_id": uuid.uuid4()})
+        )
+        assert hidden.status_code == missing.status_code == 404, name
+        assert plain(hidden) == plain(missing), name
+
+
+def plain(answer: Any) -> str:
+    """The page without what differs on every request: its number and the form token."""
+    text = answer.content.decode().replace(answer["X-Request-ID"], "")
+    return re.sub(r'(data-csrf="|csrfmiddlewaretoken" value=")[^"]+', r"\1", text)
