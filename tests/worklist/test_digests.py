@@ -95,7 +95,9 @@ def test_it_names_nothing_confidential():
     assert "/work/" in text
 
 
-@pytest.mark.parametrize(("language", "header"), [("fi", "fi"), ("sv", "sv"), ("en", "en"), ("", "fi")])
+@pytest.mark.parametrize(
+    ("language", "header"), [("fi", "fi"), ("sv", "sv"), ("en", "en"), ("", "fi")]
+)
 def test_language_and_headers(language, header):
     person = make.person(language=language)
     make.reminder(person)
