@@ -114,8 +114,9 @@ class MeasureList(ListPage):
 
 class OutcomeFilter(django_filters.FilterSet):
     operation = django_filters.ModelChoiceFilter(
-        label=gettext_lazy("Operation"), queryset=_visible_operations, to_field_name="public_id"
-    )
+        label=gettext_lazy("Operation"), queryset=_visible_operations,
+        field_name="visit__operation", to_field_name="public_id",
+    )  # fmt: skip
     authority = django_filters.ModelChoiceFilter(
         label=gettext_lazy("Authority"), queryset=_authorities, to_field_name="code"
     )

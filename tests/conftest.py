@@ -7,6 +7,7 @@ from contextlib import closing
 from typing import Any
 
 import pytest
+from django.test import TransactionTestCase
 
 def owner_connection(database: str = "postgres") -> Any:
     """A connection of the owner's role, outside Django."""
@@ -66,11 +67,8 @@ def flush() -> None:
         cursor.execute(f"TRUNCATE {', '.join(names)} RESTART IDENTITY CASCADE")
 
 
-@pytest.fixture(autouse=True)
-def _flush_as_owner(monkeypatch: pytest.MonkeyPatch) -> None:
-    from django.test import TransactionTestCase
-
-    monkeypatch.setattr(TransactionTestCase, "_fixture_teardown", lambda self: flush())
+# Set for good: the teardown of a database fixture runs after those of all other fixtures.
+TransactionTestCase._fixture_teardown = lambda self: flush()  # type: ignore[method-assign]
 
 
 @pytest.fixture(autouse=True)

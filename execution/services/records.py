@@ -34,11 +34,11 @@ COUNTS = ("people_met", "people_interviewed", "people_without_right_to_work", "m
 
 def locked(actor: "Actor", record: InspectionRecord, action: str = "write") -> InspectionRecord:
     """The record, locked; NotAllowed unless the actor may do ``action``."""
-    record = (
-        InspectionRecord.objects.select_for_update(of=("self",))
-        .select_related("visit__operation", "visit__site", "authority", "checklist")
-        .get(pk=record.pk)
-    )
+    InspectionRecord.objects.select_for_update(of=("self",)).get(pk=record.pk)
+    # Read again: what is joined to a row that was waited for is older than the row.
+    record = InspectionRecord.objects.select_related(
+        "visit__operation", "visit__site", "authority", "checklist"
+    ).get(pk=record.pk)
     if action == "write" and record.state == RecordState.SUBMITTED:
         raise RuleViolation(
             _("The record has been submitted. A coordinator of your authority can reopen it.")

@@ -57,10 +57,11 @@ def prepare_visits(*, operation: Operation) -> int:
 
 
 def locked(visit: Visit) -> Visit:
-    return (
-        Visit.objects.select_for_update(of=("self",))
-        .select_related("operation", "site", "started_by", "planned__day")
-        .get(pk=visit.pk)
+    """The visit, locked. Read again after the lock: rows joined to a row that was waited for are
+    those of before the wait."""
+    Visit.objects.select_for_update(of=("self",)).get(pk=visit.pk)
+    return Visit.objects.select_related("operation", "site", "started_by", "planned__day").get(
+        pk=visit.pk
     )
 
 

@@ -48,11 +48,8 @@ def open_measure(
     responsible: User | None = None,
 ) -> Measure:
     """Open a measure of the own authority after a visit, with its task and reminders."""
-    visit = (
-        Visit.objects.select_for_update(of=("self",))
-        .select_related("operation", "site", "planned__day")
-        .get(pk=visit.pk)
-    )
+    Visit.objects.select_for_update(of=("self",)).get(pk=visit.pk)
+    visit = Visit.objects.select_related("operation", "site", "planned__day").get(pk=visit.pk)
     operation = visit.operation
     if not can_write(actor, operation):
         raise NotAllowed(_("You have no right to record results in this operation."))
@@ -85,11 +82,10 @@ def open_measure(
 
 
 def _locked(actor: "Actor", measure: Measure) -> Measure:
-    measure = (
-        Measure.objects.select_for_update(of=("self",))
-        .select_related("visit__planned__day", "operation", "authority")
-        .get(pk=measure.pk)
-    )
+    Measure.objects.select_for_update(of=("self",)).get(pk=measure.pk)
+    measure = Measure.objects.select_related(
+        "visit__planned__day", "operation", "authority"
+    ).get(pk=measure.pk)
     if not can(actor, "change", measure):
         raise NotAllowed(_("Only the authority whose measure this is can change it."))
     if measure.state in (MeasureState.CLOSED, MeasureState.CANCELLED):

@@ -132,7 +132,7 @@ def update_day(
     operation = lock(day.operation)
     check(actor, "manage", operation)
     check_state(operation, *PLANNABLE)
-    day = InspectionDay.objects.select_for_update(of=("self",)).get(pk=day.pk)
+    day = InspectionDay.objects.get(pk=day.pk)  # guarded by the operation's lock
     day.operation = operation
     if day.version != version:
         raise Conflict(_("Somebody else changed the day while you were writing."), code="version")

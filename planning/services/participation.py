@@ -34,10 +34,9 @@ def may_answer(actor: "Actor", place: Participation) -> bool:
 
 def _locked(actor: "Actor", place: Participation) -> Participation:
     operation = lock(place.operation)
-    place = (
-        Participation.objects.select_for_update(of=("self",))
-        .select_related("authority", "unit", "answered_by")
-        .get(pk=place.pk)
+    # The operation's lock guards its participations; they are read after it.
+    place = Participation.objects.select_related("authority", "unit", "answered_by").get(
+        pk=place.pk
     )
     place.operation = operation
     if not may_answer(actor, place):
