@@ -367,7 +367,12 @@ class DigestFilter(django_filters.FilterSet):
         label=gettext_lazy("State"),
         choices=[(s.value, s.label) for s in DigestState if s in ("retry", "failed", "unknown")],
     )
-    day = django_filters.DateFromToRangeFilter(label=gettext_lazy("Date between"))
+    day_from = django_filters.DateFilter(
+        label=gettext_lazy("Date from"), field_name="day", lookup_expr="gte", widget=DateInput
+    )
+    day_until = django_filters.DateFilter(
+        label=gettext_lazy("Date until"), field_name="day", lookup_expr="lte", widget=DateInput
+    )
 
 
 class DigestList(ListPage):
