@@ -196,8 +196,16 @@ class TaskList(ListPage):
         return Task.objects.visible_to(self.actor).select_related("assignee", "unit")
 
     def actions(self) -> list[dict[str, Any]]:
-        return [{"url": reverse("worklist:task_create"), "label": _("New task"), "icon": "plus",
-                 "primary": True}]  # fmt: skip
+        buttons: list[dict[str, Any]] = []
+        if self.actor.has_role(Role.ADMINISTRATOR):
+            buttons.append(
+                {"url": reverse("worklist:digest_list"), "label": _("Daily mails"), "icon": "send"}
+            )
+        buttons.append(
+            {"url": reverse("worklist:task_create"), "label": _("New task"), "icon": "plus",
+             "primary": True}
+        )  # fmt: skip
+        return buttons
 
     def count_words(self, count: int) -> str:
         return ngettext("%(count)s task", "%(count)s tasks", count)

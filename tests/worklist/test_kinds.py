@@ -1,10 +1,13 @@
 """Words of tasks and notifications hold in every language, also for old or odd rows."""
 
+import ast
 import re
+from pathlib import Path
 
 import pytest
 from django.utils import translation
 
+from config.env import BASE_DIR
 from worklist import kinds
 
 
@@ -49,3 +52,21 @@ def test_names_in_several_languages_follow_the_reader(language, name):
     params = {"authority_fi": "Poliisi", "authority_sv": "Polisen", "authority_en": ""}
     with translation.override(language):
         assert name in kinds.sentence_for("task.escalated", params)[0]
+
+
+def kinds_in(file: Path) -> set[str]:
+    """Kinds that calls of ``ensure_task`` and ``notify`` in a source file name."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in {"ensure_task", "notify"}:
+            for keyword in node.keywords:
+                if keyword.arg == "kind" and isinstance(keyword.value, ast.Constant):
+                    found.add(keyword.value.value)
+    return found
+
+
+def test_every_kind_that_is_used_has_words():
+    rooms = ("worklist", "targets", "planning", "execution", "feedback")
+    used = {k for room in rooms for file in (BASE_DIR / room).rglob("*.py") for k in kinds_in(file)}
+    assert {"planning.sign", "execution.day", "task.escalated"} <= used
+    assert used - kinds.registered().keys() == set()

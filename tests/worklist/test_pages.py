@@ -215,6 +215,7 @@ def test_administrators_see_troubled_mails_of_their_people(sign_in):
     assert "Aino Foreign" not in page
     assert "connection refused" in page
     assert sign_in(make.person(place, "manager", "coordinator")).get(url).status_code == 403
+    assert f'href="{url}"' in text(sign_in(administrator).get(reverse("worklist:task_list")))
 
 
 def test_health_turns_red_when_the_sweep_stops(client):
