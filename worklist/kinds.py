@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from ui.names import language_order
 
 _titles: dict[str, tuple[Any, Any]] = {}
+_by_hand: set[str] = set()
 _notifications: dict[str, tuple[Any, Any]] = {}
 UNKNOWN_TASK = (_("Task"), _("Task"))
 UNKNOWN_NOTIFICATION = (_("Something has changed."), "")
@@ -33,9 +34,19 @@ def _filled(words: Any, params: dict[str, Any] | None) -> str:
     return str(words) % _Known(shown)
 
 
-def register(kind: str, title: Any, neutral: Any) -> None:
-    """``title`` may hold ``%(name)s`` placeholders; ``neutral`` names nothing (for mails)."""
+def register(kind: str, title: Any, neutral: Any, *, by_hand: bool = False) -> None:
+    """``title`` may hold ``%(name)s`` placeholders; ``neutral`` names nothing (for mails).
+
+    A task is done by doing the work it stands for (signing ends the task to sign). ``by_hand``
+    lets people mark it as done or cancel it, for work that leaves no trace of its own.
+    """
     _titles[kind] = (title, neutral)
+    (_by_hand.add if by_hand else _by_hand.discard)(kind)
+
+
+def ends_by_hand(kind: str) -> bool:
+    """Whether people may end such a task themselves; true for kinds nobody knows any more."""
+    return kind in _by_hand or kind not in _titles
 
 
 def register_notification(kind: str, sentence: Any, reason: Any) -> None:
@@ -64,7 +75,7 @@ def sentence_for(kind: str, params: dict[str, Any] | None) -> tuple[str, str]:
     return _filled(sentence, params), str(reason)
 
 
-register("manual", _("Task"), _("Task"))
+register("manual", _("Task"), _("Task"), by_hand=True)
 register_notification(
     "task.assigned", _("You were given a task: %(title)s"), _("you are the one to do it")
 )

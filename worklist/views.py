@@ -29,7 +29,7 @@ from worklist.kinds import sentence_for, title_for
 from worklist.models import Digest, DigestState, Heartbeat, Notification, Task, TaskState
 from worklist.services import change_state, create_task, mark_read, undo_change
 from worklist.services.digests import MAIL, SWEEP
-from worklist.services.tasks import ARROWS, may_change
+from worklist.services.tasks import ARROWS, arrows_for
 
 UNDO = "task_undo"  # in the session: the last change of a task, offered for undoing once
 SHOWN = 200
@@ -245,11 +245,7 @@ def task_detail(request: HttpRequest, public_id: str) -> HttpResponse:
         "start": _("Start"), "wait": _("Waiting for others"), "done": _("Mark as done"),
         "reopen": _("Reopen"), "cancel": _("Cancel the task"),
     }  # fmt: skip
-    arrows = [
-        {"key": key, "label": labels[key]}
-        for key, (sources, _target) in ARROWS.items()
-        if task.state in sources and may_change(actor, task)
-    ]
+    arrows = [{"key": key, "label": labels[key]} for key in arrows_for(actor, task)]
     due = date_format(task.due, "SHORT_DATE_FORMAT") if task.due else _("no deadline")
     maker = task.created_by.full_name if task.created_by else _("Tarkka itself")
     facts = [

@@ -9,7 +9,7 @@ from audit.models import Event
 from tests.factories import worklist as make
 from worklist.models import Notification, Task
 from worklist.services import change_state, create_task, ensure_task, finish_tasks, undo_change
-from worklist.services.tasks import may_change
+from worklist.services.tasks import arrows_for, may_change
 
 pytestmark = pytest.mark.django_db
 
@@ -118,3 +118,25 @@ def test_a_person_in_two_authorities_sees_each_ones_tasks_there_only():
     task = make.task(here)
     assert task in Task.objects.mine(here)
     assert task not in Task.objects.visible_to(Actor(user=here.user, membership=elsewhere))
+
+
+def test_a_task_that_stands_for_work_ends_by_the_work_only():
+    """Marking “sign” as done without signing would silence its reminders."""
+    actor = make.person()
+    task = make.task(actor, kind="planning.sign", title="")
+    assert arrows_for(actor, task) == ["start", "wait"]
+    for arrow in ("done", "cancel"):
+        with pytest.raises(RuleViolation):
+            change_state(actor=actor, task=task, arrow=arrow)
+    change_state(actor=actor, task=task, arrow="start")
+    undo_change(actor=actor, task=task, reached="in_progress", before="not_started")
+    with pytest.raises(RuleViolation):
+        undo_change(actor=actor, task=task, reached="not_started", before="done")
+    task.refresh_from_db()
+    assert task.state == "not_started"
+
+
+def test_hand_made_and_forgotten_kinds_can_be_ended():
+    actor = make.person()
+    for kind in ("manual", "gone.long_ago", "execution.day"):
+        assert "done" in arrows_for(actor, make.task(actor, kind=kind))

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from audit.errors import Conflict, NotAllowed, RuleViolation
 from audit.services import record
 from authorities.models import Authority, Membership, Role, Unit, User
+from worklist.kinds import ends_by_hand
 from worklist.models import Notification, Task, TaskState
 
 if TYPE_CHECKING:
@@ -161,6 +162,27 @@ ARROWS: dict[str, tuple[tuple[TaskState, ...], TaskState]] = {
 }
 
 
+ENDED = {TaskState.DONE, TaskState.CANCELLED}
+
+
+def arrows_for(actor: "Actor", task: Task) -> list[str]:
+    """Keys of the arrows that the actor may take with the task now."""
+    if not may_change(actor, task):
+        return []
+    return [
+        key
+        for key, (sources, target) in ARROWS.items()
+        if task.state in sources and (target not in ENDED or ends_by_hand(task.kind))
+    ]
+
+
+def _check_end(task: Task, state: TaskState) -> None:
+    if state in ENDED and not ends_by_hand(task.kind):
+        raise RuleViolation(
+            _("This task is done when the work itself is done. Open the work and finish it there.")
+        )
+
+
 def may_change(actor: "Actor", task: Task) -> bool:
     """Those who can do it, who made it, and the managers of the authority."""
     if task.authority_id != actor.authority.pk:
@@ -182,6 +204,7 @@ def change_state(*, actor: "Actor", task: Task, arrow: str) -> Task:
         return task
     if task.state not in sources:
         raise RuleViolation(_("The task is “%(state)s” now.") % {"state": task.get_state_display()})
+    _check_end(task, target)
     return _enter(actor, task, target)
 
 
@@ -199,6 +222,7 @@ def undo_change(*, actor: "Actor", task: Task, reached: str, before: str) -> Tas
             _("The task has been changed since; it is “%(state)s” now.")
             % {"state": task.get_state_display()}
         )
+    _check_end(task, TaskState(before))
     return _enter(actor, task, TaskState(before))
 
 
