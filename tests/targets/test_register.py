@@ -1,0 +1,137 @@
+"""Lists, search and the score."""
+
+import datetime as dt
+from decimal import Decimal
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from targets.models import CompanyRegistration
+from targets.scoring import AdditiveScorer, scorer
+from tests.factories import (
+    make_actor,
+    make_company,
+    make_municipality,
+    make_past_visit,
+    make_region,
+    make_site,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize("count", [2, 60])
+def test_site_list_costs_the_same_whatever_its_length(count, as_user, django_assert_num_queries):
+    for _ in range(count):
+        make_past_visit(make_site(), shared=True)
+    client = as_user(make_actor("OSH", "analyst"))
+    client.get(reverse("targets:site_list"))
+    with django_assert_num_queries(18):
+        client.get(reverse("targets:site_list"), {"per_page": 100})
+
+
+def test_swap_shows_what_a_reload_shows(as_user):
+    for _ in range(30):
+        make_site()
+    client = as_user(make_actor("OSH", "analyst"))
+    address = reverse("targets:site_list") + "?sort=-name&page=2"
+    whole = client.get(address).content.decode()
+    part = client.get(address, headers={"HX-Request": "true"}).content.decode()
+    assert "<html" not in part
+    begin = whole.index('<section class="results')
+    end = whole.index("</section>", begin)
+    strip = part.strip()
+    assert whole[begin:end].count("<tr") == strip.count("<tr") == 6
+    assert [line for line in strip.splitlines() if "csrf" not in line] == [
+        line
+        for line in whole[begin : end + len("</section>")].splitlines()
+        if "csrf" not in line
+    ]
+
+
+def test_filters_sort_chips_and_bad_values(as_user):
+    region = make_region("19", "Lappi")
+    make_site(name="Rovaniemen grilli", municipality=make_municipality("698", "Rovaniemi", region))
+    make_site(name="Helsingin grilli")
+    client = as_user(make_actor("OSH", "analyst"))
+    page = client.get(reverse("targets:site_list"), {"region": region.pk, "q": "GRILLI"})
+    text = page.content.decode()
+    assert "Rovaniemen grilli" in text
+    assert "Helsingin grilli" not in text
+    assert "Region: Lappi" in text
+    wrong = client.get(reverse("targets:site_list"), {"region": "999999"})
+    assert wrong.status_code == 422
+    assert "A filter was not understood" in wrong.content.decode()
+    for query in ({"page": "x"}, {"page": "-4"}, {"sort": "nonsense"}, {"per_page": "7"}):
+        assert client.get(reverse("targets:site_list"), query).status_code == 200
+
+
+def test_place_limited_to_a_region_lists_only_its_sites(as_user):
+    lapland = make_region("19", "Lappi")
+    make_site(name="North", municipality=make_municipality("698", "Rovaniemi", lapland))
+    hidden = make_site(name="South")
+    client = as_user(make_actor("OSH", "analyst", regions=(lapland,)))
+    text = client.get(reverse("targets:site_list")).content.decode()
+    assert "North" in text
+    assert "South" not in text
+    assert client.get(reverse("targets:site_detail", args=[hidden.public_id])).status_code == 404
+
+
+def test_search_finds_names_in_any_case_and_identifiers(as_user):
+    make_site(name="Ääkköspaja", company=make_company(name="Paja Oy", business_id="9910000-5"))
+    client = as_user(make_actor("OSH", "inspector"))
+    for text in ("ääkkös", "ÄÄKKÖS", "9910000-5"):
+        assert "Ääkköspaja" in client.get(reverse("ui:search"), {"q": text}).content.decode()
+
+
+def test_every_point_has_a_reason_and_an_opened_page(as_user):
+    company = make_company(status="bankrupt", registered_on=timezone.localdate())
+    CompanyRegistration.objects.create(
+        company=company, register="prepayment", valid_to=timezone.localdate() - dt.timedelta(days=9)
+    )
+    site = make_site(company=company)
+    make_past_visit(site, shared=True, outcome="severe")
+    card = scorer().score([site], timezone.localdate())[site.pk]
+    kinds = {c.kind for c in card.contributions}
+    assert kinds == {"industry", "recent_visit", "past_outcome", "bankrupt", "struck", "young"}
+    client = as_user(make_actor("OSH", "analyst"))
+    page = client.get(reverse("targets:site_detail", args=[site.public_id])).content.decode()
+    assert "Struck from the prepayment register" in page
+    assert str(card.points) in page
+
+
+def test_unknown_is_not_low():
+    known = make_site()
+    unknown = make_site(company=None, industry=None)
+    cards = scorer().score([known, unknown], timezone.localdate())
+    assert cards[unknown.pk].coverage < cards[known.pk].coverage
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    outcomes=st.lists(
+        st.tuples(
+            st.sampled_from(["no_remarks", "minor", "serious", "severe", "not_possible"]),
+            st.integers(1, 4000),
+        ),
+        max_size=4,
+    ),
+    status=st.sampled_from(["active", "bankrupt", "unknown"]),
+)
+def test_points_are_the_sum_of_their_contributions(db, outcomes, status):
+    site = make_site(company=make_company(status=status))
+    today = timezone.localdate()
+    for outcome, days in outcomes:
+        make_past_visit(site, shared=True, outcome=outcome, on=today - dt.timedelta(days=days))
+    card = AdditiveScorer().score([site], today)[site.pk]
+    assert card.points == sum((c.points for c in card.contributions), Decimal(0))
+    assert 0 <= card.points <= 100
+
+
+def test_score_costs_two_queries_whatever_the_number(django_assert_num_queries):
+    sites = [make_site() for _ in range(20)]
+    with django_assert_num_queries(2):
+        scorer().score(sites, timezone.localdate())
