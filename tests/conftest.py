@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from io import StringIO
 from typing import Any
 
 import pytest
@@ -41,7 +42,7 @@ def django_db_setup(django_db_blocker: Any) -> Iterator[None]:
         connections["default"].close()
         connections["default"].settings_dict |= settings.OWNER_DATABASE
         call_command("migrate", verbosity=0)
-        call_command("grant_app_role", role, verbosity=0, stdout=open(os.devnull, "w"))  # noqa: SIM115
+        call_command("grant_app_role", role, verbosity=0, stdout=StringIO())
         connections["default"].close()
         connections["default"].settings_dict.clear()
         connections["default"].settings_dict.update(normal)
