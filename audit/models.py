@@ -26,9 +26,7 @@ class EventQuerySet(models.QuerySet["Event"]):
         Seeing the subject itself is checked by the caller (``about`` takes an object already
         fetched through its own ``visible_to``).
         """
-        return self.filter(
-            Q(audience__isnull=True) | Q(audience__contains=[actor.authority.pk])
-        )
+        return self.filter(Q(audience__isnull=True) | Q(audience__contains=[actor.authority.pk]))
 
 
 class Event(models.Model):

@@ -36,9 +36,7 @@ def acting(*roles: Role | str) -> Callable[[View], View]:
             if actor is None:
                 return redirect("authorities:no_membership")
             if roles and not actor.has_role(*roles):
-                raise NotAllowed(
-                    _("Your role in this authority does not include this page.")
-                )
+                raise NotAllowed(_("Your role in this authority does not include this page."))
             return view(request, *args, **kwargs)
 
         wrapped.acting_roles = roles  # type: ignore[attr-defined]  # read by the matrix test

@@ -74,7 +74,9 @@ class Area(NamedModel, DatedModel):
         "self", null=True, blank=True, on_delete=models.PROTECT, related_name="municipalities"
     )
     # Other districts a municipality belongs to (police department, wellbeing county ...).
-    districts = models.ManyToManyField("self", symmetrical=False, related_name="members", blank=True)
+    districts = models.ManyToManyField(
+        "self", symmetrical=False, related_name="members", blank=True
+    )
     successor = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.PROTECT, related_name="predecessors"
     )
@@ -258,8 +260,7 @@ class MembershipQuerySet(DatedQuerySet):
 
         def in_force(prefix: str) -> Q:
             return Q(
-                Q(**{f"{prefix}valid_from__isnull": True})
-                | Q(**{f"{prefix}valid_from__lte": day}),
+                Q(**{f"{prefix}valid_from__isnull": True}) | Q(**{f"{prefix}valid_from__lte": day}),
                 Q(**{f"{prefix}valid_to__isnull": True}) | Q(**{f"{prefix}valid_to__gte": day}),
             )
 

@@ -1,6 +1,7 @@
 """Addresses. Each room has its own; the order is that of the phases."""
 
 from django.urls import include, path
+
 from authorities.views import set_language
 
 urlpatterns = [
@@ -19,4 +20,3 @@ handler400 = "ui.views.bad_request"
 handler403 = "ui.views.forbidden"
 handler404 = "ui.views.not_found"
 handler500 = "ui.views.server_error"
-

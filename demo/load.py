@@ -21,7 +21,7 @@ from targets.services.imports.records import CompanyRecord, SiteRecord
 from targets.services.imports.store import Store
 
 SITES = 3_000
-TOTP_SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"  # noqa: S105  # demonstration only
+TOTP_SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"  # demonstration only
 SOURCE = "demo"
 Say = Callable[[str], None]
 
@@ -159,5 +159,3 @@ def capacity(actor: Actor) -> dict[str, object]:
         "competences": "",
         "contact": actor.user,
     }
-
-

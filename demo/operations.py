@@ -307,17 +307,14 @@ class _Builder:
         self.move("close")
 
     def _measures(self) -> None:
-        made = 0
         records = (
-            InspectionRecord.objects.filter(
-                visit__operation=self.operation, state="submitted"
-            )
+            InspectionRecord.objects.filter(visit__operation=self.operation, state="submitted")
             .exclude(outcome="no_remarks")
             .select_related("visit__operation", "visit__site", "visit__planned__day", "authority")
             .order_by("pk")
         )
         kinds = {"LVV_OSH": "improvement_notice", "TAX": "tax_audit"}
-        for record in records:
+        for made, record in enumerate(records):
             actor = self.actors[record.authority.code][2]
             measure = open_measure(
                 actor=actor, visit=record.visit,
@@ -325,6 +322,5 @@ class _Builder:
                 deadline=self.today + dt.timedelta(days=(-12, 20, 45)[made % 3]),
                 description="Korjattava määräajassa.",
             )  # fmt: skip
-            made += 1
-            if made % 4 == 0:
+            if made % 4 == 3:
                 close_measure(actor=actor, measure=measure, result="complied")

@@ -94,7 +94,9 @@ class FindingForm(forms.Form):
         help_text=_("No names of people."),
     )  # fmt: skip
     legal_reference = forms.CharField(
-        label=_("Legal reference"), max_length=120, help_text=_("Act and section, as 55/2001 2:7 §.")
+        label=_("Legal reference"),
+        max_length=120,
+        help_text=_("Act and section, as 55/2001 2:7 §."),
     )
     item = forms.ModelChoiceField(
         label=_("Question of the checklist"), queryset=ChecklistItem.objects.none(), required=False

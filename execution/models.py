@@ -84,9 +84,7 @@ class Visit(models.Model):
     operation = models.ForeignKey(Operation, on_delete=models.PROTECT, related_name="visits")
     planned = models.OneToOneField(PlannedVisit, on_delete=models.PROTECT, related_name="visit")
     site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="visits")
-    state = models.CharField(
-        max_length=20, choices=VisitState.choices, default=VisitState.PLANNED
-    )
+    state = models.CharField(max_length=20, choices=VisitState.choices, default=VisitState.PLANNED)
     started_at = models.DateTimeField(null=True, blank=True)
     started_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
@@ -144,9 +142,7 @@ class InspectionRecord(models.Model):
     checklist = models.ForeignKey(
         Checklist, null=True, blank=True, on_delete=models.PROTECT, related_name="records"
     )
-    state = models.CharField(
-        max_length=20, choices=RecordState.choices, default=RecordState.OPEN
-    )
+    state = models.CharField(max_length=20, choices=RecordState.choices, default=RecordState.OPEN)
     outcome = models.CharField(max_length=20, choices=RecordOutcome.choices, blank=True)
     summary = models.TextField(blank=True)
     # Counts only; nobody is named.
@@ -168,15 +164,16 @@ class InspectionRecord(models.Model):
             models.UniqueConstraint(fields=["visit", "authority"], name="record_unique"),
             models.CheckConstraint(
                 condition=~Q(state="submitted")
-                | (
-                    Q(submitted_at__isnull=False, submitted_by__isnull=False) & ~Q(outcome="")
-                ),
+                | (Q(submitted_at__isnull=False, submitted_by__isnull=False) & ~Q(outcome="")),
                 name="record_submitted_by",
             ),
             models.CheckConstraint(
                 condition=Q(people_met__isnull=True)
                 | (
-                    (Q(people_interviewed__isnull=True) | Q(people_interviewed__lte=F("people_met")))
+                    (
+                        Q(people_interviewed__isnull=True)
+                        | Q(people_interviewed__lte=F("people_met"))
+                    )
                     & (
                         Q(people_without_right_to_work__isnull=True)
                         | Q(people_without_right_to_work__lte=F("people_met"))

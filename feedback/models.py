@@ -91,9 +91,7 @@ class Measure(models.Model):
     description = models.TextField(blank=True)
     legal_reference = models.CharField(max_length=120, blank=True)
     deadline = models.DateField()  # local date
-    state = models.CharField(
-        max_length=20, choices=MeasureState.choices, default=MeasureState.OPEN
-    )
+    state = models.CharField(max_length=20, choices=MeasureState.choices, default=MeasureState.OPEN)
     result = models.CharField(max_length=20, choices=MeasureResult.choices, blank=True)
     result_note = models.TextField(blank=True)
     created_by = models.ForeignKey(
@@ -127,9 +125,7 @@ class Feedback(models.Model):
     """What the nominator hears about one nomination; made automatically, once."""
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    nomination = models.OneToOneField(
-        Nomination, on_delete=models.PROTECT, related_name="feedback"
-    )
+    nomination = models.OneToOneField(Nomination, on_delete=models.PROTECT, related_name="feedback")
     # Lawful minimum: what was decided and done, and the outcome kinds the participants see.
     chosen = models.BooleanField()
     choice_reason = models.TextField(blank=True)

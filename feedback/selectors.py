@@ -53,9 +53,7 @@ def report(actor: "Actor", operation: Operation) -> dict[str, Any]:
     picked = operation.choices.filter(state=ChoiceState.PICKED).count()
     open_measures = [m for m in measures if m.state in ("open", "in_progress")]
     overdue = [m for m in open_measures if m.deadline < today]
-    nominated = Nomination.objects.filter(
-        operation=operation, state=NominationState.ACTIVE
-    ).count()
+    nominated = Nomination.objects.filter(operation=operation, state=NominationState.ACTIVE).count()
     told = Feedback.objects.filter(nomination__operation=operation).count()
     ended = sum(1 for v in visits if v.state == "ended")
     return {
@@ -202,7 +200,9 @@ def report_document(actor: "Actor", operation: Operation) -> dict[str, Any]:
     day = date_format(data["as_of"], "DATETIME_FORMAT")
 
     def text(value: Any) -> str:
-        return date_format(value, "SHORT_DATE_FORMAT") if hasattr(value, "isoformat") else str(value)
+        return (
+            date_format(value, "SHORT_DATE_FORMAT") if hasattr(value, "isoformat") else str(value)
+        )
 
     debriefs = [
         [d.authority.short, " ".join(p for p in (d.went_well, d.to_improve, d.lessons) if p)]

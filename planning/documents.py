@@ -34,8 +34,9 @@ def _day(value: Any) -> str:
 def decision_content(operation: Operation) -> dict[str, Any]:
     """Everything the decision record shows, in the active language. Constant queries."""
     choices = list(
-        operation.choices.select_related("site__municipality", "decided_by", "decided_for")
-        .order_by("rank", "pk")
+        operation.choices.select_related(
+            "site__municipality", "decided_by", "decided_for"
+        ).order_by("rank", "pk")
     )
     signatures = operation.signoffs.filter(round=operation.round).select_related(
         "participation__authority", "signed_by"
@@ -117,8 +118,9 @@ def briefing_content(actor: "Actor", day: InspectionDay) -> dict[str, Any]:
     entries = {entry.site.pk: entry for entry in joint_list(operation)}
     members = day.members.select_related("user", "authority").order_by("pk")
     visits = list(
-        day.visits.select_related("site__company", "site__industry", "site__municipality")
-        .order_by("order", "pk")
+        day.visits.select_related("site__company", "site__industry", "site__municipality").order_by(
+            "order", "pk"
+        )
     )
     sites = []
     for visit in visits:

@@ -113,9 +113,7 @@ class ReasonForm(forms.Form):
 
 class InviteForm(forms.Form):
     unit = forms.ModelChoiceField(label=_("Authority and unit"), queryset=Unit.objects.none())
-    message = forms.CharField(
-        label=_("Message"), widget=forms.Textarea(attrs=AREA), required=False
-    )
+    message = forms.CharField(label=_("Message"), widget=forms.Textarea(attrs=AREA), required=False)
 
     def __init__(self, *args: Any, operation: Operation, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -132,9 +130,11 @@ class InviteForm(forms.Form):
             .order_by("authority__code", "code")
         )
         field.label_from_instance = (  # type: ignore[attr-defined]
-            lambda unit: unit.authority.name
-            if unit.name == unit.authority.name
-            else f"{unit.authority.name}: {unit.name}"
+            lambda unit: (
+                unit.authority.name
+                if unit.name == unit.authority.name
+                else f"{unit.authority.name}: {unit.name}"
+            )
         )
 
 
@@ -207,5 +207,3 @@ class DayForm(forms.Form):
         data["members"] = [self.by_id[key] for key in data["members"]]
         data["team_lead"] = self.by_id[data["team_lead"]].user
         return data
-
-

@@ -21,9 +21,7 @@ def others_invited(operation: Operation) -> list[Any]:
 
 
 def others_accepted(operation: Operation) -> list[Any]:
-    if operation.participations.filter(
-        is_lead=False, state=ParticipationState.ACCEPTED
-    ).exists():
+    if operation.participations.filter(is_lead=False, state=ParticipationState.ACCEPTED).exists():
         return []
     return [_("No other authority has accepted yet.")]
 

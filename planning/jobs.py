@@ -19,9 +19,7 @@ def sweep_decision_records() -> None:
     """Make records whose job was lost: decided operations that lack one."""
     lacking = (
         Operation.objects.filter(state__in=["scheduled", "executing", "feedback", "closed"])
-        .annotate(
-            made=Count("decision_records", filter=Q(decision_records__round=F("round")))
-        )
+        .annotate(made=Count("decision_records", filter=Q(decision_records__round=F("round"))))
         .filter(made__lt=len(settings.LANGUAGES))
         .order_by("pk")
     )

@@ -48,7 +48,9 @@ class Operation(models.Model):
     window_end = models.DateField()
     answer_by = models.DateField()  # invitations
     nominate_by = models.DateField()
-    lead_authority = models.ForeignKey(Authority, on_delete=models.PROTECT, related_name="led_operations")
+    lead_authority = models.ForeignKey(
+        Authority, on_delete=models.PROTECT, related_name="led_operations"
+    )
     lead_unit = models.ForeignKey(Unit, on_delete=models.PROTECT, related_name="+")
     lead = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="led_operations"
@@ -131,7 +133,9 @@ class Participation(models.Model):
     """One authority's place in an operation; the lead has one too."""
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    operation = models.ForeignKey(Operation, on_delete=models.CASCADE, related_name="participations")
+    operation = models.ForeignKey(
+        Operation, on_delete=models.CASCADE, related_name="participations"
+    )
     authority = models.ForeignKey(
         Authority, on_delete=models.PROTECT, related_name="participations"
     )
@@ -161,9 +165,7 @@ class Participation(models.Model):
     class Meta:
         ordering = ["operation", "-is_lead", "id"]
         constraints = [
-            models.UniqueConstraint(
-                fields=["operation", "authority"], name="participation_unique"
-            ),
+            models.UniqueConstraint(fields=["operation", "authority"], name="participation_unique"),
             models.UniqueConstraint(
                 fields=["operation"], condition=Q(is_lead=True), name="participation_one_lead"
             ),
@@ -345,9 +347,7 @@ class TeamMember(models.Model):
 
     class Meta:
         ordering = ["day", "id"]
-        constraints = [
-            models.UniqueConstraint(fields=["user", "date"], name="one_team_a_day")
-        ]
+        constraints = [models.UniqueConstraint(fields=["user", "date"], name="one_team_a_day")]
 
 
 class PlannedVisit(models.Model):
@@ -393,5 +393,3 @@ class OperationCounter(models.Model):
 
     year = models.PositiveSmallIntegerField(primary_key=True)
     last = models.PositiveIntegerField(default=0)
-
-

@@ -47,6 +47,4 @@ def grants_for(participation: Participation) -> dict[str, tuple[Role, ...]]:
 
 def can(actor: "Actor", action: str, operation: Operation) -> bool:
     """True when the acting membership may do ``action`` (a key of ``ACTIONS``) to the operation."""
-    return bool(
-        Operation.objects.granted(actor, ACTIONS[action]).filter(pk=operation.pk).exists()
-    )
+    return bool(Operation.objects.granted(actor, ACTIONS[action]).filter(pk=operation.pk).exists())

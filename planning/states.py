@@ -14,7 +14,8 @@ from typing import Any
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from planning.models import Operation, OperationState as S
+from planning.models import Operation
+from planning.models import OperationState as S
 from planning.querysets import MANAGE
 
 Guard = Callable[[Operation], list[Any]]
@@ -37,28 +38,79 @@ class Arrow:
 ARROWS: dict[str, Arrow] = {
     arrow.key: arrow
     for arrow in (
-        Arrow("invite", (S.DRAFT,), S.INVITING, _("Send invitations"), MANAGE, "operation.inviting"),
-        Arrow("open_nominations", (S.INVITING,), S.NOMINATING, _("Open nominations"), MANAGE,
-              "operation.nominating"),
-        Arrow("start_selection", (S.NOMINATING,), S.SELECTING, _("Start selection"), MANAGE,
-              "operation.selecting"),
-        Arrow("ask_signatures", (S.SELECTING,), S.SIGNING, _("Ask for sign-off"), MANAGE,
-              "operation.signing"),
-        Arrow("reopen_selection", (S.SIGNING, S.SCHEDULED), S.SELECTING, _("Reopen selection"),
-              MANAGE, "operation.reopened", needs_reason=True),
+        Arrow(
+            "invite", (S.DRAFT,), S.INVITING, _("Send invitations"), MANAGE, "operation.inviting"
+        ),
+        Arrow(
+            "open_nominations",
+            (S.INVITING,),
+            S.NOMINATING,
+            _("Open nominations"),
+            MANAGE,
+            "operation.nominating",
+        ),
+        Arrow(
+            "start_selection",
+            (S.NOMINATING,),
+            S.SELECTING,
+            _("Start selection"),
+            MANAGE,
+            "operation.selecting",
+        ),
+        Arrow(
+            "ask_signatures",
+            (S.SELECTING,),
+            S.SIGNING,
+            _("Ask for sign-off"),
+            MANAGE,
+            "operation.signing",
+        ),
+        Arrow(
+            "reopen_selection",
+            (S.SIGNING, S.SCHEDULED),
+            S.SELECTING,
+            _("Reopen selection"),
+            MANAGE,
+            "operation.reopened",
+            needs_reason=True,
+        ),
         # Taken by the last signature, not by a button.
-        Arrow("all_signed", (S.SIGNING,), S.SCHEDULED, _("All have signed"), MANAGE,
-              "operation.scheduled"),
-        Arrow("start_execution", (S.SCHEDULED,), S.EXECUTING, _("Start inspections"), MANAGE,
-              "operation.executing"),
-        Arrow("start_feedback", (S.EXECUTING,), S.FEEDBACK, _("Move to feedback"), MANAGE,
-              "operation.feedback"),
-        Arrow("close", (S.FEEDBACK,), S.CLOSED, _("Close the operation"), MANAGE,
-              "operation.closed"),
-        Arrow("cancel",
-              (S.DRAFT, S.INVITING, S.NOMINATING, S.SELECTING, S.SIGNING, S.SCHEDULED),
-              S.CANCELLED, _("Cancel the operation"), MANAGE, "operation.cancelled",
-              needs_reason=True),
+        Arrow(
+            "all_signed",
+            (S.SIGNING,),
+            S.SCHEDULED,
+            _("All have signed"),
+            MANAGE,
+            "operation.scheduled",
+        ),
+        Arrow(
+            "start_execution",
+            (S.SCHEDULED,),
+            S.EXECUTING,
+            _("Start inspections"),
+            MANAGE,
+            "operation.executing",
+        ),
+        Arrow(
+            "start_feedback",
+            (S.EXECUTING,),
+            S.FEEDBACK,
+            _("Move to feedback"),
+            MANAGE,
+            "operation.feedback",
+        ),
+        Arrow(
+            "close", (S.FEEDBACK,), S.CLOSED, _("Close the operation"), MANAGE, "operation.closed"
+        ),
+        Arrow(
+            "cancel",
+            (S.DRAFT, S.INVITING, S.NOMINATING, S.SELECTING, S.SIGNING, S.SCHEDULED),
+            S.CANCELLED,
+            _("Cancel the operation"),
+            MANAGE,
+            "operation.cancelled",
+            needs_reason=True,
+        ),
     )
 }
 

@@ -205,9 +205,7 @@ class Site(models.Model):
     longitude = models.FloatField(null=True, blank=True)
     latitude = models.FloatField(null=True, blank=True)
     staff_estimate = models.PositiveIntegerField(null=True, blank=True)
-    status = models.CharField(
-        max_length=20, choices=SiteStatus.choices, default=SiteStatus.UNKNOWN
-    )
+    status = models.CharField(max_length=20, choices=SiteStatus.choices, default=SiteStatus.UNKNOWN)
     opened_on = models.DateField(null=True, blank=True)
     closed_on = models.DateField(null=True, blank=True)
     source = models.CharField(max_length=40)
@@ -232,9 +230,7 @@ class Site(models.Model):
             models.CheckConstraint(condition=~Q(name=""), name="site_has_name"),
             models.CheckConstraint(
                 condition=Q(longitude__isnull=True, latitude__isnull=True)
-                | Q(
-                    longitude__gte=-180, longitude__lte=180, latitude__gte=-90, latitude__lte=90
-                ),
+                | Q(longitude__gte=-180, longitude__lte=180, latitude__gte=-90, latitude__lte=90),
                 name="site_coordinates",
             ),
             models.CheckConstraint(
@@ -285,9 +281,7 @@ class PastVisit(models.Model):
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="past_visits")
-    authority = models.ForeignKey(
-        Authority, on_delete=models.PROTECT, related_name="past_visits"
-    )
+    authority = models.ForeignKey(Authority, on_delete=models.PROTECT, related_name="past_visits")
     shared = models.BooleanField(default=False)
     on = models.DateField()
     kind = models.CharField(max_length=60, blank=True)
@@ -313,11 +307,11 @@ class ImportMapping(models.Model):
 
     code = models.SlugField(max_length=60, unique=True)  # NAME of --format for tabular files
     name = models.CharField(max_length=120)
-    kind = models.CharField(
-        max_length=10, choices=[("sites", _("sites")), ("visits", _("visits"))]
-    )
+    kind = models.CharField(max_length=10, choices=[("sites", _("sites")), ("visits", _("visits"))])
     columns = models.JSONField(default=dict)
-    options = models.JSONField(default=dict)  # delimiter, encoding, date format, country, outcome map
+    options = models.JSONField(
+        default=dict
+    )  # delimiter, encoding, date format, country, outcome map
     authority = models.ForeignKey(
         Authority, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
@@ -338,9 +332,7 @@ class ImportRun(models.Model):
     """One file being read. The row is the job: progress, result and refused rows hang on it."""
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    kind = models.CharField(
-        max_length=10, choices=[("sites", _("sites")), ("visits", _("visits"))]
-    )
+    kind = models.CharField(max_length=10, choices=[("sites", _("sites")), ("visits", _("visits"))])
     format = models.CharField(max_length=60)
     file_name = models.CharField(max_length=255)
     stored_as = models.CharField(max_length=255, blank=True)
@@ -350,9 +342,7 @@ class ImportRun(models.Model):
     started_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
     )
-    state = models.CharField(
-        max_length=10, choices=ImportState.choices, default=ImportState.QUEUED
-    )
+    state = models.CharField(max_length=10, choices=ImportState.choices, default=ImportState.QUEUED)
     rows_read = models.PositiveIntegerField(default=0)
     rows_total = models.PositiveIntegerField(null=True, blank=True)
     created_count = models.PositiveIntegerField(default=0)

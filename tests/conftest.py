@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.test import TransactionTestCase
 
+
 def owner_connection(database: str = "postgres") -> Any:
     """A connection of the owner's role, outside Django."""
     import psycopg2
@@ -103,11 +104,10 @@ def _counting(key: slice) -> bool:
 
 
 @pytest.fixture(autouse=True)
-def _clean_cache() -> Iterator[None]:
+def _clean_cache() -> None:
     from django.core.cache import cache
 
     cache.clear()
-    yield
 
 
 @pytest.fixture

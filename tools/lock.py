@@ -17,7 +17,7 @@ def main() -> None:
     environment["PIP_CONFIG_FILE"] = os.devnull
     for name in ("runtime", "dev"):
         target = ROOT / "requirements" / f"{name}.txt"
-        subprocess.run(  # noqa: S603
+        subprocess.run(
             [sys.executable, "-m", "piptools", "compile", "--generate-hashes", "--strip-extras",
              "--no-emit-index-url", "--no-emit-trusted-host", "--no-emit-find-links",
              "--no-annotate", "--quiet", "--upgrade", "--allow-unsafe",
@@ -25,7 +25,9 @@ def main() -> None:
             cwd=ROOT, env=environment, check=True,
         )  # fmt: skip
         text = target.read_text()
-        kept = [line for line in text.splitlines() if not re.match(r"^\s*--(index|extra|find)", line)]
+        kept = [
+            line for line in text.splitlines() if not re.match(r"^\s*--(index|extra|find)", line)
+        ]
         target.write_text("\n".join(kept) + "\n")
 
 

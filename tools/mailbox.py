@@ -1,6 +1,6 @@
 """A local SMTP server that keeps every mail as a file, for installations without a mail server.
 
-    python -m tools.mailbox FOLDER PORT
+python -m tools.mailbox FOLDER PORT
 """
 
 import asyncio
@@ -20,7 +20,7 @@ class Keeper:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
 
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
         number = len(list(self.folder.glob("*.eml"))) + 1
         (self.folder / f"{number:05d}.eml").write_bytes(envelope.content)
         return "250 kept"

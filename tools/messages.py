@@ -1,6 +1,6 @@
 """Translations: compile without gettext's tools, extract with them, check that all is there.
 
-    messages.py compile | extract | check
+messages.py compile | extract | check
 """
 
 import re
@@ -34,7 +34,7 @@ def compile_all() -> None:
 def extract() -> None:
     """Bring the catalogues up to date with the code (needs gettext's xgettext and msgmerge)."""
     arguments = [f"--locale={language}" for language in ALL]
-    subprocess.run(  # noqa: S603
+    subprocess.run(
         [sys.executable, "manage.py", "makemessages", *arguments, "--no-location", "--no-wrap",
          "--no-obsolete", "--ignore=.venv/*", "--ignore=node_modules/*", "--ignore=var/*",
          "--ignore=tests/*", "--verbosity=0"],

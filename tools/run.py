@@ -62,7 +62,7 @@ class Supervisor:
 
     def start(self, name: str, command: list[str]) -> None:
         log = (VAR / "log" / f"{name}.log").open("ab")
-        process = subprocess.Popen(  # noqa: S603
+        process = subprocess.Popen(
             command, cwd=ROOT, env=self.environment, stdout=log, stderr=log, start_new_session=True
         )
         log.close()
@@ -101,9 +101,7 @@ class Supervisor:
 
 
 def manage(environment: dict[str, str], *arguments: str, trouble: str) -> None:
-    result = subprocess.run(  # noqa: S603
-        [sys.executable, "manage.py", *arguments], cwd=ROOT, env=environment
-    )
+    result = subprocess.run([sys.executable, "manage.py", *arguments], cwd=ROOT, env=environment)
     if result.returncode != 0:
         fail(trouble)
 

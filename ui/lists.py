@@ -263,8 +263,7 @@ class ListPage:
                 for row in page
             ],
             "count": count,
-            "count_text": self.count_words(count)
-            % {"count": shown_count + ("+" if more else "")},
+            "count_text": self.count_words(count) % {"count": shown_count + ("+" if more else "")},
             "first": (number - 1) * per_page + 1 if page else 0,
             "last_shown": (number - 1) * per_page + len(page),
             "number": number,
@@ -294,9 +293,7 @@ class ListPage:
         )
         return head, [str(c.label) for c in columns], self._values(self.ordered(rows), columns)
 
-    def _values(
-        self, rows: models.QuerySet[Any], columns: list[Column]
-    ) -> Iterable[list[Any]]:
+    def _values(self, rows: models.QuerySet[Any], columns: list[Column]) -> Iterable[list[Any]]:
         block: list[Any] = []
         for row in rows.iterator(chunk_size=500):
             block.append(row)

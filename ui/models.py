@@ -61,9 +61,7 @@ class ExportJob(models.Model):
     membership = models.ForeignKey(
         "authorities.Membership", on_delete=models.CASCADE, related_name="+"
     )
-    state = models.CharField(
-        max_length=10, choices=ExportState.choices, default=ExportState.QUEUED
-    )
+    state = models.CharField(max_length=10, choices=ExportState.choices, default=ExportState.QUEUED)
     file = models.FileField(upload_to="exports/%Y/%m/", blank=True)
     rows = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -25,7 +25,9 @@ ITEMS = (
     Item("feedback:report_list", _("Reports"), "report"),
     Item("targets:site_list", _("Sites"), "site"),
     Item("targets:company_list", _("Companies"), "company"),
-    Item("targets:import_list", _("Imports"), "import", ("coordinator", "analyst", "administrator")),
+    Item(
+        "targets:import_list", _("Imports"), "import", ("coordinator", "analyst", "administrator")
+    ),
     Item("authorities:authority_list", _("Authorities and people"), "people"),
 )
 

@@ -12,7 +12,9 @@ class SampleForm(forms.Form):
     kind = forms.ChoiceField(
         label=_("Kind"), choices=[("a", _("sites")), ("b", _("visits"))], widget=forms.RadioSelect
     )
-    place = forms.ChoiceField(label=_("Region"), choices=[("", "–"), ("01", "Uusimaa")], required=False)
+    place = forms.ChoiceField(
+        label=_("Region"), choices=[("", "–"), ("01", "Uusimaa")], required=False
+    )
     many = forms.MultipleChoiceField(
         label=_("Roles"),
         choices=[("a", _("coordinator")), ("b", _("inspector"))],

@@ -90,7 +90,9 @@ def saved_view_delete(request: HttpRequest, public_id: str) -> HttpResponse:
 def export_job(request: HttpRequest, public_id: str) -> HttpResponse:
     actor = _actor(request)
     job = get_object_or_404(ExportJob, public_id=public_id, membership=actor.membership)
-    template = "ui/export_job_state.html" if request.headers.get("HX-Request") else "ui/export_job.html"
+    template = (
+        "ui/export_job_state.html" if request.headers.get("HX-Request") else "ui/export_job.html"
+    )
     return render(request, template, {"job": job})
 
 

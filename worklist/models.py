@@ -41,7 +41,10 @@ class Task(models.Model):
     note = models.TextField(blank=True)
     params = models.JSONField(default=dict)  # values for the title of a task made by a transition
     assignee = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT,
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
         related_name="tasks",
     )
     unit = models.ForeignKey(

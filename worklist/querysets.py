@@ -23,8 +23,7 @@ class TaskQuerySet(models.QuerySet):  # type: ignore[type-arg]
         if actor.has_role("manager", "administrator", "coordinator"):
             return own
         return own.filter(
-            Q(assignee_id=actor.user.pk)
-            | Q(unit_id=actor.unit.pk, role__in=["", *actor.roles])
+            Q(assignee_id=actor.user.pk) | Q(unit_id=actor.unit.pk, role__in=["", *actor.roles])
         )
 
     def mine(self, actor: "Actor") -> "TaskQuerySet":

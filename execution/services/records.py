@@ -93,9 +93,7 @@ def _check_counts(counts: dict[str, int | None]) -> None:
         if not 0 <= value <= 10_000:
             raise RuleViolation(_("Give a number from 0 to 10,000."), field=name)
         if name != "people_met" and value and (met is None or value > met):
-            raise RuleViolation(
-                _("This cannot be more than the number of people met."), field=name
-            )
+            raise RuleViolation(_("This cannot be more than the number of people met."), field=name)
 
 
 @transaction.atomic
@@ -130,9 +128,7 @@ def add_finding(
     if not text.strip():
         raise RuleViolation(_("Say what was found."), field="text")
     if not legal_reference.strip():
-        raise RuleViolation(
-            _("Name the act and section that was broken."), field="legal_reference"
-        )
+        raise RuleViolation(_("Name the act and section that was broken."), field="legal_reference")
     finding = Finding.objects.create(
         client_id=client_id, record=record, severity=severity, text=text.strip(),
         legal_reference=legal_reference.strip(), item=item, created_by=actor.user,
@@ -181,8 +177,10 @@ def incoherence(record: InspectionRecord, outcome: str) -> list[str]:
             _("The outcome says that something was wrong, but there is no finding. Add one.")
         )
     grave = {Severity.SERIOUS, Severity.CRITICAL}
-    if outcome == RecordOutcome.SERIOUS and findings and not (
-        grave & {Severity(f.severity) for f in findings}
+    if (
+        outcome == RecordOutcome.SERIOUS
+        and findings
+        and not (grave & {Severity(f.severity) for f in findings})
     ):
         problems.append(
             _("The outcome is “serious deficiencies”, but no finding is serious or critical.")

@@ -33,9 +33,7 @@ def prepare_visits(*, operation: Operation) -> int:
     """
     made = 0
     planned = operation.planned_visits.select_related("day", "site").order_by("pk")
-    checklists = {
-        c.authority_id: c for c in Checklist.objects.valid_on().order_by("edition")
-    }
+    checklists = {c.authority_id: c for c in Checklist.objects.valid_on().order_by("edition")}
     for plan in planned:
         visit, created = Visit.objects.get_or_create(
             planned=plan, defaults={"operation": operation, "site": plan.site}

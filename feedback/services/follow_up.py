@@ -83,9 +83,9 @@ def open_measure(
 
 def _locked(actor: "Actor", measure: Measure) -> Measure:
     Measure.objects.select_for_update(of=("self",)).get(pk=measure.pk)
-    measure = Measure.objects.select_related(
-        "visit__planned__day", "operation", "authority"
-    ).get(pk=measure.pk)
+    measure = Measure.objects.select_related("visit__planned__day", "operation", "authority").get(
+        pk=measure.pk
+    )
     if not can(actor, "change", measure):
         raise NotAllowed(_("Only the authority whose measure this is can change it."))
     if measure.state in (MeasureState.CLOSED, MeasureState.CANCELLED):
@@ -159,9 +159,7 @@ def _end(
     measure.closed_at, measure.closed_by = timezone.now(), actor.user
     measure.version += 1
     measure.save()
-    finish_tasks(
-        actor=actor, key=task_key(measure), cancelled=state == MeasureState.CANCELLED
-    )
+    finish_tasks(actor=actor, key=task_key(measure), cancelled=state == MeasureState.CANCELLED)
     record_event(
         actor=actor, verb=verb, subject=measure, context=measure.operation,
         data={"authority": actor.authority.name},

@@ -110,8 +110,8 @@ def give_feedback(*, operation: Operation, actor: "Actor | None" = None) -> int:
             {"authority": outcome.authority.code, "kind": outcome.kind}
         )
     open_measures: dict[int, int] = {}
-    for site_id in Measure.objects.open().filter(operation=operation).values_list(
-        "visit__site_id", flat=True
+    for site_id in (
+        Measure.objects.open().filter(operation=operation).values_list("visit__site_id", flat=True)
     ):
         open_measures[site_id] = open_measures.get(site_id, 0) + 1
     made = 0
@@ -229,5 +229,3 @@ def store_results(*, operation: Operation) -> int:
         )  # fmt: skip
         stored += 1
     return stored
-
-

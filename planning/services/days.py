@@ -32,9 +32,9 @@ PLANNABLE = (OperationState.SCHEDULED, OperationState.EXECUTING)
 
 def team_candidates(operation: Operation) -> list[Membership]:
     """Inspectors and coordinators of participating authorities. One query."""
-    authorities = operation.participations.filter(
-        state=ParticipationState.ACCEPTED
-    ).values("authority")
+    authorities = operation.participations.filter(state=ParticipationState.ACCEPTED).values(
+        "authority"
+    )
     return list(
         Membership.objects.usable()
         .filter(authority__in=authorities, roles__overlap=[Role.INSPECTOR, Role.COORDINATOR])

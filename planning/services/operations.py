@@ -154,9 +154,7 @@ def invite(
     """Put an authority on the list; it hears of it when invitations are sent (at once if they are)."""
     operation = lock(operation)
     check(actor, "manage", operation)
-    check_state(
-        operation, OperationState.DRAFT, OperationState.INVITING, OperationState.NOMINATING
-    )
+    check_state(operation, OperationState.DRAFT, OperationState.INVITING, OperationState.NOMINATING)
     if unit.authority_id != authority.pk:
         raise RuleViolation(_("The unit belongs to another authority."), field="unit")
     if not authority.is_valid_on():
@@ -234,5 +232,3 @@ def take(
     )  # fmt: skip
     make_tasks(operation)
     return operation
-
-

@@ -162,9 +162,9 @@ def visit_change(request: HttpRequest, public_id: str) -> HttpResponse:
     """Move a visit up or down, or take it off the day."""
     actor = request.actor  # type: ignore[attr-defined]
     visit = get_object_or_404(
-        PlannedVisit.objects.filter(
-            day__in=InspectionDay.objects.visible_to(actor)
-        ).select_related("day__operation", "operation", "site"),
+        PlannedVisit.objects.filter(day__in=InspectionDay.objects.visible_to(actor)).select_related(
+            "day__operation", "operation", "site"
+        ),
         public_id=public_id,
     )
     what = request.POST.get("what")
@@ -219,9 +219,7 @@ def calendar(request: HttpRequest) -> HttpResponse:
         "previous": (first - dt.timedelta(days=1)).strftime("%Y-%m"),
         "next": (first + dt.timedelta(days=32)).strftime("%Y-%m"),
         "agenda": [d for d in upcoming if d.date >= today],
-        "feed_url": request.build_absolute_uri(
-            reverse("planning:calendar_feed", args=[feed.token])
-        )
+        "feed_url": request.build_absolute_uri(reverse("planning:calendar_feed", args=[feed.token]))
         if feed
         else "",
     }

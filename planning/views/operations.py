@@ -88,8 +88,7 @@ def operation_edit(request: HttpRequest, public_id: str) -> HttpResponse:
 
 def _facts(operation: Operation) -> list[dict[str, Any]]:
     window = "–".join(
-        date_format(d, "SHORT_DATE_FORMAT")
-        for d in (operation.window_start, operation.window_end)
+        date_format(d, "SHORT_DATE_FORMAT") for d in (operation.window_start, operation.window_end)
     )
     return [
         {"label": _("Number"), "value": operation.number},

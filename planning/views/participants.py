@@ -36,9 +36,7 @@ def participants(request: HttpRequest, public_id: str) -> HttpResponse:
         except DomainError as error:
             add_error(form, error)
         else:
-            messages.success(
-                request, _("%(name)s is on the list.") % {"name": unit.authority.name}
-            )
+            messages.success(request, _("%(name)s is on the list.") % {"name": unit.authority.name})
             return redirect("planning:participants", public_id=public_id)
     context |= {
         "form": form,

@@ -69,7 +69,9 @@ def nominate_sites(request: HttpRequest, public_id: str) -> HttpResponse:
         ))
         for site in sites
     ]  # fmt: skip
-    if request.method == "POST" and all([form.is_valid() for _site, form in forms]):
+    # Every form is checked, not only those up to the first that fails.
+    valid = [form.is_valid() for _site, form in forms]
+    if request.method == "POST" and all(valid):
         done = 0
         for site, form in forms:
             try:
@@ -82,9 +84,7 @@ def nominate_sites(request: HttpRequest, public_id: str) -> HttpResponse:
             return redirect("planning:nominate", public_id=public_id)
     invalid = any(form.is_bound and form.errors for _site, form in forms)
     context = frame(request, operation, "nominate") | {"forms": forms}
-    return render(
-        request, "planning/nominate_sites.html", context, status=422 if invalid else 200
-    )
+    return render(request, "planning/nominate_sites.html", context, status=422 if invalid else 200)
 
 
 def _initial(nomination: Nomination | None) -> dict[str, Any]:
@@ -205,9 +205,5 @@ def decision_record(request: HttpRequest, public_id: str, language: str) -> Http
         operation=operation, round=operation.round, language=language,
     )  # fmt: skip
     response = HttpResponse(bytes(stored.pdf), content_type="application/pdf")
-    response["Content-Disposition"] = (
-        f'attachment; filename="{operation.number}-{language}.pdf"'
-    )
+    response["Content-Disposition"] = f'attachment; filename="{operation.number}-{language}.pdf"'
     return response
-
-

@@ -69,11 +69,15 @@ def _load_edition(edition: IndustryEdition, files: list[Path]) -> None:
             parent = known.get(entry["parent"].replace(".", ""))
             batch.append(
                 Industry(
-                    edition=edition, code=plain, level=level, parent=parent,
+                    edition=edition,
+                    code=plain,
+                    level=level,
+                    parent=parent,
                     path=f"{parent.path}/{plain}" if parent else plain,
                     name_fi=entry.get("name_fi") or entry.get("name_en", ""),
-                    name_sv=entry.get("name_sv", ""), name_en=entry.get("name_en", ""),
-                )  # fmt: skip
+                    name_sv=entry.get("name_sv", ""),
+                    name_en=entry.get("name_en", ""),
+                )
             )
         Industry.objects.bulk_create(
             batch,

@@ -34,9 +34,7 @@ def start_upload(
     mapping = ImportMapping.objects.filter(code=format).first()
     expected = "sites" if format == REGISTER_FORMAT else (mapping.kind if mapping else kind)
     if expected != kind:
-        raise RuleViolation(
-            file_message("wrong_kind", {"name": format}), field="format"
-        )
+        raise RuleViolation(file_message("wrong_kind", {"name": format}), field="format")
     ending = (file.name or "").rpartition(".")[2].lower()[:10]
     stored = default_storage.save(f"imports/{uuid4().hex}.{ending}", file)
     try:

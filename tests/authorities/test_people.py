@@ -183,7 +183,11 @@ def test_administrator_needs_a_second_factor_before_anything_else(client):
 
 
 def test_administrator_with_a_second_factor_is_asked_for_it(client):
-    from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value, yield_hotp_counters_from_time
+    from allauth.mfa.totp.internal.auth import (
+        format_hotp_value,
+        hotp_value,
+        yield_hotp_counters_from_time,
+    )
 
     admin = make_actor("OSH", "administrator")
     secret = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"

@@ -150,7 +150,9 @@ def test_late_record_is_kept_flagged_and_the_lead_is_told():
     operation = cast.refresh()
     operation.state = "feedback"
     operation.save()
-    late = submit_record(actor=tax, record=cast.record(cast.visits()[0], "TAX"), outcome="no_remarks")
+    late = submit_record(
+        actor=tax, record=cast.record(cast.visits()[0], "TAX"), outcome="no_remarks"
+    )
     assert late.state == "submitted"
     assert Event.objects.filter(verb="record.submitted_late").count() == 1
     assert Task.objects.open().filter(kind="execution.late", assignee=cast.lead.user).count() == 1
@@ -212,7 +214,9 @@ def test_a_picture_of_too_many_pixels_is_refused_without_reading_it(field):
     head = struct.pack(">IIBBBBB", 50_000, 50_000, 8, 2, 0, 0, 0)
 
     def chunk(kind: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        return (
+            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        )
 
     data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
     with pytest.raises(RuleViolation, match="too many pixels"):

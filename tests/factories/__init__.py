@@ -39,7 +39,9 @@ def make_region(code: str = "01", name: str = "Uusimaa") -> Area:
     return region
 
 
-def make_municipality(code: str = "091", name: str = "Helsinki", region: Area | None = None) -> Area:
+def make_municipality(
+    code: str = "091", name: str = "Helsinki", region: Area | None = None
+) -> Area:
     area, _created = Area.objects.get_or_create(
         kind=AreaKind.MUNICIPALITY, country="FI", code=code, valid_from=None,
         defaults={"name_fi": name, "name_sv": f"{name}-sv", "region": region or make_region()},
@@ -301,5 +303,3 @@ class Cast:
 
     def _close(self) -> None:
         move(actor=self.lead, operation=self.refresh(), arrow="close")
-
-

@@ -129,9 +129,7 @@ class Processes:
 
 
 @pytest.fixture
-def processes(
-    database: None, tmp_path: Path, broker: Redis, smtp: Server
-) -> Iterator[Processes]:
+def processes(database: None, tmp_path: Path, broker: Redis, smtp: Server) -> Iterator[Processes]:
     started = Processes(tmp_path, broker, smtp.port)
     yield started
     started.kill_all()

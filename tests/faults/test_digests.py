@@ -147,9 +147,7 @@ def test_killed_in_the_middle_of_many(processes: Processes, mailbox: Mailbox) ->
 
 
 # ------------------------------------------------------------------ servers that go away
-def test_redis_restarts_in_between(
-    processes: Processes, mailbox: Mailbox, broker: Redis
-) -> None:
+def test_redis_restarts_in_between(processes: Processes, mailbox: Mailbox, broker: Redis) -> None:
     before = people(5)
     processes.worker()
     processes.beat()

@@ -66,7 +66,7 @@ def test_every_number_leads_to_a_list_of_exactly_that_length(cast, as_user):
 
 def test_report_costs_the_same_whatever_its_size(cast, django_assert_num_queries):
     actor = cast.actors["OSH", "manager"]
-    actor.group_ids, actor.region_ids  # noqa: B018  # asked once a request
+    actor.group_ids, actor.region_ids  # asked once a request
     with django_assert_num_queries(7):
         data = report(actor, cast.operation)
         list(data["debriefs"])
@@ -175,9 +175,7 @@ def test_closing_waits_for_outcomes_and_keeps_results_for_the_future(cast):
 
 def test_clashing_debriefs_show_both(cast, as_user):
     osh = cast.actors["OSH", "coordinator"]
-    write_debrief(
-        actor=osh, operation=cast.operation, went_well="First", to_improve="", lessons=""
-    )
+    write_debrief(actor=osh, operation=cast.operation, went_well="First", to_improve="", lessons="")
     client = as_user(osh)
     page = client.post(
         reverse("feedback:debrief", args=[cast.operation.public_id]),

@@ -273,9 +273,7 @@ def test_missing_and_hidden_objects_answer_alike(stage, as_user):
         if "public_id" not in values[key] or name.startswith(("ui:", "targets:")):
             continue
         hidden = client.get(address(name, values))
-        missing = client.get(
-            reverse(name, kwargs=values[key] | {"public_id": uuid.uuid4()})
-        )
+        missing = client.get(reverse(name, kwargs=values[key] | {"public_id": uuid.uuid4()}))
         assert hidden.status_code == missing.status_code == 404, name
         assert plain(hidden) == plain(missing), name
 

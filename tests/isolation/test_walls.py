@@ -18,7 +18,13 @@ from tests.factories import Cast, make_actor, make_past_visit, make_region, make
 
 pytestmark = pytest.mark.django_db
 
-SECRETS = ("Secret of OSH", "Secret finding of OSH", "Secret note", "Secret measure", "Secret result")
+SECRETS = (
+    "Secret of OSH",
+    "Secret finding of OSH",
+    "Secret note",
+    "Secret measure",
+    "Secret result",
+)
 
 
 @pytest.fixture
@@ -29,7 +35,10 @@ def closed(db):
     osh = cast.actors["OSH", "inspector"]
     record_outcome(actor=osh, visit=visit, kind="serious", note="Secret note", version=1)
     measure = open_measure(
-        actor=osh, visit=visit, kind="advice", deadline=timezone.localdate(),
+        actor=osh,
+        visit=visit,
+        kind="advice",
+        deadline=timezone.localdate(),
         description="Secret measure",
     )
     close_measure(actor=osh, measure=measure, result="complied", result_note="Secret result")
@@ -48,8 +57,11 @@ def pages(cast: Cast) -> list[str]:
         *(reverse(name, args=[operation.public_id]) for name in by_operation),
         reverse("execution:visit", args=[visit.public_id]),
         reverse("feedback:measure_detail", args=[measure.public_id]),
-        reverse("feedback:measure_list"), reverse("feedback:outcome_list"),
-        reverse("feedback:inbox"), reverse("worklist:my_work"), reverse("worklist:task_list"),
+        reverse("feedback:measure_list"),
+        reverse("feedback:outcome_list"),
+        reverse("feedback:inbox"),
+        reverse("worklist:my_work"),
+        reverse("worklist:task_list"),
         reverse("targets:site_detail", args=[visit.site.public_id]),
     ]
 
@@ -111,8 +123,11 @@ def test_nominations_are_hidden_until_selection_begins(as_user):
     from planning.services import make_nomination
 
     make_nomination(
-        actor=cast.actors["TAX", "coordinator"], operation=cast.operation, site=cast.sites[0],
-        reason="Tax reason", rating=4,
+        actor=cast.actors["TAX", "coordinator"],
+        operation=cast.operation,
+        site=cast.sites[0],
+        reason="Tax reason",
+        rating=4,
     )
     page = reverse("planning:nominate", args=[cast.operation.public_id])
     assert "Tax reason" not in as_user(cast.lead).get(page).content.decode()
@@ -177,14 +192,26 @@ def test_private_past_visits_move_nothing_that_others_see(as_user):
     assert before.points == after.points
     assert before.coverage == after.coverage
     tax = as_user(cast.actors["TAX", "analyst"])
-    assert "Quiet place" not in tax.get(reverse("targets:site_list"), {"outcome": "severe"}).content.decode()
-    assert "Quiet place" in tax.get(reverse("targets:site_list"), {"visited": "never"}).content.decode()
+    assert (
+        "Quiet place"
+        not in tax.get(reverse("targets:site_list"), {"outcome": "severe"}).content.decode()
+    )
+    assert (
+        "Quiet place"
+        in tax.get(reverse("targets:site_list"), {"visited": "never"}).content.decode()
+    )
     export = tax.get(reverse("targets:site_list"), {"export": "csv"}).content.decode()
     visit = PastVisit.objects.get(site=site)
     assert visit.on.isoformat() not in export
     osh = as_user(cast.actors["OSH", "analyst"])
-    assert "Quiet place" in osh.get(reverse("targets:site_list"), {"outcome": "severe"}).content.decode()
-    assert visit.on.isoformat() in osh.get(reverse("targets:site_list"), {"export": "csv"}).content.decode()
+    assert (
+        "Quiet place"
+        in osh.get(reverse("targets:site_list"), {"outcome": "severe"}).content.decode()
+    )
+    assert (
+        visit.on.isoformat()
+        in osh.get(reverse("targets:site_list"), {"export": "csv"}).content.decode()
+    )
 
 
 def test_filter_choices_name_no_operation_that_is_hidden(closed, as_user):

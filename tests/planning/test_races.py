@@ -119,9 +119,7 @@ def test_a_record_is_submitted_once():
     osh = cast.actors["OSH", "inspector"]
     visit = start_visit(actor=osh, visit=cast.visits()[0])
     record = cast.fill(cast.record(visit, "OSH"), osh)
-    results = at_once(
-        6, lambda n: submit_record(actor=osh, record=record, outcome="no_remarks")
-    )
+    results = at_once(6, lambda n: submit_record(actor=osh, record=record, outcome="no_remarks"))
     assert sum(not isinstance(r, DomainError) for r in results) == 1
     assert Event.objects.filter(verb="record.submitted").count() == 1
 

@@ -28,9 +28,7 @@ def loaded(db):
 
 
 def run_command(name: str, file: Path, mapping: str, **options) -> ImportRun:
-    call_command(
-        name, str(file), format=mapping, stdout=StringIO(), stderr=StringIO(), **options
-    )
+    call_command(name, str(file), format=mapping, stdout=StringIO(), stderr=StringIO(), **options)
     return ImportRun.objects.latest("pk")
 
 

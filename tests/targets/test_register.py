@@ -46,9 +46,7 @@ def test_swap_shows_what_a_reload_shows(as_user):
     strip = part.strip()
     assert whole[begin:end].count("<tr") == strip.count("<tr") == 6
     assert [line for line in strip.splitlines() if "csrf" not in line] == [
-        line
-        for line in whole[begin : end + len("</section>")].splitlines()
-        if "csrf" not in line
+        line for line in whole[begin : end + len("</section>")].splitlines() if "csrf" not in line
     ]
 
 

@@ -151,9 +151,7 @@ def test_undo_after_somebody_else_says_so(sign_in):
     actor = make.person()
     task = make.task(actor, state="cancelled")
     url = reverse("worklist:task_move", args=[task.public_id])
-    answer = sign_in(actor).post(
-        url, {"arrow": "undo", "reached": "done", "before": "not_started"}
-    )
+    answer = sign_in(actor).post(url, {"arrow": "undo", "reached": "done", "before": "not_started"})
     assert answer.status_code == 409
     assert "Cancelled" in text(answer)
 

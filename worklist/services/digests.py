@@ -105,9 +105,7 @@ def _may_take_up() -> Q:
 
 
 def _unfinished() -> list[int]:
-    return list(
-        Digest.objects.filter(_may_take_up()).order_by("pk").values_list("pk", flat=True)
-    )
+    return list(Digest.objects.filter(_may_take_up()).order_by("pk").values_list("pk", flat=True))
 
 
 def send_to(user_id: int, mailer: Mailer) -> int:
@@ -153,8 +151,7 @@ def claim(user_id: int, day: dt.date) -> Digest | None:
     earlier = list(
         Digest.objects.select_for_update(skip_locked=True)
         .filter(
-            Q(state=DigestState.RETRY)
-            | Q(state=DigestState.CLAIMED, claimed_at__lt=stale_limit()),
+            Q(state=DigestState.RETRY) | Q(state=DigestState.CLAIMED, claimed_at__lt=stale_limit()),
             recipient_id=user_id,
             day__lt=day,
         )

@@ -69,5 +69,3 @@ class ImportCommand(BaseCommand):
         )
         if run.state == ImportState.FAILED:
             raise CommandError(run.message)
-
-

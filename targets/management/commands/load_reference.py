@@ -18,7 +18,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         folder = Path(options["data"])
         if not (folder / "authorities.yaml").exists():
-            raise CommandError(f"There is no authorities.yaml in {folder}. Name the folder by --data.")
+            raise CommandError(
+                f"There is no authorities.yaml in {folder}. Name the folder by --data."
+            )
         self.stdout.write(f"Areas: {load_areas(folder)}")
         self.stdout.write(f"Authorities: {load_authorities(folder)}")
         self.stdout.write(f"Industry classes: {load_industries(folder)}")

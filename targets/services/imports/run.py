@@ -138,9 +138,7 @@ def _read(run: ImportRun, path: Path, progress: Progress | None) -> None:
         _batches(run, rows, store.sites, progress)
     else:
         rows = ((line, lambda r=row: table.visit(r)) for line, row in source_rows)
-        _batches(
-            run, rows, lambda batch: store.visits(batch, run.authority, run.shared), progress
-        )
+        _batches(run, rows, lambda batch: store.visits(batch, run.authority, run.shared), progress)
 
 
 def _open_table(

@@ -78,8 +78,10 @@ class Table:
         latitude = number(self._value(row, "latitude"), "latitude")
         if (longitude is None) != (latitude is None):
             longitude = latitude = None
-        if longitude is not None and latitude is not None and not (
-            -180 <= longitude <= 180 and -90 <= latitude <= 90
+        if (
+            longitude is not None
+            and latitude is not None
+            and not (-180 <= longitude <= 180 and -90 <= latitude <= 90)
         ):
             raise Refused("longitude", "coordinates", f"{longitude}, {latitude}")
         postal = self._text(row, "postal_code", 20)
