@@ -65,7 +65,7 @@ def decision_content(operation: Operation) -> dict[str, Any]:
         "footer": _("Round %(round)s · %(hash)s")
         % {"round": operation.round, "hash": selection_hash(operation)[:16]},
         "facts": [
-            {"label": _("Number"), "value": operation.number},
+            {"label": _("Running number"), "value": operation.number},
             {"label": _("Theme"), "value": operation.theme},
             {"label": _("Aim"), "value": operation.aim},
             {"label": _("Legal purpose"), "value": operation.legal_purpose},

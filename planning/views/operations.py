@@ -91,7 +91,7 @@ def _facts(operation: Operation) -> list[dict[str, Any]]:
         date_format(d, "SHORT_DATE_FORMAT") for d in (operation.window_start, operation.window_end)
     )
     return [
-        {"label": _("Number"), "value": operation.number},
+        {"label": _("Running number"), "value": operation.number},
         {"label": _("Theme"), "value": operation.theme},
         {"label": _("Lead"), "value": f"{operation.lead_authority.name}, "
                                       f"{operation.lead.full_name}"},
