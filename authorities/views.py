@@ -15,7 +15,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from audit.errors import DomainError
+from audit.errors import DomainError, RuleViolation
 from authorities.access import acting
 from authorities.forms import MembershipForm, NewMembershipForm, ProfileForm
 from authorities.lists import AuthorityList, PersonList
@@ -139,7 +139,10 @@ def person_activate(request: HttpRequest, public_id: str) -> HttpResponse:
         Membership.objects.filter(authority=actor.authority).select_related("user"),
         public_id=public_id,
     )
-    active = request.POST.get("active") == "1"
+    choice = request.POST.get("active")
+    if choice not in ("0", "1"):
+        raise RuleViolation(_("Say whether the account is to be closed or opened."))
+    active = choice == "1"
     people.set_active(actor=actor, user=membership.user, active=active)
     messages.success(
         request, _("The account is open again.") if active else _("The account is closed.")

@@ -83,16 +83,26 @@ def _same_placeholders(entry: polib.POEntry) -> bool:
     )
 
 
+def ids(language: str) -> set[tuple[str, str, str]]:
+    """What identifies each message of a catalogue: context, id and plural."""
+    file = polib.pofile(str(catalogue(language)))
+    return {(e.msgctxt or "", e.msgid, e.msgid_plural or "") for e in file if not e.obsolete}
+
+
 def check() -> int:
     """Fail when the code holds words that the catalogues lack, or a translation is missing."""
-    before = {language: catalogue(language).read_text(encoding="utf-8") for language in ALL}
-    extract()
+    texts = {language: catalogue(language).read_text(encoding="utf-8") for language in ALL}
+    before = {language: ids(language) for language in ALL}
+    try:
+        extract()
+        now = {language: ids(language) for language in ALL}
+    finally:
+        for language, text in texts.items():
+            catalogue(language).write_text(text, encoding="utf-8")
     code = 0
     for language in ALL:
-        now = catalogue(language).read_text(encoding="utf-8")
-        if now != before[language]:
-            catalogue(language).write_text(before[language], encoding="utf-8")
-            sys.stdout.write(f"{language}: the catalogue is not up to date; run make messages\n")
+        for message in sorted(now[language] ^ before[language]):
+            sys.stdout.write(f"{language}: run make messages, it concerns {message!r}\n")
             code = 1
         for message in missing(language):
             sys.stdout.write(f"{language}: not translated: {message!r}\n")

@@ -9,6 +9,7 @@ from planning.models import (
     Participation,
     ParticipationState,
 )
+from planning.states import tasks_of
 from worklist.services import ensure_task, finish_tasks
 
 
@@ -22,37 +23,35 @@ def make_tasks(operation: Operation, only: Participation | None = None) -> None:
         operation.participations.select_related("unit", "authority").order_by("pk")
     )  # fmt: skip
     params = {"operation": operation.name}
-    state = operation.state
+    kinds = tasks_of(operation.state)
     for place in places:
         base = {"authority": place.authority, "unit": place.unit, "subject": operation,
                 "params": params}  # fmt: skip
-        if state in (OperationState.INVITING, OperationState.NOMINATING) and (
-            place.state == ParticipationState.INVITED
-        ):
+        if "planning.answer" in kinds and place.state == ParticipationState.INVITED:
             ensure_task(
                 key=f"planning.answer:{place.pk}:{place.invited_at.timestamp():.0f}",
                 kind="planning.answer", role=Role.COORDINATOR, due=operation.answer_by,
                 url=reverse("planning:answer", args=[place.public_id]), **base,
             )  # fmt: skip
-        if state == OperationState.NOMINATING and place.state == ParticipationState.ACCEPTED:
+        if "planning.nominate" in kinds and place.state == ParticipationState.ACCEPTED:
             ensure_task(
                 key=f"planning.nominate:{place.pk}", kind="planning.nominate",
                 role=Role.COORDINATOR, due=operation.nominate_by,
                 url=operation_url("nominate", operation), **base,
             )  # fmt: skip
-        if state == OperationState.SIGNING and place.state == ParticipationState.ACCEPTED:
+        if "planning.sign" in kinds and place.state == ParticipationState.ACCEPTED:
             ensure_task(
                 key=f"planning.sign:{place.pk}:{operation.round}", kind="planning.sign",
                 role=Role.MANAGER, due=operation.window_start,
                 url=operation_url("signoff", operation), **base,
             )  # fmt: skip
-        if state == OperationState.SELECTING and place.is_lead:
+        if "planning.select" in kinds and place.is_lead:
             ensure_task(
                 key=f"planning.select:{operation.pk}:{operation.round}", kind="planning.select",
                 role=Role.COORDINATOR, due=operation.window_start,
                 url=operation_url("selection", operation), **base,
             )  # fmt: skip
-        if state == OperationState.SCHEDULED and place.is_lead:
+        if "planning.days" in kinds and place.is_lead:
             ensure_task(
                 key=f"planning.days:{operation.pk}", kind="planning.days",
                 role=Role.COORDINATOR, due=operation.window_start,

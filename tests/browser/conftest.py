@@ -96,17 +96,17 @@ class Visitor:
             return
         self.seen.add(f"{shape}{state}")
         self.page.evaluate(AXE.read_text())
-        for scheme in ("light", "dark"):
-            self.page.emulate_media(color_scheme=scheme)
-            self._axe(f"{shape} {scheme}")
         size = self.page.viewport_size
-        self.page.set_viewport_size({"width": 390, "height": 844})
-        wide = self.page.evaluate(
-            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-        )
-        if wide > 0:
-            self.trouble.append(f"{shape} scrolls sideways by {wide} px at 390 px")
-        self._axe(f"{shape} 390 px")
+        for width in (1440, 390):
+            self.page.set_viewport_size({"width": width, "height": 844})
+            wide = self.page.evaluate(
+                "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+            )
+            if wide > 0:
+                self.trouble.append(f"{shape} scrolls sideways by {wide} px at {width} px")
+            for scheme in ("light", "dark"):
+                self.page.emulate_media(color_scheme=scheme)
+                self._axe(f"{shape} {width} px {scheme}")
         self.page.emulate_media(color_scheme="light")
         self.page.set_viewport_size(size)
 

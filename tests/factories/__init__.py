@@ -165,7 +165,7 @@ class Cast:
     """
 
     CODES = ("OSH", "TAX", "POL")
-    ROLES = ("coordinator", "manager", "inspector", "analyst")
+    ROLES = ("coordinator", "manager", "inspector", "analyst", "administrator")
 
     def __init__(self) -> None:
         world()

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.urls import get_resolver, reverse
+from django.urls import NoReverseMatch, get_resolver, reverse
 from django.utils import timezone
 from PIL import Image
 
@@ -23,7 +23,7 @@ from tests.factories import Cast
 from ui.models import ExportJob, SavedView
 from worklist.services import create_task, notify
 
-ROLES = ("coordinator", "manager", "inspector", "analyst")
+ROLES = ("coordinator", "manager", "inspector", "analyst", "administrator")
 CODES = ("OSH", "TAX", "POL", "OUT")
 EVERYBODY = {(code, role) for code in CODES for role in ROLES}
 PARTICIPANTS = {(code, role) for code in CODES[:3] for role in ROLES}
@@ -33,7 +33,10 @@ def of(*codes: str, roles: tuple[str, ...] = ROLES) -> set[tuple[str, str]]:
     return {(code, role) for code in codes for role in roles}
 
 
-IMPORTERS = of(*CODES, roles=("coordinator", "analyst"))
+IMPORTERS = of(*CODES, roles=("coordinator", "analyst", "administrator"))
+OSH_IMPORTERS = of("OSH", roles=("coordinator", "analyst", "administrator"))
+OSH_SEERS = of("OSH", roles=("coordinator", "manager", "administrator"))
+ADMINISTRATORS = of(*CODES, roles=("administrator",))
 LEADS = {("OSH", "coordinator")}
 WRITERS = of(*CODES[:3], roles=("coordinator", "inspector", "manager"))
 OSH_TEAM = {("OSH", "inspector")}
@@ -53,19 +56,19 @@ ROUTES: dict[str, tuple[str, str | None, set[tuple[str, str]] | str, int]] = {
     "worklist:my_work": ("get", None, EVERYBODY, 0),
     "worklist:task_list": ("get", None, EVERYBODY, 0),
     "worklist:task_create": ("get", None, EVERYBODY, 0),
-    "worklist:task_detail": ("get", "task", of("OSH", roles=("coordinator", "manager")), 404),
-    "worklist:task_move": ("post", "task", of("OSH", roles=("coordinator", "manager")), 404),
+    "worklist:task_detail": ("get", "task", OSH_SEERS, 404),
+    "worklist:task_move": ("post", "task", OSH_SEERS, 404),
     "worklist:inbox": ("get", None, EVERYBODY, 0),
     "worklist:read_all": ("post", None, EVERYBODY, 0),
     "worklist:notification_open": ("get", "notification", {("OSH", "coordinator")}, 404),
-    "worklist:digest_list": ("get", None, set(), 403),
+    "worklist:digest_list": ("get", None, ADMINISTRATORS, 403),
     "worklist:health": ("get", None, "public", 0),
     "authorities:authority_list": ("get", None, EVERYBODY, 0),
     "authorities:authority_detail": ("get", "authority", EVERYBODY, 0),
-    "authorities:person_list": ("get", None, set(), 403),
-    "authorities:person_add": ("get", None, set(), 403),
-    "authorities:membership_edit": ("get", "membership", set(), 403),
-    "authorities:person_activate": ("post", "membership", set(), 403),
+    "authorities:person_list": ("get", None, ADMINISTRATORS, 403),
+    "authorities:person_add": ("get", None, ADMINISTRATORS, 403),
+    "authorities:membership_edit": ("get", "membership", {("OSH", "administrator")}, 5),
+    "authorities:person_activate": ("post", "membership", {("OSH", "administrator")}, 5),
     "authorities:profile": ("get", None, EVERYBODY, 0),
     "authorities:sign_out_everywhere": ("post", None, EVERYBODY, 0),
     "authorities:switch_membership": ("post", None, EVERYBODY, 0),
@@ -77,8 +80,8 @@ ROUTES: dict[str, tuple[str, str | None, set[tuple[str, str]] | str, int]] = {
     "targets:company_detail": ("get", "company", EVERYBODY, 0),
     "targets:import_list": ("get", None, IMPORTERS, 403),
     "targets:import_create": ("get", None, IMPORTERS, 403),
-    "targets:import_detail": ("get", "import", of("OSH", roles=("coordinator", "analyst")), 4),
-    "targets:import_refusals": ("get", "import", of("OSH", roles=("coordinator", "analyst")), 4),
+    "targets:import_detail": ("get", "import", OSH_IMPORTERS, 4),
+    "targets:import_refusals": ("get", "import", OSH_IMPORTERS, 4),
     "planning:operation_list": ("get", None, EVERYBODY, 0),
     "planning:operation_create": ("get", None, of(*CODES, roles=("coordinator",)), 403),
     "planning:calendar": ("get", None, EVERYBODY, 0),
@@ -255,7 +258,7 @@ def test_role_and_object(stage, as_user, code, role):
             wrong.append(f"{name}: {answer.status_code}, should be open")
         if not allowed:
             # 4: a participant is told that it may not (403); to an outsider nothing exists (404).
-            expected = {403, 404} if others == 4 else {others}
+            expected = {403, 404} if others in (4, 5) else {others}
             if others == 4 and code == "OUT" and not name.startswith("targets:"):
                 expected = {404}
             if answer.status_code not in expected:
@@ -283,3 +286,30 @@ def plain(answer: Any) -> str:
     text = answer.content.decode().replace(answer["X-Request-ID"], "")
     text = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "ID", text)
     return re.sub(r'(data-csrf="|csrfmiddlewaretoken" value=")[^"]+', r"\1", text)
+
+
+def test_addresses_of_the_sign_in_library_never_break(stage, client, as_user):
+    """They come from a library; here only that nothing private or broken comes of them."""
+    cast, _values = stage
+
+    def walk(pattern: Any) -> set[str]:
+        if hasattr(pattern, "url_patterns"):
+            return {name for inner in pattern.url_patterns for name in walk(inner)}
+        return {pattern.name} if pattern.name else set()
+
+    library = next(p for p in get_resolver().url_patterns if str(p.pattern) == "account/")
+    names = walk(library)
+    assert "account_login" in names
+    for name in sorted(names):
+        try:
+            path = reverse(name)
+        except NoReverseMatch:
+            continue
+        assert client.get(path).status_code < 500, name
+    signed_in = as_user(cast.lead)
+    for name in sorted(names - {"account_logout"}):
+        try:
+            path = reverse(name)
+        except NoReverseMatch:
+            continue
+        assert signed_in.get(path).status_code < 500, name
