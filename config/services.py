@@ -72,6 +72,8 @@ def start_postgres(folder: Path, database: str = DATABASE) -> Postgres:
                         "CREATE ROLE {} LOGIN NOSUPERUSER NOCREATEROLE NOBYPASSRLS NOCREATEDB"
                     ).format(sql.Identifier(role))
                 )
+        # So that the owner may end the application's sessions; it gives the application nothing.
+        cursor.execute(f"GRANT {APP_ROLE} TO {OWNER_ROLE}")
         # Tests make their own databases; nothing else needs the right.
         cursor.execute(f"ALTER ROLE {OWNER_ROLE} CREATEDB")
         cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database])

@@ -3,9 +3,12 @@
 from django.urls import include, path
 
 from authorities.views import set_language
+from ui.views import not_found as page_not_found
 
 urlpatterns = [
     path("", include("ui.urls")),
+    # The address is the sign-in name and is kept by the authority's administrator.
+    path("account/email/", page_not_found, name="no_email_page"),
     path("account/", include("allauth.urls")),
     path("language/", set_language, name="set_language"),
     path("", include("worklist.urls")),

@@ -52,6 +52,7 @@ ROUTES: dict[str, tuple[str, str | None, set[tuple[str, str]] | str, int]] = {
     "ui:export_file": ("get", "export", {("OSH", "coordinator")}, 404),
     "ui:search": ("get", None, EVERYBODY, 0),
     "set_language": ("post", None, "public", 0),
+    "no_email_page": ("get", None, set(), 404),
     "worklist:home": ("get", None, EVERYBODY, 0),
     "worklist:my_work": ("get", None, EVERYBODY, 0),
     "worklist:task_list": ("get", None, EVERYBODY, 0),
