@@ -108,6 +108,15 @@ def _counting(key: slice) -> bool:
 
 
 @pytest.fixture(autouse=True)
+def _words_in_english() -> Iterator[None]:
+    """Refusals of services are compared in English; pages follow the person, as always."""
+    from django.utils import translation
+
+    with translation.override("en"):
+        yield
+
+
+@pytest.fixture(autouse=True)
 def _clean_cache() -> None:
     from django.core.cache import cache
 
