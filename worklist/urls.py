@@ -5,7 +5,7 @@ from worklist import views
 app_name = "worklist"
 urlpatterns = [
     path("", views.home, name="home"),
-    path("work/", views.my_work, name="my_work"),
+    path("my-work/", views.my_work, name="my_work"),
     path("tasks/", views.task_list, name="task_list"),
     path("tasks/new/", views.task_create, name="task_create"),
     path("tasks/<uuid:public_id>/", views.task_detail, name="task_detail"),

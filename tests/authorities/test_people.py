@@ -56,7 +56,7 @@ def test_sign_in_and_out(client):
     assert page.redirect_chain[-1][0] == reverse("worklist:my_work")
     key = client.session.session_key
     client.post(reverse("account_logout"))
-    assert client.get("/work/").status_code == 302
+    assert client.get("/my-work/").status_code == 302
     assert client.session.session_key != key
 
 
@@ -106,24 +106,24 @@ def test_idle_and_absolute_limits(as_user):
     start = timezone.now()
     with time_machine.travel(start, tick=False) as clock:
         client = as_user(actor)
-        assert client.get("/work/").status_code == 200
+        assert client.get("/my-work/").status_code == 200
         clock.shift(dt.timedelta(minutes=29))
-        assert client.get("/work/").status_code == 200
+        assert client.get("/my-work/").status_code == 200
         clock.shift(dt.timedelta(minutes=31))
-        assert client.get("/work/").status_code == 302
+        assert client.get("/my-work/").status_code == 302
     with time_machine.travel(start, tick=False) as clock:
         client = as_user(actor)
-        client.get("/work/")
+        client.get("/my-work/")
         for _ in range(25):
             clock.shift(dt.timedelta(minutes=25))
-            last = client.get("/work/").status_code
+            last = client.get("/my-work/").status_code
         assert last == 302
 
 
 def test_extending_keeps_an_idle_session(as_user):
     with time_machine.travel(timezone.now(), tick=False) as clock:
         client = as_user(make_actor("OSH", "inspector"))
-        client.get("/work/")
+        client.get("/my-work/")
         for _ in range(3):
             clock.shift(dt.timedelta(minutes=28))
             answer = client.post(reverse("authorities:session_extend"))
@@ -139,26 +139,26 @@ def test_sign_out_everywhere_ends_the_other_device(as_user):
     here, there = Client(), Client()
     for client in (here, there):
         sign_in(client, actor.user)
-        client.get("/work/")
+        client.get("/my-work/")
     with time_machine.travel(timezone.now() + dt.timedelta(seconds=2), tick=False):
         here.post(reverse("authorities:sign_out_everywhere"))
-        assert there.get("/work/").status_code == 302
-        assert here.get("/work/").status_code == 302
+        assert there.get("/my-work/").status_code == 302
+        assert here.get("/my-work/").status_code == 302
 
 
 def test_closed_account_is_out_at_the_next_request(as_user):
     admin, person = make_actor("OSH", "administrator"), make_actor("OSH", "inspector")
     client = as_user(person)
-    assert client.get("/work/").status_code == 200
+    assert client.get("/my-work/").status_code == 200
     set_active(actor=admin, user=person.user, active=False)
-    assert client.get("/work/").status_code == 302
+    assert client.get("/my-work/").status_code == 302
 
 
 def test_ended_place_gives_nothing_from_now_on(as_user):
     person = make_actor("OSH", "inspector")
     client = as_user(person)
     end_membership(actor=None, membership=person.membership)
-    assert client.get("/work/")["Location"] == reverse("authorities:no_membership")
+    assert client.get("/my-work/")["Location"] == reverse("authorities:no_membership")
     assert client.get(reverse("authorities:no_membership")).status_code == 403
     assert not person.user.groups.exists()
 
@@ -170,7 +170,7 @@ def test_acting_place_is_switched_to_own_places_only(as_user):
     client = as_user(person)
     switch = reverse("authorities:switch_membership")
     client.post(switch, {"membership": str(second.membership.public_id)})
-    assert "You act for Tax now" in client.get("/work/").content.decode()
+    assert "You act for Tax now" in client.get("/my-work/").content.decode()
     client.post(switch, {"membership": str(foreign.membership.public_id)})
     assert client.session["acting_membership"] == second.membership.pk
 
@@ -179,7 +179,7 @@ def test_administrator_needs_a_second_factor_before_anything_else(client):
     admin = make_actor("OSH", "administrator")
     page = sign_in(client, admin.user)
     assert page.redirect_chain[-1][0] == reverse("mfa_index")
-    assert client.get("/work/")["Location"] == reverse("mfa_index")
+    assert client.get("/my-work/")["Location"] == reverse("mfa_index")
 
 
 def test_administrator_with_a_second_factor_is_asked_for_it(client):
@@ -194,11 +194,11 @@ def test_administrator_with_a_second_factor_is_asked_for_it(client):
     enrol_totp(user=admin.user, secret=secret)
     page = sign_in(client, admin.user)
     assert page.redirect_chain[-1][0] == reverse("mfa_authenticate")
-    assert client.get("/work/").status_code == 302
+    assert client.get("/my-work/").status_code == 302
     counter = next(iter(yield_hotp_counters_from_time()))
     code = format_hotp_value(hotp_value(secret, counter))
     client.post(reverse("mfa_authenticate"), {"code": code})
-    assert client.get("/work/").status_code == 200
+    assert client.get("/my-work/").status_code == 200
 
 
 def test_groups_follow_roles_in_the_same_transaction():

@@ -75,7 +75,7 @@ class Visitor:
         self.page.fill("[name=login]", user.email)
         self.page.fill("[name=password]", password)
         self.page.locator("main button[type=submit]").click()
-        self.page.wait_for_url("**/work/")
+        self.page.wait_for_url("**/my-work/")
         self.check()
 
     def press(self, name: str, exact: bool = False) -> None:

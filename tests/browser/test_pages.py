@@ -24,7 +24,7 @@ def test_lists_and_forms_fit_every_width(visitor, width):
     browser = visitor(viewport={"width": width, "height": 800})
     browser.sign_in(cast.lead.user, PASSWORD)
     for path in (
-        "/work/", "/operations/", "/register/sites/", "/operations/new/", "/inspections/",
+        "/my-work/", "/operations/", "/register/sites/", "/operations/new/", "/inspections/",
         f"/operations/{operation.public_id}/", f"/feedback/reports/{operation.public_id}/",
     ):  # fmt: skip
         page = browser.open(path)

@@ -111,7 +111,7 @@ def plan(lead, tax, police) -> Operation:
         lead.press(step)
         lead.press(step)
     for browser in (tax, police):
-        browser.open("/work/")
+        browser.open("/my-work/")
         browser.press("Answer the invitation to Restaurants, spring")
         browser.page.fill("[name=inspector_days_per_week]", "3")
         browser.press("Take part")
@@ -128,7 +128,7 @@ def plan(lead, tax, police) -> Operation:
     lead.press("Ask for sign-off")
     lead.press("Ask for sign-off")
     for browser in (lead, tax, police):
-        browser.open("/work/")
+        browser.open("/my-work/")
         browser.press("Sign the selection of Restaurants, spring")
         browser.press("Sign", exact=True)
     operation.refresh_from_db()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from audit.errors import Conflict, DomainError, RuleViolation
 from audit.models import Event
@@ -29,7 +29,8 @@ def at_once(count: int, action: Callable[[int], Any]) -> list[Any]:
     def work(number: int) -> None:
         barrier.wait()
         try:
-            results[number] = action(number)
+            with translation.override("en"):
+                results[number] = action(number)
         except DomainError as error:
             results[number] = error
         finally:

@@ -30,7 +30,7 @@ def test_no_template_holds_anything_inline(file: Path):
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("path", ["/account/login/", "/work/", "/nowhere/", "/health/"])
+@pytest.mark.parametrize("path", ["/account/login/", "/my-work/", "/nowhere/", "/health/"])
 def test_headers_on_every_answer(client, path):
     answer = client.get(path)
     policy = answer["Content-Security-Policy"]
@@ -59,10 +59,10 @@ def test_language_comes_from_the_browser_until_the_person_chooses(client, langua
 def test_persons_language_goes_before_the_browsers(as_user):
     actor = make_actor("OSH", "manager", language="sv")
     client = as_user(actor)
-    page = client.get("/work/", headers={"Accept-Language": "fi"})
+    page = client.get("/my-work/", headers={"Accept-Language": "fi"})
     assert "Mitt arbete" in page.content.decode()
-    client.post("/language/", {"language": "fi", "next": "/work/"})
-    assert "Omat työt" in client.get("/work/").content.decode()
+    client.post("/language/", {"language": "fi", "next": "/my-work/"})
+    assert "Omat työt" in client.get("/my-work/").content.decode()
     actor.user.refresh_from_db()
     assert actor.user.language == "fi"
 
@@ -89,7 +89,7 @@ def test_form_errors_come_as_422_with_a_summary_and_what_was_typed(as_user):
 
 @pytest.mark.django_db
 def test_signed_out_fragments_get_401_not_a_sign_in_page(client):
-    answer = client.get("/work/", headers={"HX-Request": "true"})
+    answer = client.get("/my-work/", headers={"HX-Request": "true"})
     assert answer.status_code == 401
     assert b"<form" not in answer.content
 

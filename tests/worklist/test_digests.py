@@ -92,7 +92,7 @@ def test_it_names_nothing_confidential():
     text = mail.outbox[0].message().as_string()
     assert "ecret" not in text
     assert "Nominate sites (1), due" in text
-    assert "/work/" in text
+    assert "/my-work/" in text
 
 
 @pytest.mark.parametrize(
