@@ -3,6 +3,7 @@
 Started by ``make run`` with the environment's Python. Ctrl-C ends all of it.
 """
 
+import fcntl
 import os
 import signal
 import socket
@@ -100,6 +101,20 @@ class Supervisor:
                 process.wait()
 
 
+def interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def only_one() -> object:
+    """Hold a lock on the data folder for as long as this runs: two would share one database."""
+    lock = (VAR / "run.lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        fail(f"it is running already with the data in {VAR}; end that one first")
+    return lock
+
+
 def manage(environment: dict[str, str], *arguments: str, trouble: str) -> None:
     result = subprocess.run([sys.executable, "manage.py", *arguments], cwd=ROOT, env=environment)
     if result.returncode != 0:
@@ -109,6 +124,7 @@ def manage(environment: dict[str, str], *arguments: str, trouble: str) -> None:
 def main() -> None:
     port = wanted_port()
     (VAR / "log").mkdir(parents=True, exist_ok=True)
+    lock = only_one()
     environment = os.environ | {
         "DJANGO_SETTINGS_MODULE": os.environ.get(
             "DJANGO_SETTINGS_MODULE", "config.settings.embedded"
@@ -119,8 +135,10 @@ def main() -> None:
     }
     postgres = redis = None
     supervisor = Supervisor(environment)
-    # Both ways of ending arrive as an exception, wherever the program is.
-    signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
+    # Both ways of ending arrive as an exception, wherever the program is; set for both, because a
+    # program started in the background inherits that Ctrl-C is ignored.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, interrupted)
     try:
         if not os.environ.get("DATABASE_URL"):
             say("starting PostgreSQL")
@@ -151,6 +169,7 @@ def main() -> None:
             redis.stop()
         if postgres is not None:
             stop_postgres(postgres.folder)
+    del lock
     say("everything has ended")
 
 
