@@ -86,7 +86,7 @@ class MeasureList(ListPage):
     empty_text = gettext_lazy("Measures are opened on an operation’s Outcomes tab.")
     columns = (
         Column("kind", gettext_lazy("Measure"), lambda m: m.get_kind_display(), sort=("kind",),
-               sub=lambda m: m.visit.site.name),
+               sub=lambda m: m.visit.site.shown_name),
         Column("operation", gettext_lazy("Operation"), lambda m: m.operation.name,
                sort=("operation__number",)),
         Column("authority", gettext_lazy("Authority"), lambda m: m.authority.short,
@@ -133,7 +133,7 @@ class OutcomeList(ListPage):
     filterset_class = OutcomeFilter
     default_sort = "site"
     columns = (
-        Column("site", gettext_lazy("Site"), lambda o: o.visit.site.name,
+        Column("site", gettext_lazy("Site"), lambda o: o.visit.site.shown_name,
                sort=("visit__site__name",), sub=lambda o: o.visit.operation.name),
         Column("authority", gettext_lazy("Authority"), lambda o: o.authority.short,
                sort=("authority__code",)),
@@ -174,7 +174,7 @@ class FeedbackList(ListPage):
     empty_title = gettext_lazy("No feedback yet")
     empty_text = gettext_lazy("It comes by itself when an operation reaches feedback.")
     columns = (
-        Column("site", gettext_lazy("Site"), lambda f: f.nomination.site.name,
+        Column("site", gettext_lazy("Site"), lambda f: f.nomination.site.shown_name,
                sort=("nomination__site__name",), sub=lambda f: f.nomination.operation.name),
         Column("chosen", gettext_lazy("Decision"),
                lambda f: _("Selected") if f.chosen else _("Left out"),

@@ -111,7 +111,7 @@ class SiteList(ListPage):
     filterset_class = SiteFilter
     default_sort = "name"
     columns = (
-        Column("name", gettext_lazy("Site"), lambda s: s.name, sort=("name",),
+        Column("name", gettext_lazy("Site"), lambda s: s.shown_name, sort=("name",),
                sub=lambda s: s.company.name if s.company and s.company.name != s.name else ""),
         Column("municipality", gettext_lazy("Municipality"),
                lambda s: s.municipality.name if s.municipality else "", sort=("place_name",)),
@@ -256,7 +256,7 @@ def search_sites(actor: Any, text: str, limit: int) -> dict[str, Any]:
         "label": _("Sites"),
         "rows": [
             {
-                "label": site.name,
+                "label": site.shown_name,
                 "url": reverse("targets:site_detail", args=[site.public_id]),
                 "note": site.municipality.name if site.municipality else "",
             }

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from authorities.models import Area, Authority, DatedModel, DatedQuerySet, dates_in_order
 from targets.querysets import CompanyQuerySet, ImportRunQuerySet, PastVisitQuerySet, SiteQuerySet
-from ui.names import NamedModel
+from ui.names import NamedModel, language_order
 
 
 class IndustryEdition(NamedModel, DatedModel):
@@ -242,6 +242,15 @@ class Site(models.Model):
         ]
 
     def __str__(self) -> str:
+        return self.shown_name
+
+    @property
+    def shown_name(self) -> str:
+        """The name in the reader's language where the register has one, else its only name."""
+        for code in language_order():
+            value: str = getattr(self, f"name_{code}")
+            if value:
+                return value
         return self.name
 
 

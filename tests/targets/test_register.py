@@ -133,3 +133,10 @@ def test_score_costs_two_queries_whatever_the_number(django_assert_num_queries):
     sites = [make_site() for _ in range(20)]
     with django_assert_num_queries(2):
         scorer().score(sites, timezone.localdate())
+
+
+def test_a_site_is_shown_by_its_name_in_the_readers_language(as_user):
+    make_site(name="Kahvila Joki", name_fi="Kahvila Joki", name_sv="Kafé Ån")
+    for language, name in (("sv", "Kafé Ån"), ("fi", "Kahvila Joki"), ("en", "Kahvila Joki")):
+        client = as_user(make_actor("OSH", "analyst", language=language))
+        assert name in client.get(reverse("targets:site_list")).content.decode()
