@@ -2,7 +2,6 @@
 
 import time
 from typing import Any
-from urllib.parse import urlsplit
 
 from allauth.account.forms import ResetPasswordForm
 from django.conf import settings
@@ -22,7 +21,7 @@ from authorities.lists import AuthorityList, PersonList
 from authorities.middleware import ACTING, SEEN
 from authorities.models import Authority, Membership, Role, Unit, User
 from authorities.services import people
-from ui.forms import add_error, form_response
+from ui.forms import add_error, form_response, own_path
 
 authority_list = require_GET(acting()(AuthorityList.as_view()))
 person_list = require_GET(acting(Role.ADMINISTRATOR)(PersonList.as_view()))
@@ -212,10 +211,7 @@ def no_membership(request: HttpRequest) -> HttpResponse:
 def set_language(request: HttpRequest) -> HttpResponse:
     """Change the language, for the person if signed in, else for this browser."""
     code = request.POST.get("language", "")
-    back = request.POST.get("next", "/")
-    parts = urlsplit(back)
-    if parts.scheme or parts.netloc or not back.startswith("/") or back.startswith(("//", "/\\")):
-        back = "/"
+    back = own_path(request.POST.get("next", "/"))
     response = redirect(back)
     if code in dict(settings.LANGUAGES):
         if request.user.is_authenticated:

@@ -7,6 +7,7 @@ from django import forms
 from django.forms.renderers import TemplatesSetting
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from audit.errors import DomainError
 
@@ -32,6 +33,12 @@ class TimeInput(forms.TimeInput):
 
     def __init__(self, attrs: dict[str, Any] | None = None) -> None:
         super().__init__(attrs, format="%H:%M")
+
+
+def own_path(raw: str) -> str:
+    """``raw`` when it leads to a page of this installation, else the front page."""
+    safe = raw.startswith("/") and url_has_allowed_host_and_scheme(raw, allowed_hosts=None)
+    return raw if safe else "/"
 
 
 def add_error(form: forms.BaseForm, error: DomainError) -> None:

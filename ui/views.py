@@ -11,6 +11,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from audit.errors import RuleViolation
 from ui import hooks
+from ui.forms import own_path
 from ui.models import ExportJob, SavedView, SavedViewScope
 from ui.services import delete_view, save_view
 
@@ -59,8 +60,7 @@ def _actor(request: HttpRequest) -> Any:
 def saved_view_create(request: HttpRequest) -> HttpResponse:
     actor = _actor(request)
     list_key = request.POST.get("list_key", "")
-    back = request.POST.get("path", "/")
-    back = back if back.startswith("/") and not back.startswith("//") else "/"
+    back = own_path(request.POST.get("path", "/"))
     try:
         view = save_view(
             actor=actor,
@@ -82,8 +82,7 @@ def saved_view_delete(request: HttpRequest, public_id: str) -> HttpResponse:
     view = get_object_or_404(SavedView, public_id=public_id, owner=actor.user)
     delete_view(actor=actor, view=view)
     messages.success(request, _("The view was deleted."))
-    back = request.POST.get("path", "/")
-    return redirect(back if back.startswith("/") and not back.startswith("//") else "/")
+    return redirect(own_path(request.POST.get("path", "/")))
 
 
 @require_GET

@@ -99,10 +99,16 @@ def test_saved_view_is_kept_shared_and_deleted_by_its_maker(as_user):
          "scope": "authority"},
     )  # fmt: skip
     view = owner.user.saved_views.get()
+    for elsewhere in ("//evil.example", "/\\evil.example", "https://evil.example"):
+        answer = client.post(
+            reverse("ui:saved_view_create"),
+            {"list_key": "sites", "path": elsewhere, "name": "x", "scope": "mine"},
+        )
+        assert answer["Location"].startswith("/?")
     assert view.query == "q=grilli"
     assert "Grills" in as_user(colleague).get(page).content.decode()
     assert "Grills" not in as_user(stranger).get(page).content.decode()
     delete = reverse("ui:saved_view_delete", args=[view.public_id])
     assert as_user(colleague).post(delete).status_code == 404
     assert as_user(owner).post(delete).status_code == 302
-    assert not owner.user.saved_views.exists()
+    assert not owner.user.saved_views.filter(pk=view.pk).exists()
