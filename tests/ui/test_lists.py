@@ -1,0 +1,76 @@
+"""Every list costs the same number of queries, whatever its length."""
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from feedback.services import open_measure
+from targets.models import ImportRun
+from tests.factories import Cast, make_past_visit, make_site
+from ui.lists import ListPage
+from worklist.services import create_task, notify
+
+pytestmark = pytest.mark.django_db
+
+# Queries of a page in full: session, person, place, groups, inbox count, then the list itself.
+PINNED = {
+    "planning:operation_list": 19,
+    "targets:site_list": 18,
+    "targets:company_list": 14,
+    "targets:import_list": 14,
+    "worklist:task_list": 15,
+    "worklist:inbox": 14,
+    "worklist:my_work": 12,
+    "feedback:measure_list": 19,
+    "feedback:outcome_list": 19,
+    "feedback:inbox": 17,
+    "feedback:report_list": 16,
+    "authorities:authority_list": 14,
+}
+
+
+def grow(cast: Cast, rows: int) -> None:
+    """Put ``rows`` more things of every kind into the lists."""
+    lead, osh = cast.lead, cast.actors["OSH", "inspector"]
+    for number in range(rows):
+        make_past_visit(make_site(), shared=True)
+        create_task(actor=lead, title=f"T{number}", assignee=lead.user)
+        notify(recipient=lead.user, authority=lead.authority, kind="x")
+        ImportRun.objects.create(
+            kind="sites", format="x", file_name="f.csv", authority=lead.authority
+        )
+        open_measure(
+            actor=osh, visit=cast.visits()[0], kind="advice", deadline=timezone.localdate()
+        )
+
+
+def costs(client) -> dict[str, int]:
+    found = {}
+    for name in PINNED:
+        client.get(reverse(name))
+        with CaptureQueriesContext(connection) as captured:
+            assert client.get(reverse(name), {"per_page": 100}).status_code == 200
+        found[name] = len(captured)
+    return found
+
+
+def test_lists_cost_the_same_whatever_their_length(as_user):
+    cast = Cast()
+    cast.to("feedback", sites=2)
+    grow(cast, 1)
+    client = as_user(cast.lead)
+    few = costs(client)
+    grow(cast, 25)
+    second = Cast()
+    second.to("feedback", sites=8)
+    many = costs(client)
+    assert many == few
+    assert few == PINNED
+
+
+def test_every_list_is_among_those_measured():
+    """A new list joins the table above."""
+    others = {"candidates", "people", "mails"}  # measured through the lists they are made of
+    assert len(set(ListPage.registry) - others) == len(PINNED) - 1  # my work is no ListPage
