@@ -115,3 +115,44 @@ def test_everything_works_without_script(visitor):
     page.locator("input[type=radio][value='4']").check()
     page.get_by_role("button", name="Nominate", exact=True).click()
     assert "Seen at night" in page.content()
+
+
+def test_administrator_sets_up_a_security_key_and_signs_in_with_it(visitor):
+    admin = make_actor("OSH", "administrator")
+    browser = visitor()
+    page = browser.page
+    devices = page.context.new_cdp_session(page)
+    devices.send("WebAuthn.enable")
+    devices.send(
+        "WebAuthn.addVirtualAuthenticator",
+        {"options": {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True,
+                     "hasUserVerification": True, "isUserVerified": True,
+                     "automaticPresenceSimulation": True}},
+    )  # fmt: skip
+    enter(browser, admin.user)
+    page.wait_for_url("**/account/2fa/")
+    browser.check()
+    browser.press("Add a key")
+    # Changing how one signs in asks for the password once more.
+    page.fill("[name=password]", PASSWORD)
+    page.locator("main button[type=submit]").first.click()
+    page.wait_for_url("**/webauthn/add/")
+    browser.check()
+    page.fill("[name=name]", "Blue key")
+    page.locator("#mfa_webauthn_add").click()
+    page.wait_for_url("**/account/2fa/recovery-codes/")
+    browser.check()
+    browser.open("/my-work/")
+    page.context.clear_cookies()
+    enter(browser, admin.user)
+    page.wait_for_url("**/account/2fa/authenticate/")
+    browser.check()
+    page.locator("#mfa_webauthn_authenticate").click()
+    page.wait_for_url("**/my-work/")
+
+
+def enter(browser, user) -> None:
+    browser.open("/account/login/")
+    browser.page.fill("[name=login]", user.email)
+    browser.page.fill("[name=password]", PASSWORD)
+    browser.page.locator("main button[type=submit]").click()
