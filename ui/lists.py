@@ -4,6 +4,7 @@ The address is the state: filters, ``sort``, ``column``, ``page``, ``per_page``.
 answers with the whole page, with the results alone (htmx), or with an export.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -69,7 +70,7 @@ def capped_count(queryset: models.QuerySet[Any], limit: int = COUNT_LIMIT) -> in
     return queryset.order_by()[: limit + 1].count()
 
 
-class ListPage:
+class ListPage(ABC):
     """Subclass with a queryset, filters and columns; see ``docs/pages.md``."""
 
     key: ClassVar[str]
@@ -97,11 +98,11 @@ class ListPage:
         self.kwargs = kwargs
 
     # -------------------------------------------------------------- to be given by subclasses
+    @abstractmethod
     def queryset(self) -> models.QuerySet[Any]:
         """All rows the actor may see, with what the columns need. No order, no slice."""
-        raise NotImplementedError
 
-    def annotate_page(self, rows: list[Any]) -> None:
+    def annotate_page(self, rows: list[Any]) -> None:  # noqa: B027  # most lists need nothing here
         """Fetch what the columns of just these rows need, in a constant number of queries."""
 
     def actions(self) -> list[dict[str, Any]]:

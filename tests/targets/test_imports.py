@@ -19,7 +19,9 @@ from tests.factories import make_actor, make_authority
 
 SAMPLES = settings.REFERENCE_DIR / "samples"
 SHARED = settings.BASE_DIR.parent / "shared" / "data"
-needs_shared = pytest.mark.skipif(not SHARED.exists(), reason="the large files are not here")
+needs_shared = pytest.mark.skipif(
+    not SHARED.exists(), reason="the large data files are not beside this checkout"
+)
 
 
 @pytest.fixture
