@@ -27,15 +27,31 @@ ROW: dict[str, Any] = {
     "future": _("The visit lies in the future."),
     "row_shape": _("The row has more values than there are columns. Check quotes and delimiters."),
     "record_shape": _("The record does not have the shape of the company register."),
+    "duplicate": _(
+        "A row further up has the same key and was taken. Give this row a key of its own, or take "
+        "it out."
+    ),
     "too_long": _("The value is longer than can be stored."),
 }
 
 FILE: dict[str, Any] = {
     "empty": _("The file is empty."),
     "not_json": _(
-        "The file is not valid JSON (around record %(record)s). What came before it is stored; "
-        "mend the file and load it again, nothing will double."
+        "The file is not valid JSON (around record %(record)s). Nothing was stored. Fetch or save "
+        "the file again."
     ),
+    "no_companies": _(
+        "The file is JSON but holds no companies. The register's file has a list named “companies”."
+    ),
+    "long_record": _(
+        "Record %(record)s is larger than 64 megabytes. This is not the company register."
+    ),
+    "zip_broken": _("The zip file is broken or locked with a password. Nothing was stored."),
+    "personal_column": _(
+        "The column “%(column)s” is for personal identity codes, which do not belong here. Remove "
+        "the column from the file. Nothing was stored."
+    ),
+    "stopped": _("The command was stopped before the end. Run it again; nothing will double."),
     "not_parquet": _("The file is not a Parquet file."),
     "encoding": _("The file's encoding was not recognised. Save it as UTF-8."),
     "no_columns": _(

@@ -1,6 +1,9 @@
 """The company register's JSON, version 3, into records; tolerant of every shape seen in the wild."""
 
+import datetime as dt
 from typing import Any
+
+from django.utils import timezone
 
 from targets.services.imports.records import (
     CompanyRecord,
@@ -8,6 +11,7 @@ from targets.services.imports.records import (
     SiteRecord,
     business_id,
     date,
+    storable,
     text,
 )
 
@@ -16,6 +20,7 @@ NAME_KINDS = {"1": "trade", "2": "parallel", "3": "auxiliary"}
 REGISTERS = {
     "1": "trade", "5": "prepayment", "6": "vat", "7": "employer", "4": "trade_other",
 }  # fmt: skip
+UNKNOWN_INDUSTRIES = {"00000", "X", "X0000"}  # the register's "industry not known"
 SITUATIONS = {"KONK": "bankrupt", "SELTILA": "liquidation", "SANE": "restructuring"}
 
 
@@ -26,10 +31,17 @@ def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
+def _objects(value: Any) -> list[dict[str, Any]]:
+    """The objects of a list; plain values among them become ``{"type": value}``."""
+    found = [v if isinstance(v, dict) else {"type": v} for v in _list(value) if v is not None]
+    return [entry for entry in found if not isinstance(entry.get("type"), list | dict)]
+
+
 def record(data: Any) -> SiteRecord | CompanyRecord:
     """A company with a site at its visiting address, or the company alone when it has none."""
     if not isinstance(data, dict):
         raise Refused("", "record_shape", data)
+    data = storable(data)
     identifier = data.get("businessId")
     value = identifier.get("value") if isinstance(identifier, dict) else identifier
     if not value:
@@ -38,26 +50,30 @@ def record(data: Any) -> SiteRecord | CompanyRecord:
     company = CompanyRecord(
         business_id=code,
         name="",
-        form=text(next((f.get("type") for f in _list(data.get("companyForms"))), "")),
+        form=_form(data),
         registered_on=date(
             data.get("registrationDate")
             or (identifier.get("registrationDate") if isinstance(identifier, dict) else None),
             "registrationDate",
         ),
         ended_on=date(data.get("endDate"), "endDate"),
+        updated_at=_moment(data.get("lastModified")),
         raw=data,
     )
     _names(company, data)
     _registrations(company, data)
     company.status = _status(company, data)
-    line = data.get("mainBusinessLine") or {}
-    if isinstance(line, dict) and line.get("type"):
+    line = next(iter(_objects(data.get("mainBusinessLine"))), {})
+    industry = text(line.get("type")).replace(".", "")
+    if industry and industry not in UNKNOWN_INDUSTRIES:
         edition = EDITION_OF_CODE_SET.get(text(line.get("typeCodeSet")), "TOL2025")
-        company.industry = (edition, text(line["type"]).replace(".", ""))
+        company.industry = (edition, industry)
     euid = data.get("euId")
-    euid = euid.get("value") if isinstance(euid, dict) else euid
+    euid = text(euid.get("value") if isinstance(euid, dict) else euid)
+    if len(euid) > 80:
+        raise Refused("euId", "too_long", euid)
     if euid:
-        company.identifiers.append(("euid", "FI", text(euid)))
+        company.identifiers.append(("euid", "FI", euid))
     visiting = _address(company, data)
     if visiting is None:
         return company
@@ -67,6 +83,7 @@ def record(data: Any) -> SiteRecord | CompanyRecord:
         company=company,
         industry=company.industry,
         municipality=company.municipality,
+        locality=company.locality,
         address=company.address,
         postal_code=company.postal_code,
         status="closed" if company.ended_on else "active",
@@ -75,8 +92,24 @@ def record(data: Any) -> SiteRecord | CompanyRecord:
     )
 
 
+def _form(data: dict[str, Any]) -> str:
+    """The form without an end, else the last one; a code or letters, a list or one object."""
+    forms = _objects(data.get("companyForms"))
+    current = [entry for entry in forms if not entry.get("endDate")] or forms[-1:]
+    return text(current[0].get("type")) if current else ""
+
+
+def _moment(value: Any) -> dt.datetime | None:
+    """``YYYY-MM-DD HH:MM:SS`` in the register's local time; None when it is not one."""
+    try:
+        moment = dt.datetime.fromisoformat(text(value))
+    except ValueError:
+        return None
+    return moment if timezone.is_aware(moment) else timezone.make_aware(moment)
+
+
 def _names(company: CompanyRecord, data: dict[str, Any]) -> None:
-    for entry in _list(data.get("names")):
+    for entry in _objects(data.get("names")):
         name = text(entry.get("name"))[:300]
         if not name:
             continue
@@ -98,7 +131,7 @@ def _shown_name(company: CompanyRecord) -> str:
 
 
 def _registrations(company: CompanyRecord, data: dict[str, Any]) -> None:
-    for entry in _list(data.get("registeredEntries")):
+    for entry in _objects(data.get("registeredEntries")):
         company.registrations.append(
             (
                 REGISTERS.get(text(entry.get("register")), text(entry.get("register"))[:40]),
@@ -110,7 +143,7 @@ def _registrations(company: CompanyRecord, data: dict[str, Any]) -> None:
 
 
 def _status(company: CompanyRecord, data: dict[str, Any]) -> str:
-    for entry in _list(data.get("companySituations")):
+    for entry in _objects(data.get("companySituations")):
         kind = text(entry.get("type")).upper()
         if not entry.get("endDate") and kind in SITUATIONS:
             return SITUATIONS[kind]
@@ -126,10 +159,12 @@ def _address(company: CompanyRecord, data: dict[str, Any]) -> dict[str, Any] | N
     chosen = (visiting or addresses or [None])[0]
     if chosen is None:
         return None
-    offices = _list(chosen.get("postOffices"))
-    company.municipality = next(
-        (text(o.get("municipalityCode")) for o in offices if o.get("municipalityCode")), ""
-    ) or next((text(o.get("city")) for o in offices if o.get("city")), "")
+    offices = [o for o in _list(chosen.get("postOffices")) if isinstance(o, dict)]
+    if text(chosen.get("country")).upper() in {"", "FI", "FIN", "SUOMI", "FINLAND"}:
+        company.municipality = next(
+            (text(o.get("municipalityCode")) for o in offices if o.get("municipalityCode")), ""
+        )
+        company.locality = next((text(o.get("city")) for o in offices if o.get("city")), "")
     parts = [text(chosen.get(k)) for k in ("street", "buildingNumber", "entrance")]
     company.address = (" ".join(p for p in parts if p) or text(chosen.get("freeAddressLine")))[:300]
     company.postal_code = text(chosen.get("postCode"))[:20]

@@ -1,6 +1,7 @@
 """What every source is brought to before it is stored, and how a row is refused."""
 
 import datetime as dt
+import math
 import re
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,7 +19,7 @@ class Refused(Exception):
         super().__init__(code)
         self.field = field_name
         self.code = code
-        self.value = "" if code == "personal_code" else str(value)[:300]
+        self.value = "" if code == "personal_code" else str(storable(str(value)))[:300]
 
 
 class FileRefused(Exception):
@@ -45,8 +46,10 @@ class CompanyRecord:
     municipality: str = ""
     address: str = ""
     postal_code: str = ""
+    locality: str = ""  # post town; a municipality only when it has the name of one
     registered_on: dt.date | None = None
     ended_on: dt.date | None = None
+    updated_at: dt.datetime | None = None  # as the source says
     raw: dict[str, Any] = field(default_factory=dict)
 
 
@@ -59,6 +62,7 @@ class SiteRecord:
     company: CompanyRecord | None = None
     industry: tuple[str, str] | None = None
     municipality: str = ""  # code or name, resolved by ``Places``
+    locality: str = ""  # post town; a municipality only when it has the name of one
     address: str = ""
     postal_code: str = ""
     longitude: float | None = None
@@ -93,7 +97,12 @@ def business_id(value: Any) -> str:
     return f"{compact[:7]}-{compact[7]}"
 
 
-DATE_FORMS = ("%Y-%m-%d", "%d.%m.%Y", "%d.%m.%y", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S")
+DATE_FORMS = (
+    "%Y-%m-%d", "%d.%m.%Y", "%d.%m.%y", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y%m%d",
+)  # fmt: skip
+# Spreadsheets count days from here; their numbers of this length lie between 1927 and 2173.
+SERIAL = re.compile(r"[1-9][0-9]{4}(\.0+)?")
+SERIAL_DAY_ZERO = dt.date(1899, 12, 30)
 
 
 def date(value: Any, field_name: str) -> dt.date | None:
@@ -105,6 +114,10 @@ def date(value: Any, field_name: str) -> dt.date | None:
     if isinstance(value, dt.date):
         return value
     text = str(value).strip()
+    if not text:
+        return None
+    if SERIAL.fullmatch(text):
+        return SERIAL_DAY_ZERO + dt.timedelta(days=int(float(text)))
     for form in DATE_FORMS:
         try:
             return dt.datetime.strptime(text, form).date()
@@ -117,13 +130,18 @@ def number(value: Any, field_name: str) -> float | None:
     """A number with decimal comma or point, spaces as thousands; None when empty."""
     if value is None or value == "":
         return None
-    if isinstance(value, int | float):
-        return None if value != value else float(value)
+    if isinstance(value, float) and math.isnan(value):
+        return None
     text = re.sub(r"[\s\u00a0\u2009\u202f]", "", str(value)).replace(",", ".")
+    if not text:
+        return None
     try:
-        return float(text)
+        result = float(text)
     except ValueError:
         raise Refused(field_name, "number_form", value) from None
+    if not math.isfinite(result):
+        raise Refused(field_name, "number_form", value)
+    return result
 
 
 def text(value: Any) -> str:
@@ -132,7 +150,18 @@ def text(value: Any) -> str:
         return ""
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
-    return str(value).replace("\0", "").strip()
+    return str(storable(str(value))).strip()
+
+
+def storable(value: Any) -> Any:
+    """The same JSON value without the characters that the database cannot hold."""
+    if isinstance(value, str):
+        return value.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, dict):
+        return {storable(key): storable(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [storable(item) for item in value]
+    return value
 
 
 def check_personal_codes(row: dict[str, Any]) -> None:

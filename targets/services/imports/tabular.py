@@ -4,10 +4,12 @@
 ``source`` (register the keys belong to), ``name_template`` (for registers without names),
 ``country``, ``municipality`` (one for the whole file), ``industry`` (``[edition, code]`` for the
 whole file or an edition for a column), ``postal_width``, ``outcome`` (``map`` or ``bins``),
-``detail`` (columns kept as they are), ``aliases`` (municipality nicknames).
+``detail`` (columns kept as they are), ``aliases`` (municipality nicknames), ``repeats`` (a site
+stands on several rows, one a visit), ``own`` (keys are the importing authority's own numbers).
 """
 
 from collections import Counter
+from math import isfinite
 from typing import Any
 
 from django.utils import timezone
@@ -31,7 +33,9 @@ class Table:
     def __init__(self, columns: dict[str, Any], options: dict[str, Any]) -> None:
         self.columns = columns
         self.options = options
-        self._seen: Counter[str] = Counter()
+        # Hashes, not keys: a few tens of bytes a row however long the keys are.
+        self._seen: set[int] = set()
+        self._again: Counter[int] = Counter()
 
     def needed(self) -> list[str]:
         """Columns that the file must have."""
@@ -56,7 +60,19 @@ class Table:
         values = [text(row.get(name)) for name in names]
         if not all(values):
             raise Refused(field, "missing")
-        return "|".join(v.replace(" 00:00:00", "") for v in values)[:80]
+        key = "|".join(v.replace(" 00:00:00", "") for v in values)
+        if len(key) > 80:
+            raise Refused(field, "too_long", key)
+        return key
+
+    def _times(self, key: str) -> int:
+        """How many rows with this key have come, this one included."""
+        mark = hash(key)
+        if mark not in self._seen:
+            self._seen.add(mark)
+            return 1
+        self._again[mark] += 1
+        return self._again[mark] + 1
 
     def _check(self, row: dict[str, Any]) -> None:
         if row.pop("__shape__", False):
@@ -64,12 +80,13 @@ class Table:
         check_personal_codes(row)
 
     def site(self, row: dict[str, Any]) -> SiteRecord | None:
-        """A site, or None when the file has named this site before (one row a visit)."""
+        """A site, or None when the file has named it before and is one of a row a visit."""
         self._check(row)
         key = self._key(row)
-        self._seen[key] += 1
-        if self._seen[key] > 1:
-            return None
+        if self._times(key) > 1:
+            if self.options.get("repeats"):
+                return None
+            raise Refused("key", "duplicate", key)
         template = self.options.get("name_template")
         name = self._text(row, "name") or (template.format(key=key) if template else "")
         if not name:
@@ -91,6 +108,8 @@ class Table:
             raise Refused("closed_on", "dates_order", closed)
         municipality = self._text(row, "municipality")
         staff = number(self._value(row, "staff_estimate"), "staff_estimate")
+        if staff is not None and not 0 <= staff < 10_000_000:
+            raise Refused("staff_estimate", "number_form", staff)
         return SiteRecord(
             source_key=key,
             name=name,
@@ -104,7 +123,7 @@ class Table:
             postal_code=postal.zfill(self.options.get("postal_width", 0)) if postal else "",
             longitude=longitude,
             latitude=latitude,
-            staff_estimate=int(staff) if staff is not None and staff >= 0 else None,
+            staff_estimate=int(staff) if staff is not None else None,
             status="closed" if closed else "active",
             opened_on=opened,
             closed_on=closed,
@@ -132,9 +151,9 @@ class Table:
         if on > timezone.localdate():
             raise Refused("on", "future", on)
         key = self._key(row)
-        self._seen[key] += 1
-        if self._seen[key] > 1:  # the same place twice a day: both are kept, in file order
-            key = f"{key}#{self._seen[key]}"
+        times = self._times(key)
+        if times > 1:  # the same place twice a day: both are kept, in file order
+            key = f"{key}#{times}"
         return VisitRecord(
             source_key=key,
             site_key=self._key(row, "site"),
@@ -143,12 +162,19 @@ class Table:
             kind=self.options.get("kinds", {}).get(
                 self._text(row, "kind", 60), self._text(row, "kind", 60)
             ),
-            detail={
-                name: row[name] if isinstance(row[name], int | float | str) else text(row[name])
-                for name in self.options.get("detail", [])
-                if row.get(name) is not None and row[name] == row[name]
-            },
+            detail=self._detail(row),
         )
+
+    def _detail(self, row: dict[str, Any]) -> dict[str, Any]:
+        """The source's grades as they stand: numbers as numbers, all else as text."""
+        detail = {}
+        for name in self.options.get("detail", []):
+            value = row.get(name)
+            if isinstance(value, bool | int) or (isinstance(value, float) and isfinite(value)):
+                detail[name] = value
+            elif text(value):
+                detail[name] = text(value)
+        return detail
 
     def _outcome(self, row: dict[str, Any]) -> str:
         rule = self.options["outcome"]
