@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from targets.models import ImportRun, ImportState
-from targets.services.imports.run import STALE_SECONDS, claim, perform
+from targets.services.imports.run import STALE_SECONDS, claim, close_orphan, perform
 
 
 @shared_task
@@ -22,11 +22,16 @@ def run_import(run_id: int) -> None:
 
 @shared_task
 def sweep_imports() -> None:
-    """Take up imports whose message was lost or whose worker died."""
+    """Take up imports whose message was lost or whose worker died.
+
+    A stopped command's file is not ours to read again: such a run is marked failed.
+    """
     now = timezone.now()
-    waiting = ImportRun.objects.filter(
-        Q(state=ImportState.QUEUED, created_at__lt=now - dt.timedelta(seconds=60))
-        | Q(state=ImportState.RUNNING, heartbeat_at__lt=now - dt.timedelta(seconds=STALE_SECONDS))
-    ).exclude(stored_as="")
-    for run in waiting.order_by("pk")[:10]:
-        run_import(run.pk)
+    stalled = Q(
+        state=ImportState.RUNNING, heartbeat_at__lt=now - dt.timedelta(seconds=STALE_SECONDS)
+    )
+    lost = Q(state=ImportState.QUEUED, created_at__lt=now - dt.timedelta(seconds=60))
+    for run in ImportRun.objects.filter(stalled, stored_as="").order_by("pk")[:10]:
+        close_orphan(run.pk)
+    for run in ImportRun.objects.filter(stalled | lost).exclude(stored_as="").order_by("pk")[:10]:
+        run_import.delay(run.pk)

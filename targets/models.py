@@ -210,7 +210,6 @@ class Site(models.Model):
     closed_on = models.DateField(null=True, blank=True)
     source = models.CharField(max_length=40)
     source_key = models.CharField(max_length=80)
-    # Last past visit that every authority may see; kept by the service that stores visits.
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 

@@ -123,9 +123,11 @@ def test_coordinators_list_tells_line_field_and_reason(loaded, tmp_path):
         report=str(report), stdout=out, stderr=StringIO(),
     )  # fmt: skip
     run = ImportRun.objects.get()
-    assert (run.created_count, run.refused_count) == (4, 1)
-    refusal = run.refusals.get()
-    assert (refusal.line, refusal.field, refusal.code) == (5, "business_id", "business_id_check")
+    assert (run.created_count, run.refused_count) == (4, 2)
+    assert [(r.line, r.field, r.code) for r in run.refusals.order_by("line")] == [
+        (5, "business_id", "business_id_check"),
+        (7, "key", "duplicate"),
+    ]
     assert "line 5, business_id: " in out.getvalue()
     assert "9901243-1" in report.read_text(encoding="utf-8-sig")
     names = set(Site.objects.values_list("name", flat=True))
@@ -205,12 +207,13 @@ def test_files_that_are_no_tables_are_refused_in_words(loaded, tmp_path, name, c
     assert ImportRun.objects.get().state == "failed"
 
 
-def test_broken_json_keeps_what_came_before_and_says_so(loaded, tmp_path):
+def test_broken_json_is_refused_before_anything_is_stored(loaded, tmp_path):
     file = tmp_path / "a.json"
     text = (SAMPLES / "prh_ytj_v3_example.json").read_text()
     file.write_text(text[: len(text) // 2])
-    with pytest.raises(CommandError, match="nothing will double"):
+    with pytest.raises(CommandError, match="Nothing was stored"):
         run_command("import_sites", file, "prh-v3")
+    assert not Company.objects.exists()
 
 
 def test_zip_of_the_whole_register_and_a_zip_bomb(loaded, tmp_path):
@@ -257,7 +260,7 @@ def test_upload_page_to_result(tmp_path, as_user, monkeypatch):
     run_import(sent[0])  # a message delivered twice does nothing the second time
     page = client.get(answer["Location"]).content.decode()
     assert "The value is missing" in page
-    assert Site.objects.filter(source="own").count() == 1
+    assert Site.objects.filter(source="own:OSH").count() == 1
     refused = client.get(answer["Location"] + "refused.csv").content.decode("utf-8-sig")
     assert refused.splitlines()[1].startswith("3;name;")
 

@@ -10,7 +10,8 @@ from authorities.models import Authority
 from targets.models import ImportRun, ImportState
 from targets.services.imports.messages import file_message, row_message
 from targets.services.imports.records import FileRefused
-from targets.services.imports.run import claim, new_run, perform
+from targets.services.imports.run import claim, new_run, perform, stop
+from ui.exports import safe_text
 
 SHOWN_REFUSALS = 20
 
@@ -21,8 +22,16 @@ class ImportCommand(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file")
         parser.add_argument("--format", required=True, help="a saved mapping, or prh-v3")
-        parser.add_argument("--authority", default="PRH", help="code of the owner of the data")
-        parser.add_argument("--shared", action="store_true", help="other authorities may see it")
+        parser.add_argument(
+            "--authority", help="code of the owner of the data",
+            **({"required": True} if self.kind == "visits" else {"default": "PRH"}),
+        )  # fmt: skip
+        parser.add_argument(
+            "--shared", action="store_true", help="other authorities may see the visits"
+        )
+        parser.add_argument(
+            "--private", action="store_false", dest="shared", help="only the owner (the default)"
+        )
         parser.add_argument("--report", help="write refused rows to this CSV file")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -43,7 +52,11 @@ class ImportCommand(BaseCommand):
             raise CommandError(file_message(refused.code, refused.params)) from None
         claimed = claim(run.pk)
         assert claimed is not None
-        run = perform(claimed, path, self._progress if options["verbosity"] else None)
+        try:
+            run = perform(claimed, path, self._progress if options["verbosity"] else None)
+        except KeyboardInterrupt:
+            stop(claimed)
+            raise CommandError(claimed.message) from None
         self._tell(run, options["report"])
 
     def _progress(self, run: ImportRun) -> None:
@@ -58,7 +71,9 @@ class ImportCommand(BaseCommand):
                 writer = csv.writer(file, delimiter=";")
                 writer.writerow(["line", "field", "reason", "value"])
                 for r in refusals.iterator():
-                    writer.writerow([r.line, r.field, row_message(r.code), r.value])
+                    writer.writerow(
+                        [r.line, safe_text(r.field), row_message(r.code), safe_text(r.value)]
+                    )
         for r in refusals[:SHOWN_REFUSALS]:
             self.stdout.write(f"line {r.line}, {r.field or '-'}: {row_message(r.code)} {r.value!r}")
         if run.refused_count > SHOWN_REFUSALS:

@@ -28,8 +28,7 @@ ROW: dict[str, Any] = {
     "row_shape": _("The row has more values than there are columns. Check quotes and delimiters."),
     "record_shape": _("The record does not have the shape of the company register."),
     "duplicate": _(
-        "A row further up has the same key and was taken. Give this row a key of its own, or take "
-        "it out."
+        "A row further up has the same key. Give this row a key of its own, or take it out."
     ),
     "too_long": _("The value is longer than can be stored."),
 }

@@ -5,10 +5,11 @@ import hashlib
 import logging
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from django.db import transaction
+from django.db import DataError, IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -24,11 +25,15 @@ from targets.services.imports.tabular import Table
 logger = logging.getLogger(__name__)
 
 BATCH = 1_000
-MAX_REFUSALS_KEPT = 10_000
 STALE_SECONDS = 120
+PULSE_SECONDS = 5
 REGISTER_FORMAT = "prh-v3"
 
 Progress = Callable[[ImportRun], None]
+
+
+class TakenOver(Exception):
+    """Another process has taken this run up meanwhile: leave it to that one."""
 
 
 def known_formats(kind: str) -> list[str]:
@@ -49,6 +54,8 @@ def new_run(
 ) -> ImportRun:
     """Make the row of an import; raises FileRefused when the format is not known."""
     known = known_formats(kind)
+    if format not in known and f"{format}-{kind}" in known:
+        format = f"{format}-{kind}"  # "oslo" for visits means the mapping "oslo-visits"
     if format not in known:
         raise FileRefused("unknown_format", name=format, known=", ".join(known))
     return ImportRun.objects.create(
@@ -68,8 +75,8 @@ def claim(run_id: int) -> ImportRun | None:
             | Q(state=ImportState.RUNNING, heartbeat_at__lt=stale)
         )
         .update(
-            state=ImportState.RUNNING, heartbeat_at=now, rows_read=0, created_count=0,
-            updated_count=0, unchanged_count=0, refused_count=0,
+            state=ImportState.RUNNING, heartbeat_at=now, rows_read=0, rows_total=None,
+            created_count=0, updated_count=0, unchanged_count=0, refused_count=0,
         )
     )  # fmt: skip
     if not taken:
@@ -84,16 +91,23 @@ def perform(run: ImportRun, path: Path, progress: Progress | None = None) -> Imp
     Stopped at any moment it may be started again from the beginning: nothing doubles.
     """
     try:
-        run.sha256 = _sha256(path)
-        _read(run, path, progress)
-    except FileRefused as refused:
-        _finish(run, ImportState.FAILED, file_message(refused.code, refused.params))
-    except Exception:
-        number = uuid.uuid4().hex[:8]
-        logger.exception("import %s stopped, number %s", run.pk, number)
-        _finish(run, ImportState.FAILED, file_message("crash", {"number": number}))
-    else:
-        _finish(run, ImportState.DONE, "")
+        try:
+            run.sha256 = _sha256(path)
+            _read(run, path, progress)
+        except FileRefused as refused:
+            _finish(run, ImportState.FAILED, file_message(refused.code, refused.params))
+        except TakenOver:
+            raise
+        except Exception:
+            number = uuid.uuid4().hex[:8]
+            logger.exception("import %s stopped, number %s", run.pk, number)
+            _finish(run, ImportState.FAILED, file_message("crash", {"number": number}))
+        else:
+            run.rows_total = run.rows_read
+            _finish(run, ImportState.DONE, "")
+    except TakenOver:
+        logger.warning("import %s was taken up by another process", run.pk)
+        run.refresh_from_db()
     if progress:
         progress(run)
     return run
@@ -104,12 +118,32 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+KEPT = (
+    "sha256", "rows_read", "rows_total", "created_count", "updated_count", "unchanged_count",
+    "refused_count", "state", "message", "finished_at",
+)  # fmt: skip
+
+
+def _save(run: ImportRun) -> None:
+    """Write how far the run has come; raises TakenOver when it is no longer this process's.
+
+    The heartbeat written last is the token: whoever claims the run changes it.
+    """
+    now = timezone.now()
+    kept = ImportRun.objects.filter(
+        pk=run.pk, state=ImportState.RUNNING, heartbeat_at=run.heartbeat_at
+    ).update(heartbeat_at=now, **{name: getattr(run, name) for name in KEPT})
+    if not kept:
+        raise TakenOver
+    run.heartbeat_at = now
+
+
 def _finish(run: ImportRun, state: str, message: str) -> None:
+    run.state = state
+    run.message = message
+    run.finished_at = timezone.now()
     with transaction.atomic():
-        run.state = state
-        run.message = message
-        run.finished_at = timezone.now()
-        run.save()
+        _save(run)
         record_event(
             actor=None,
             verb="import.done" if state == ImportState.DONE else "import.failed",
@@ -119,8 +153,36 @@ def _finish(run: ImportRun, state: str, message: str) -> None:
         )
 
 
+def close_orphan(run_id: int) -> bool:
+    """Mark a command's run failed whose process is gone; its file cannot be read again from here."""
+    stale = timezone.now() - dt.timedelta(seconds=STALE_SECONDS)
+    with transaction.atomic():
+        run = (
+            ImportRun.objects.select_for_update(of=("self",))
+            .filter(pk=run_id, stored_as="", state=ImportState.RUNNING, heartbeat_at__lt=stale)
+            .first()
+        )
+        if run is None:
+            return False
+        _finish(run, ImportState.FAILED, file_message("stopped", {}))
+    return True
+
+
+def stop(run: ImportRun) -> None:
+    """Mark a run failed that the person at the keyboard has stopped."""
+    with suppress(TakenOver):
+        _finish(run, ImportState.FAILED, file_message("stopped", {}))
+
+
 def _read(run: ImportRun, path: Path, progress: Progress | None) -> None:
+    """Look over the whole file, then store it; the first raises FileRefused before any row is in."""
+
+    def tick() -> None:
+        if (timezone.now() - run.heartbeat_at).total_seconds() >= PULSE_SECONDS:
+            _save(run)
+
     if run.format == REGISTER_FORMAT:
+        run.rows_total = readers.survey_companies(path, tick)
         store = Store("prh")
         rows = ((line, lambda d=data: prh.record(d)) for line, data in readers.json_companies(path))
         _batches(run, rows, store.sites, progress)
@@ -130,36 +192,25 @@ def _read(run: ImportRun, path: Path, progress: Progress | None) -> None:
         raise FileRefused("unknown_format", name=run.format, known="")
     if mapping.kind != run.kind:
         raise FileRefused("wrong_kind", name=run.format)
-    table = Table(mapping.columns, mapping.options)
-    source_rows = _open_table(run, path, table, mapping)
-    store = Store(mapping.options.get("source", mapping.code), mapping.options.get("country", "FI"))
+    options = mapping.options
+    table = Table(mapping.columns, options)
+    survey = readers.survey_table(path, table.needed(), options, tick)
+    for name in table.needed():
+        if name not in survey.columns:
+            found = ", ".join(survey.columns[:30])
+            raise FileRefused("no_columns", column=name, mapping=mapping.code, found=found)
+    run.rows_total = survey.rows
+    source = options.get("source", mapping.code)
+    if options.get("own"):  # the authority's own running numbers: never another's sites
+        source = f"{source}:{run.authority.code}"[:40]
+    store = Store(source, options.get("country", "FI"))
+    source_rows = readers.table_rows(path, survey)
     if run.kind == "sites":
         rows = ((line, lambda r=row: table.site(r)) for line, row in source_rows)
         _batches(run, rows, store.sites, progress)
     else:
         rows = ((line, lambda r=row: table.visit(r)) for line, row in source_rows)
         _batches(run, rows, lambda batch: store.visits(batch, run.authority, run.shared), progress)
-
-
-def _open_table(
-    run: ImportRun, path: Path, table: Table, mapping: ImportMapping
-) -> Iterator[readers.Row]:
-    """Check that the mapped columns are there, then give the rows."""
-    if path.stat().st_size == 0:
-        raise FileRefused("empty")
-    parquet = readers.is_parquet(path)
-    if path.suffix == ".parquet" and not parquet:
-        raise FileRefused("not_parquet")
-    found = readers.parquet_columns(path) if parquet else readers.csv_columns(path, mapping.options)
-    for name in table.needed():
-        if name not in found:
-            raise FileRefused(
-                "no_columns", column=name, mapping=mapping.code, found=", ".join(found[:30])
-            )
-    if parquet:
-        run.rows_total = readers.parquet_count(path)
-        return readers.parquet_rows(path)
-    return readers.csv_rows(path, mapping.options)
 
 
 def _batches(
@@ -177,6 +228,9 @@ def _batches(
             record = make()
         except Refused as refusal:
             refused.append((line, refusal))
+        except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError):
+            logger.exception("import %s: line %s was not understood", run.pk, line)
+            refused.append((line, Refused("", "unexpected")))
         else:
             if record is not None:
                 key = getattr(record, "source_key", None) or record.business_id
@@ -185,7 +239,7 @@ def _batches(
                     batch, refused, keys = [], [], set()
                 keys.add(key)
                 batch.append((line, record))
-        if len(batch) >= BATCH or len(refused) >= BATCH:
+        if len(batch) >= BATCH or len(refused) >= BATCH or run.rows_read % BATCH == 0:
             _store(run, batch, refused, store, progress)
             batch, refused, keys = [], [], set()
     _store(run, batch, refused, store, progress)
@@ -199,20 +253,39 @@ def _store(
     progress: Progress | None,
 ) -> None:
     """Store one batch with its refusals and show how far it has come."""
-    counts = store(batch) if batch else Counts()
+    counts = _one_by_one(store, batch) if batch else Counts()
     run.created_count += counts.created
     run.updated_count += counts.updated
     run.unchanged_count += counts.unchanged
     everything = sorted([*refused, *counts.refused], key=lambda pair: pair[0])
-    room = max(0, MAX_REFUSALS_KEPT - run.refused_count)
     run.refused_count += len(everything)
-    ImportRefusal.objects.bulk_create(
-        ImportRefusal(
-            run=run, line=line, field=refusal.field[:60], code=refusal.code, value=refusal.value
+    with transaction.atomic():
+        _save(run)
+        ImportRefusal.objects.bulk_create(
+            ImportRefusal(
+                run=run, line=line, field=refusal.field[:60], code=refusal.code, value=refusal.value
+            )
+            for line, refusal in everything
         )
-        for line, refusal in everything[:room]
-    )
-    run.heartbeat_at = timezone.now()
-    run.save()
     if progress:
         progress(run)
+
+
+def _one_by_one(
+    store: Callable[[list[tuple[int, Any]]], Counts], batch: list[tuple[int, Any]]
+) -> Counts:
+    """Store a batch; when the database refuses it, halve it until the bad row stands alone."""
+    try:
+        return store(batch)
+    except (DataError, IntegrityError, ValueError, OverflowError):
+        if len(batch) == 1:
+            logger.exception("import: line %s could not be stored", batch[0][0])
+            return Counts(refused=[(batch[0][0], Refused("", "unexpected"))])
+    middle = len(batch) // 2
+    first, second = _one_by_one(store, batch[:middle]), _one_by_one(store, batch[middle:])
+    return Counts(
+        first.created + second.created,
+        first.updated + second.updated,
+        first.unchanged + second.unchanged,
+        first.refused + second.refused,
+    )

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Exists, F, OuterRef
 from django.utils import timezone
 
 from authorities.models import Area, AreaKind, Authority
@@ -22,7 +23,7 @@ from targets.services.imports.records import CompanyRecord, Refused, SiteRecord,
 
 COMPANY_FIELDS = (
     "name", "form", "status", "industry_id", "municipality_id", "address", "postal_code",
-    "registered_on", "ended_on", "raw",
+    "registered_on", "ended_on", "source", "source_updated_at", "raw",
 )  # fmt: skip
 SITE_FIELDS = (
     "name", "name_fi", "name_sv", "kind", "company_id", "industry_id", "municipality_id",
@@ -48,18 +49,25 @@ class Places:
             "successor", "region"
         )
         self._found: dict[str, Area] = {}
-        for area in areas.order_by("-valid_to", "pk"):
+        # Those of today last: they take a name or code that a former one had before.
+        for area in areas.order_by(F("valid_to").asc(nulls_last=True), "pk"):
             target = area.successor or area
             for key in (area.code, area.name_fi, area.name_sv, area.name_en):
                 if key:
                     self._found[key.casefold()] = target
 
-    def find(self, value: str) -> Area | None:
-        """The municipality, None for an empty value; refuses one that is not known."""
-        if not value:
-            return None
+    def _look_up(self, value: str) -> Area | None:
         key = value.strip().casefold()
-        area = self._found.get(key) or (self._found.get(key.zfill(3)) if key.isdigit() else None)
+        return self._found.get(key) or (self._found.get(key.zfill(3)) if key.isdigit() else None)
+
+    def find(self, value: str, locality: str = "") -> Area | None:
+        """The municipality, None for an empty value; refuses one that is not known.
+
+        ``locality`` is a post town, tried when there is no ``value``; many are no municipality.
+        """
+        if not value:
+            return self._look_up(locality) if locality else None
+        area = self._look_up(value)
         if area is None:
             raise Refused("municipality", "municipality", value)
         return area
@@ -92,10 +100,11 @@ class Store:
         self.source = source
         self.places = Places(country)
         self.industries = Industries()
+        self.outdated: set[str] = set()  # business ids of the batch, known newer than given
 
     # ---------------------------------------------------------------- companies
     def _company_values(self, record: CompanyRecord) -> dict[str, Any]:
-        municipality = self.places.find(record.municipality)
+        municipality = self.places.find(record.municipality, record.locality)
         return {
             "name": record.name[:300],
             "form": record.form[:20],
@@ -105,7 +114,9 @@ class Store:
             "address": record.address,
             "postal_code": record.postal_code,
             "registered_on": record.registered_on,
-            "ended_on": record.ended_on,
+            "ended_on": _not_before(record.registered_on, record.ended_on),
+            "source": self.source,
+            "source_updated_at": record.updated_at,
             "raw": record.raw,
         }
 
@@ -113,7 +124,7 @@ class Store:
         """Store companies by business id; returns business id → row id.
 
         A record that carries only id and name (from a list of sites) never overwrites what the
-        register knows.
+        register knows, nor does an older record of the register a newer one (``outdated``).
         """
         existing = {
             c.business_id: c for c in Company.objects.filter(business_id__in=records.keys())
@@ -123,7 +134,11 @@ class Store:
             values = self._company_values(record)
             row = existing.get(code)
             if row is None:
-                new.append(Company(business_id=code, source=self.source, **values))
+                new.append(Company(business_id=code, **values))
+            elif _older(record.updated_at, row.source_updated_at):
+                self.outdated.add(code)
+                if counts is not None:
+                    counts.unchanged += 1
             elif record.raw or row.source == self.source:
                 if _differs(row, values, COMPANY_FIELDS):
                     row.updated_at = timezone.now()
@@ -141,7 +156,8 @@ class Store:
         ids = dict(
             Company.objects.filter(business_id__in=records.keys()).values_list("business_id", "pk")
         )
-        self._company_parts(records, ids)
+        current = {c: r for c, r in records.items() if c not in self.outdated}
+        self._company_parts(current, ids)
         return ids  # type: ignore[return-value]
 
     def _company_parts(self, records: dict[str, CompanyRecord], ids: dict[str | None, int]) -> None:
@@ -180,6 +196,7 @@ class Store:
     def sites(self, batch: list[tuple[int, SiteRecord | CompanyRecord]]) -> Counts:
         """Store sites (and their companies) of one batch; refused ones are returned in the counts."""
         counts = Counts()
+        self.outdated = set()
         good: list[tuple[int, SiteRecord, Area | None, int | None]] = []
         companies: dict[str, CompanyRecord] = {}
         alone: dict[str, CompanyRecord] = {}
@@ -189,7 +206,7 @@ class Store:
                     self._company_values(record)
                     alone[record.business_id or ""] = record
                     continue
-                place = self.places.find(record.municipality)
+                place = self.places.find(record.municipality, record.locality)
                 industry = self.industries.find(record.industry)
                 if record.company is not None:
                     self._company_values(record.company)
@@ -217,6 +234,9 @@ class Store:
         new: dict[str, Site] = {}
         changed = []
         for _line, record, place, industry in good:
+            if record.company and record.company.business_id in self.outdated:
+                counts.unchanged += 1
+                continue
             company = companies.get(record.company.business_id or "") if record.company else None
             values = {
                 "name": record.name[:300], "name_fi": record.name[:300],
@@ -246,11 +266,29 @@ class Store:
         Site.objects.bulk_update(changed, [*fields, "updated_at"])
         counts.created += len(new)
         counts.updated += len(changed)
-        operators = Site.objects.filter(
+        self._operators(keys)
+
+    def _operators(self, keys: list[str]) -> None:
+        """Keep who ran the sites when: a new company ends the turn of the one before."""
+        today = timezone.localdate()
+        sites = Site.objects.filter(
             source=self.source, source_key__in=keys, company__isnull=False
-        ).values_list("pk", "company_id", "opened_on")
+        )  # fmt: skip
+        running = SiteOperator.objects.filter(valid_to=None)
+        running.filter(site__in=sites).exclude(company=F("site__company")).exclude(
+            valid_from__gt=today
+        ).update(valid_to=today)
+        known = SiteOperator.objects.filter(site=OuterRef("pk"))
+        missing = sites.exclude(
+            Exists(running.filter(site=OuterRef("pk"), company=OuterRef("company")))
+        ).annotate(had_one=Exists(known))
         SiteOperator.objects.bulk_create(
-            [SiteOperator(site_id=s, company_id=c, valid_from=d) for s, c, d in operators],
+            [
+                SiteOperator(site_id=s, company_id=c, valid_from=today if had_one else opened)
+                for s, c, opened, had_one in missing.values_list(
+                    "pk", "company_id", "opened_on", "had_one"
+                )
+            ],
             ignore_conflicts=True,
         )
 
@@ -311,6 +349,10 @@ def _differs(row: Any, values: dict[str, Any], fields: tuple[str, ...]) -> bool:
     for name, value in values.items():
         setattr(row, name, value)
     return changed
+
+
+def _older(given: dt.datetime | None, known: dt.datetime | None) -> bool:
+    return given is not None and known is not None and given < known
 
 
 def _not_before(first: dt.date | None, last: dt.date | None) -> dt.date | None:

@@ -83,10 +83,15 @@ class Table:
         """A site, or None when the file has named it before and is one of a row a visit."""
         self._check(row)
         key = self._key(row)
-        if self._times(key) > 1:
+        if hash(key) in self._seen:
             if self.options.get("repeats"):
                 return None
             raise Refused("key", "duplicate", key)
+        record = self._site(row, key)
+        self._seen.add(hash(key))
+        return record
+
+    def _site(self, row: dict[str, Any], key: str) -> SiteRecord:
         template = self.options.get("name_template")
         name = self._text(row, "name") or (template.format(key=key) if template else "")
         if not name:
