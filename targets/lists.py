@@ -8,6 +8,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Upper
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -22,17 +23,48 @@ from targets.models import (
     VisitOutcome,
 )
 from targets.scoring import scorer
+from targets.services.imports.records import Refused, business_id
+from ui.forms import DateInput
 from ui.lists import Column, ListPage
 from ui.names import name_field
 from ui.templatetags.ui import badge, risk
 
 
+def written_business_id(value: str) -> str:
+    """``NNNNNNN-T`` when ``value`` is a business id as people write it, else ``value``."""
+    try:
+        return business_id(value)
+    except Refused:
+        return value
+
+
 def text_matches(rows: QuerySet[Any], value: str, *, company: str) -> QuerySet[Any]:
-    """Rows whose name, or whose company's name or business id, holds ``value`` in any case."""
+    """Rows whose name, or whose company's name or business id, holds ``value`` in any case.
+
+    ``company`` is the path to the company of a row that is a site, empty when rows are companies.
+    """
     value = value.strip()
     prefix = f"{company}__" if company else ""
-    found = Q(upper_name__contains=value.upper()) | Q(**{f"{prefix}business_id__startswith": value})
-    return rows.annotate(upper_name=Upper("name")).filter(found)
+    names = ["name", "name_sv", "name_en", f"{prefix}name"] if company else ["name"]
+    found = Q(**{f"{prefix}business_id__startswith": written_business_id(value)})
+    for number, name in enumerate(names):
+        rows = rows.alias(**{f"upper_{number}": Upper(name)})
+        found |= Q(**{f"upper_{number}__contains": value.upper()})
+    return rows.filter(found)
+
+
+def in_industry(rows: QuerySet[Any], value: str) -> QuerySet[Any]:
+    """Rows of the classes whose code begins with ``value``, or of the section with that letter.
+
+    ``TOL2008 56`` means the code in that edition alone; without one, codes of every edition count.
+    """
+    edition, _space, code = value.strip().upper().rpartition(" ")
+    code = code.replace(".", "")
+    if edition:
+        rows = rows.filter(industry__edition__code=edition.replace(" ", ""))
+    if code.isalpha():
+        return rows.filter(Q(industry__code=code) | Q(industry__path__startswith=f"{code}/"))
+    return rows.filter(industry__code__startswith=code)
 
 
 class SiteFilter(django_filters.FilterSet):
@@ -46,7 +78,10 @@ class SiteFilter(django_filters.FilterSet):
         label=gettext_lazy("Municipality"), method="by_municipality", max_length=80
     )
     industry = django_filters.CharFilter(
-        label=gettext_lazy("Industry code begins with"), method="by_industry", max_length=10
+        label=gettext_lazy("Industry code begins with"),
+        method="by_industry",
+        max_length=20,
+        help_text=gettext_lazy("For one classification alone write its name first: TOL2008 56"),
     )
     status = django_filters.MultipleChoiceFilter(
         label=gettext_lazy("State"), choices=SiteStatus.choices,
@@ -61,11 +96,20 @@ class SiteFilter(django_filters.FilterSet):
             ("recent", gettext_lazy("Within two years")),
         ],
     )
+    visited_before = django_filters.DateFilter(
+        label=gettext_lazy("Last visit before"), method="by_visit_before", widget=DateInput
+    )
+    visited_after = django_filters.DateFilter(
+        label=gettext_lazy("Last visit on or after"), method="by_visit_after", widget=DateInput
+    )
     outcome = django_filters.ChoiceFilter(
         label=gettext_lazy("Result of an earlier visit"), choices=VisitOutcome.choices,
         method="by_outcome",
     )  # fmt: skip
-    source = django_filters.CharFilter(label=gettext_lazy("Register"), field_name="source")
+    source = django_filters.CharFilter(
+        label=gettext_lazy("Register"), field_name="source", lookup_expr="istartswith",
+        max_length=40,
+    )  # fmt: skip
 
     @property
     def actor(self) -> Any:
@@ -82,7 +126,7 @@ class SiteFilter(django_filters.FilterSet):
         return rows.filter(municipality__in=list(areas.values_list("pk", flat=True)[:500]))
 
     def by_industry(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        return rows.filter(industry__code__startswith=value.replace(".", "").strip())
+        return in_industry(rows, value)
 
     def by_visit(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         visits = PastVisit.objects.visible_to(self.actor).filter(site=OuterRef("pk"))
@@ -93,6 +137,17 @@ class SiteFilter(django_filters.FilterSet):
         if value == "2y":
             return rows.filter(~Exists(visits.filter(on__gte=border)))
         return rows.filter(Exists(visits.filter(on__gte=border)))
+
+    def by_visit_before(self, rows: QuerySet[Any], name: str, value: Any) -> QuerySet[Any]:
+        """Visited, but not since: those never visited have a choice of their own."""
+        visits = PastVisit.objects.visible_to(self.actor).filter(site=OuterRef("pk"))
+        return rows.filter(
+            Exists(visits.filter(on__lt=value)), ~Exists(visits.filter(on__gte=value))
+        )
+
+    def by_visit_after(self, rows: QuerySet[Any], name: str, value: Any) -> QuerySet[Any]:
+        visits = PastVisit.objects.visible_to(self.actor).filter(site=OuterRef("pk"))
+        return rows.filter(Exists(visits.filter(on__gte=value)))
 
     def by_outcome(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         visits = PastVisit.objects.visible_to(self.actor).filter(site=OuterRef("pk"), outcome=value)
@@ -173,14 +228,17 @@ class CompanyFilter(django_filters.FilterSet):
         widget=forms.CheckboxSelectMultiple,
     )  # fmt: skip
     industry = django_filters.CharFilter(
-        label=gettext_lazy("Industry code begins with"), method="by_industry", max_length=10
+        label=gettext_lazy("Industry code begins with"),
+        method="by_industry",
+        max_length=20,
+        help_text=gettext_lazy("For one classification alone write its name first: TOL2008 56"),
     )
 
     def by_text(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         return text_matches(rows, value, company="")
 
     def by_industry(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        return rows.filter(industry__code__startswith=value.replace(".", "").strip())
+        return in_industry(rows, value)
 
 
 class CompanyList(ListPage):
@@ -262,7 +320,7 @@ def search_sites(actor: Any, text: str, limit: int) -> dict[str, Any]:
             }
             for site in found
         ],
-        "more_url": f"{reverse('targets:site_list')}?q={text}",
+        "more_url": f"{reverse('targets:site_list')}?{urlencode({'q': text})}",
     }
 
 
@@ -279,5 +337,5 @@ def search_companies(actor: Any, text: str, limit: int) -> dict[str, Any]:
             }
             for company in rows.order_by("name", "pk")[:limit]
         ],
-        "more_url": f"{reverse('targets:company_list')}?q={text}",
+        "more_url": f"{reverse('targets:company_list')}?{urlencode({'q': text})}",
     }

@@ -78,6 +78,7 @@ SENTENCES: dict[str, Any] = {
     "recent_visit": gettext_lazy("Visited within two years"),
     "past_outcome": gettext_lazy("Result of an earlier visit: %(value)s"),
     "bankrupt": gettext_lazy("The company is in bankruptcy, liquidation or restructuring"),
+    "ceased": gettext_lazy("The company has ceased, as the register says"),
     "sound": gettext_lazy("The company is active"),
     "struck": gettext_lazy("Struck from the %(value)s register"),
     "registered": gettext_lazy("No register entry has been struck"),
@@ -85,14 +86,21 @@ SENTENCES: dict[str, Any] = {
     "old": gettext_lazy("The company is more than two years old"),
 }
 OUTCOME_POINTS = {"no_remarks": 0, "minor": 10, "serious": 20, "severe": 25, "not_possible": 5}
+STATUS_POINTS = {
+    "active": ("sound", 0),
+    "bankrupt": ("bankrupt", 12),
+    "liquidation": ("bankrupt", 12),
+    "restructuring": ("bankrupt", 12),
+    "ceased": ("ceased", 12),
+}
 HALF_LIFE_DAYS = 730
 
 
 @lru_cache(maxsize=1)
 def industry_points() -> dict[str, int]:
     file = settings.REFERENCE_DIR / "industry_risk.yaml"
-    data: dict[str, int] = yaml.safe_load(file.read_text(encoding="utf-8"))["points"]
-    return data
+    data = yaml.safe_load(file.read_text(encoding="utf-8"))
+    return {entry["division"]: int(entry["points"]) for entry in data["divisions"]}
 
 
 def _round(value: float) -> Decimal:
@@ -113,28 +121,27 @@ class AdditiveScorer:
             site__in=[s.pk for s in sites], shared=True, on__lt=as_of
         ).order_by("-on", "-pk"):
             visits.setdefault(visit.site_id, []).append(visit)
-        struck: dict[int, CompanyRegistration] = {}
+        entries: dict[int, list[CompanyRegistration]] = {}
         for entry in CompanyRegistration.objects.filter(
             company__in={s.company_id for s in sites if s.company_id},
             register__in=["prepayment", "employer", "vat"],
-            valid_to__lte=as_of,
         ).order_by("valid_to", "pk"):
-            struck[entry.company_id] = entry
+            entries.setdefault(entry.company_id, []).append(entry)
         return {
             site.pk: self._card(
-                site, visits.get(site.pk, []), struck.get(site.company_id or 0), as_of
+                site, visits.get(site.pk, []), entries.get(site.company_id or 0, []), as_of
             )
             for site in sites
         }
 
     def _card(
-        self, site: Site, visits: list[PastVisit], struck: CompanyRegistration | None,
+        self, site: Site, visits: list[PastVisit], entries: list[CompanyRegistration],
         as_of: dt.date,
     ) -> ScoreCard:  # fmt: skip
         card = ScoreCard(site.pk, self.name, asked=self.indicators)
         self._industry(card, site)
         self._visits(card, visits, as_of)
-        self._company(card, site, struck, as_of)
+        self._company(card, site, entries, as_of)
         return card
 
     def _industry(self, card: ScoreCard, site: Site) -> None:
@@ -175,17 +182,18 @@ class AdditiveScorer:
         return float(OUTCOME_POINTS[visit.outcome] * 0.5 ** (age / HALF_LIFE_DAYS))
 
     def _company(
-        self, card: ScoreCard, site: Site, struck: CompanyRegistration | None, as_of: dt.date
+        self, card: ScoreCard, site: Site, entries: list[CompanyRegistration], as_of: dt.date
     ) -> None:
         company = site.company
         if company is None:
             return
         if company.status != "unknown":
             card.known += 1
-            failing = company.status in {"bankrupt", "liquidation", "restructuring"}
-            card.contributions.append(
-                Contribution("bankrupt" if failing else "sound", Decimal(12 if failing else 0))
-            )
+            kind, points = STATUS_POINTS[company.status]
+            card.contributions.append(Contribution(kind, Decimal(points)))
+        struck = self._struck(entries, as_of)
+        if struck is None and entries:
+            card.contributions.append(Contribution("registered", Decimal(0)))
         if struck is not None:
             card.contributions.append(
                 Contribution("struck", Decimal(15), register_name(struck.register), struck.valid_to)
@@ -197,6 +205,13 @@ class AdditiveScorer:
                 Contribution("young" if young else "old", Decimal(8 if young else 0),
                              on=company.registered_on)
             )  # fmt: skip
+
+    @staticmethod
+    def _struck(entries: list[CompanyRegistration], as_of: dt.date) -> CompanyRegistration | None:
+        """The entry ended last of a register in which the company stands no more."""
+        standing = {e.register for e in entries if e.valid_to is None or e.valid_to > as_of}
+        ended = [e for e in entries if e.register not in standing]
+        return ended[-1] if ended else None
 
 
 def register_name(register: str) -> str:

@@ -18,8 +18,9 @@ from audit.selectors import timeline
 from authorities.access import acting
 from targets.forms import ImportForm
 from targets.lists import CompanyList, ImportList, SiteList
-from targets.models import Company, ImportMapping, ImportRun, PastVisit, Site
+from targets.models import Company, ImportMapping, ImportRun, Site
 from targets.scoring import register_name, scorer
+from targets.selectors import shown_date, site_facts, visits_of
 from targets.services.imports.messages import row_message
 from targets.services.uploads import IMPORTERS, start_upload
 from ui.exports import safe_text
@@ -28,28 +29,6 @@ from ui.forms import add_error, form_response
 site_list = require_GET(acting()(SiteList.as_view()))
 company_list = require_GET(acting()(CompanyList.as_view()))
 import_list = require_GET(acting(*IMPORTERS)(ImportList.as_view()))
-
-
-def shown_date(value: Any) -> str:
-    return date_format(value, "SHORT_DATE_FORMAT") if value else ""
-
-
-def site_facts(site: Site) -> list[dict[str, Any]]:
-    """The public facts of a site, for its page and for briefing packs."""
-    company = site.company
-    return [
-        {"label": _("Company"), "value": company.name if company else ""},
-        {"label": _("Business ID"), "value": company.business_id if company else ""},
-        {"label": _("Industry"), "value": str(site.industry) if site.industry else ""},
-        {"label": _("Address"), "value": ", ".join(
-            p for p in (site.address, site.postal_code,
-                        site.municipality.name if site.municipality else "") if p)},
-        {"label": _("Region"), "value": site.region.name if site.region else ""},
-        {"label": _("People at work, estimate"), "value": site.staff_estimate},
-        {"label": _("State"), "value": site.get_status_display()},
-        {"label": _("Opened"), "value": shown_date(site.opened_on)},
-        {"label": _("Register"), "value": f"{site.source} {site.source_key}"},
-    ]  # fmt: skip
 
 
 @require_GET
@@ -62,17 +41,12 @@ def site_detail(request: HttpRequest, public_id: str) -> HttpResponse:
         ),
         public_id=public_id,
     )
-    visits = (
-        PastVisit.objects.visible_to(actor)
-        .filter(site=site)
-        .select_related("authority")
-        .order_by("-on", "-pk")[:50]
-    )
     context = {
         "site": site,
         "facts": site_facts(site),
         "card": scorer().score([site], timezone.localdate())[site.pk],
-        "visits": visits,
+        "visits": visits_of(site, actor),
+        "identifiers": site.company.identifiers.order_by("scheme", "value") if site.company else [],
         "operators": site.operators.select_related("company").order_by("valid_from", "id"),
         "timeline": timeline(site, actor),
         "visible_to": _("everybody who uses Tarkka (register data)"),
@@ -156,7 +130,9 @@ def import_detail(request: HttpRequest, public_id: str) -> HttpResponse:
         ImportRun.objects.visible_to(actor).select_related("authority", "started_by"),
         public_id=public_id,
     )
-    page = Paginator(_refusals(run), 100).get_page(request.GET.get("page"))
+    pages = Paginator(_refusals(run), 100)
+    pages.count = run.refused_count  # known; not counted anew at every look
+    page = pages.get_page(request.GET.get("page"))
     context = {
         "run": run,
         "refusals": [{"row": r, "reason": row_message(r.code)} for r in page],

@@ -1,0 +1,57 @@
+"""Reads of the register for pages of this room and of the rooms above."""
+
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import QuerySet
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from targets.models import PastVisit, Site
+
+if TYPE_CHECKING:
+    from authorities.actors import Actor
+
+VISITS_SHOWN = 50
+
+
+def shown_date(value: Any) -> str:
+    return date_format(value, "SHORT_DATE_FORMAT") if value else ""
+
+
+def site_facts(site: Site) -> list[dict[str, Any]]:
+    """The public facts of a site, for its page and for briefing packs.
+
+    No query when company, industry, municipality and region were fetched with the site.
+    """
+    company = site.company
+    place = (site.address, site.postal_code, site.municipality.name if site.municipality else "")
+    coordinates = ""
+    if site.latitude is not None and site.longitude is not None:
+        coordinates = f"{site.latitude:.5f}, {site.longitude:.5f}"
+    facts = [
+        (_("Company"), company.name if company else ""),
+        (_("Business ID"), company.business_id if company else ""),
+        (_("Industry"), str(site.industry) if site.industry else ""),
+        (_("Address"), ", ".join(part for part in place if part)),
+        (_("Region"), site.region.name if site.region else ""),
+        (_("Coordinates"), coordinates),
+        (_("People at work, estimate"), site.staff_estimate),
+        (_("State"), site.get_status_display()),
+        (_("Opened"), shown_date(site.opened_on)),
+        (_("Closed"), shown_date(site.closed_on)),
+        (_("Register"), f"{site.source} {site.source_key}"),
+    ]
+    optional = {_("Coordinates"), _("Closed")}
+    return [
+        {"label": label, "value": value} for label, value in facts if value or label not in optional
+    ]
+
+
+def visits_of(site: Site, actor: "Actor") -> QuerySet[PastVisit]:
+    """The latest visits to a site that the actor may see, newest first. One query."""
+    return (
+        PastVisit.objects.visible_to(actor)
+        .filter(site=site)
+        .select_related("authority")
+        .order_by("-on", "-pk")[:VISITS_SHOWN]
+    )
