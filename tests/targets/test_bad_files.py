@@ -1,0 +1,179 @@
+"""Files as they arrive: what cannot be read is refused whole, in words, before a row is stored."""
+
+import codecs
+import json
+import zipfile
+from io import BytesIO, StringIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from django.core.management import CommandError, call_command
+
+from targets.models import Company, ImportRun, Site
+from targets.services.imports import readers
+from targets.services.mappings import load_mappings
+from tests.factories import make_authority
+
+HEAD = b"id;name\n"
+COMPANY = {"businessId": {"value": "9900010-6"}, "names": [{"name": "A Oy", "type": "1"}]}
+
+
+@pytest.fixture(autouse=True)
+def _mappings(db):
+    load_mappings()
+    make_authority("PRH")
+
+
+def load(tmp_path, name: str, content: bytes, mapping: str) -> ImportRun:
+    file = tmp_path / name
+    file.write_bytes(content)
+    call_command("import_sites", str(file), format=mapping, stdout=StringIO(), stderr=StringIO())
+    return ImportRun.objects.latest("pk")
+
+
+def packed(*members: tuple[str, bytes]) -> bytes:
+    memory = BytesIO()
+    with zipfile.ZipFile(memory, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members:
+            archive.writestr(name, content)
+    return memory.getvalue()
+
+
+def parquet(**columns) -> bytes:
+    memory = BytesIO()
+    pq.write_table(pa.table(columns), memory)
+    return memory.getvalue()
+
+
+COMPANIES = json.dumps({"companies": [COMPANY] * 3}).encode()
+ZIP = packed(("all.json", COMPANIES * 1))
+NOISE = bytes(range(1, 256)) * 40
+BAD = {
+    "empty table": ("a.csv", b"", "csv-sites", "empty"),
+    "only line ends": ("a.csv", b"\n\n;;\n", "csv-sites", "empty"),
+    "picture": ("a.csv", b"\x89PNG\0\0\0", "csv-sites", "not text"),
+    "zeros deep in the file": (
+        "a.csv", HEAD + b"1;a\n" * 1500 + b"\0" * 9, "csv-sites", "not text",
+    ),
+    "no known encoding": ("a.csv", HEAD + b"1;\x81\x8d\x8f\n", "csv-sites", "Save it as UTF-8"),
+    "mark of UTF-8 before Windows text": (
+        "a.csv", codecs.BOM_UTF8 + HEAD + b"1;\xe4\n", "csv-sites", "Save it as UTF-8",
+    ),
+    "missing column": ("a.csv", b"id;nimi\n1;a\n", "csv-sites", "“name”.*Columns found: id, nimi"),
+    "personal codes": ("a.csv", b"id;name;Hetu\n", "csv-sites", "“Hetu”.*personal identity codes"),
+    "personal codes, Swedish": (
+        "a.csv", b"id;name;personbeteckning\n", "csv-sites", "personal identity codes",
+    ),
+    "personal codes, Parquet": (
+        "a.parquet", parquet(id=["1"], name=["a"], ssn=["x"]), "csv-sites", "personal identity",
+    ),
+    "endless first line": ("a.csv", b"x" * 2_500_000, "csv-sites", "Line 1 is longer"),
+    "endless later line": (
+        "a.csv", HEAD + b"1;a\n" + b"x" * 2_500_000 + b"\n", "csv-sites", "Line 3 is longer",
+    ),
+    "text named Parquet": ("a.parquet", b"id;name\n1;a\n", "csv-sites", "not a Parquet file"),
+    "cut Parquet": (
+        "a.parquet", parquet(id=["1"], name=["a"])[:-30], "csv-sites", "not a Parquet file",
+    ),
+    "empty register": ("a.json", b"", "prh-v3", "empty"),
+    "no list of companies": ("a.json", b'{"results": []}', "prh-v3", "holds no companies"),
+    "empty list": ("a.json", b'{"companies": []}', "prh-v3", "holds no companies"),
+    "text for JSON": ("a.json", b"id;name\n", "prh-v3", "not valid JSON"),
+    "cut JSON": ("a.json", COMPANIES[:-20], "prh-v3", "around record 3.*Nothing was stored"),
+    "wrong bytes in JSON": (
+        "a.json", b'{"companies": [{"a": "\xff\xfe"}]}', "prh-v3", "not valid JSON",
+    ),
+    "zip of two files": (
+        "a.zip", packed(("a.json", COMPANIES), ("b.json", COMPANIES)), "prh-v3", "exactly one JSON",
+    ),
+    "zip of a table": ("a.zip", packed(("a.csv", HEAD)), "prh-v3", "exactly one JSON"),
+    "cut zip": ("a.zip", ZIP[:-30], "prh-v3", "broken or locked"),
+    "changed zip": ("a.zip", ZIP[:60] + NOISE[:8] + ZIP[68:], "prh-v3", "broken or locked|JSON"),
+    "zip bomb": ("a.zip", packed(("a.json", b" " * 30_000_000)), "prh-v3", "unpacks to more"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_refused_whole_and_in_words(tmp_path, case):
+    name, content, mapping, words = BAD[case]
+    with pytest.raises(CommandError, match=words):
+        load(tmp_path, name, content, mapping)
+    run = ImportRun.objects.get()
+    assert (run.state, run.created_count) == ("failed", 0)
+    assert not Site.objects.exists()
+    assert not Company.objects.exists()
+
+
+def test_one_endless_record(tmp_path, monkeypatch):
+    monkeypatch.setattr(readers, "MAX_RECORD", 100_000)
+    content = json.dumps({"companies": [COMPANY, COMPANY | {"x": "y" * 300_000}]}).encode()
+    with pytest.raises(CommandError, match=r"Record [12] is larger"):
+        load(tmp_path, "a.json", content, "prh-v3")
+
+
+@pytest.mark.parametrize(
+    ("content", "names"),
+    [
+        (b"id,name\n1,One\n", {"One"}),
+        (b"id\tname\n1\tOne\n", {"One"}),
+        (b"id;name\r\n1;One\r\n2;Two\r\n", {"One", "Two"}),
+        (b"id;name\r1;One\r2;Two\r", {"One", "Two"}),
+        ("id;name\n1;Äyri\n".encode("utf-16"), {"Äyri"}),
+        ("id;name\n1;Äyri €\n".encode("cp1252"), {"Äyri €"}),
+        (b"id;name\n" + b"1;One\n" + "2;Å\n".encode("cp1252"), {"One", "Å"}),
+        (b"Sites of the region;;\nMade 1.5.2026;;\nid;name;note\n1;One;x\n", {"One"}),
+        (b'id;name\n1;"One\nplace"\n2;Two\n', {"One\nplace", "Two"}),
+        (b"name;id | nummer\nOne;1\n", {"One"}),
+    ],
+)
+def test_tables_as_programs_write_them(tmp_path, content, names):
+    run = load(tmp_path, "a.csv", content, "csv-sites")
+    assert run.refused_count == 0
+    assert set(Site.objects.values_list("name", flat=True)) == names
+    assert run.rows_total == run.rows_read == len(names)
+
+
+def test_windows_letters_far_into_a_file_stay_what_they_are(tmp_path):
+    rows = b"".join(b"%d;%s\n" % (n, b"x" * 200) for n in range(6_000))
+    content = HEAD + rows + "9999;Hämeen Åyri\n".encode("cp1252")
+    assert len(content) > 1_200_000
+    load(tmp_path, "a.csv", content, "csv-sites")
+    assert Site.objects.get(source_key="9999").name == "Hämeen Åyri"
+
+
+def test_lines_are_counted_where_a_person_would_look(tmp_path):
+    content = b'Title\nid;name\n1;"Two\nlines"\n\n;Nameless key\n2;"never closed' + b"x" * 200_000
+    run = load(tmp_path, "a.csv", content + b"\n3;Last\n", "csv-sites")
+    refused = list(run.refusals.order_by("line").values_list("line", "field", "code"))
+    assert refused[0] == (6, "key", "missing")
+    assert refused[1][0] == 7
+    assert refused[1][2] == "row_shape"
+
+
+@pytest.mark.parametrize("mark", [b"", codecs.BOM_UTF8])
+@pytest.mark.parametrize("form", ["object", "list", "zip"])
+def test_register_in_every_wrapping(tmp_path, mark, form):
+    content = mark + (json.dumps([COMPANY]).encode() if form == "list" else COMPANIES)
+    content = packed(("all.json", content)) if form == "zip" else content
+    load(tmp_path, "a.zip" if form == "zip" else "a.json", content, "prh-v3")
+    assert Company.objects.get().name == "A Oy"
+
+
+def test_a_row_the_database_refuses_stands_alone(tmp_path, monkeypatch):
+    from django.db import DataError
+
+    from targets.services.imports.store import Store
+
+    real = Store.sites
+
+    def sites(self, batch):
+        if any(record.name == "Bad" for _line, record in batch):
+            raise DataError("not storable")
+        return real(self, batch)
+
+    monkeypatch.setattr(Store, "sites", sites)
+    rows = b"".join(b"%d;%s\n" % (n, b"Bad" if n == 137 else b"Good") for n in range(300))
+    run = load(tmp_path, "a.csv", HEAD + rows, "csv-sites")
+    assert (run.state, run.created_count, run.refused_count) == ("done", 299, 1)
+    assert run.refusals.get().line == 139
