@@ -4,12 +4,14 @@ import datetime as dt
 from decimal import Decimal
 
 import pytest
+import yaml
+from django.conf import settings as django_settings
 from django.urls import reverse
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from targets.models import CompanyRegistration
+from targets.models import CompanyRegistration, Industry, IndustryEdition
 from targets.scoring import AdditiveScorer, scorer
 from tests.factories import (
     make_actor,
@@ -79,9 +81,9 @@ def test_place_limited_to_a_region_lists_only_its_sites(as_user):
 
 
 def test_search_finds_names_in_any_case_and_identifiers(as_user):
-    make_site(name="Ääkköspaja", company=make_company(name="Paja Oy", business_id="9910000-5"))
+    make_site(name="Ääkköspaja", company=make_company(name="Paja Oy", business_id="9910000-0"))
     client = as_user(make_actor("OSH", "inspector"))
-    for text in ("ääkkös", "ÄÄKKÖS", "9910000-5"):
+    for text in ("ääkkös", "ÄÄKKÖS", "9910000-0"):
         assert "Ääkköspaja" in client.get(reverse("ui:search"), {"q": text}).content.decode()
 
 
@@ -99,6 +101,112 @@ def test_every_point_has_a_reason_and_an_opened_page(as_user):
     page = client.get(reverse("targets:site_detail", args=[site.public_id])).content.decode()
     assert "Struck from the prepayment register" in page
     assert str(card.points) in page
+
+
+def listed(client, **query) -> set[str]:
+    page = client.get(reverse("targets:site_list"), query)
+    assert page.status_code == 200
+    return {row["object"].name for row in page.context["rows"]}
+
+
+def test_sites_by_last_visit_as_the_reader_knows_it(as_user):
+    today = timezone.localdate()
+    for name, days, values in (
+        ("Shared", 800, {"shared": True}), ("Own", 100, {}), ("Of others", 100, {}),
+    ):  # fmt: skip
+        visited = make_site(name=name)
+        make_past_visit(
+            visited, "TAX" if name == "Of others" else "OSH", on=today - dt.timedelta(days=days),
+            **values,
+        )  # fmt: skip
+    make_site(name="Never")
+    border = (today - dt.timedelta(days=365)).isoformat()
+    osh = as_user(make_actor("OSH", "analyst"))
+    assert listed(osh, visited_before=border) == {"Shared"}
+    assert listed(osh, visited_after=border) == {"Own"}
+    assert listed(osh, visited="never") == {"Never", "Of others"}
+    assert listed(osh, visited="2y") == {"Shared", "Never", "Of others"}
+    tax = as_user(make_actor("TAX", "analyst"))
+    assert listed(tax, visited_after=border) == {"Of others"}
+    assert tax.get(reverse("targets:site_list"), {"visited_before": "soon"}).status_code == 422
+
+
+def test_sites_by_industry_and_by_every_name(as_user):
+    old, _created = IndustryEdition.objects.get_or_create(
+        code="TOL2008", defaults={"name_fi": "TOL 2008"}
+    )
+    section = Industry.objects.create(edition=old, code="I", level=1, path="I", name_fi="Hotels")
+    inns = Industry.objects.create(
+        edition=old, code="5610", level=4, path="I/56/561/5610", parent=section, name_fi="Inns"
+    )
+    make_site(name="New", company=make_company(name="Paja Oy", business_id="9910000-0"))
+    make_site(name="Old", name_sv="Värdshuset Ån", industry=inns)
+    client = as_user(make_actor("OSH", "analyst"))
+    assert listed(client, industry="56") == {"New", "Old"}
+    assert listed(client, industry="56.1") == {"Old"}
+    assert listed(client, industry="i") == {"Old"}
+    assert listed(client, industry="TOL 2008 56") == {"Old"}
+    assert listed(client, industry="tol2025 56") == {"New"}
+    assert listed(client, q="paja") == {"New"}
+    assert listed(client, q="FI 99100000") == {"New"}
+    assert listed(client, q="värdshuset å") == {"Old"}
+    assert listed(client, source="te") == {"New", "Old"}
+    companies = client.get(reverse("targets:company_list"), {"q": "99100000"})
+    assert "Paja Oy" in companies.content.decode()
+
+
+def test_search_leads_to_the_list_with_the_same_words(as_user):
+    make_site(name="Fish & Chips")
+    client = as_user(make_actor("OSH", "inspector"))
+    page = client.get(reverse("ui:search"), {"q": "fish & chips"})
+    address = next(g["more_url"] for g in page.context["groups"] if g["rows"])
+    assert "Fish &amp; Chips" in client.get(address).content.decode()
+
+
+def test_site_page_shows_where_it_is_and_the_grades_of_a_visit(as_user):
+    company = make_company()
+    company.identifiers.create(scheme="euid", country="FI", value="FIPRO.9910000-0")
+    site = make_site(company=company, latitude=60.17, longitude=24.94)
+    make_past_visit(site, shared=True, kind="routine", detail={"score": 92})
+    client = as_user(make_actor("TAX", "inspector"))
+    page = client.get(reverse("targets:site_detail", args=[site.public_id])).content.decode()
+    for words in ("60.17000, 24.94000", "FIPRO.9910000-0", "routine", "score 92"):
+        assert words in page
+
+
+def test_an_entry_taken_up_again_is_not_struck():
+    today = timezone.localdate()
+    company = make_company()
+    ended = {"valid_from": dt.date(2015, 1, 1), "valid_to": dt.date(2016, 1, 1)}
+    CompanyRegistration.objects.create(company=company, register="prepayment", **ended)
+    site = make_site(company=company)
+    struck = scorer().score([site], today)[site.pk]
+    CompanyRegistration.objects.create(
+        company=company, register="prepayment", valid_from=dt.date(2017, 1, 1)
+    )
+    again = scorer().score([site], today)[site.pk]
+    assert {c.kind for c in struck.contributions} - {c.kind for c in again.contributions} == {
+        "struck"
+    }
+    assert struck.points - again.points == 15
+    # As of a day on which it stood in the register it was not struck either.
+    before = scorer().score([site], dt.date(2015, 6, 1))[site.pk]
+    assert "struck" not in {c.kind for c in before.contributions}
+
+
+def test_a_ceased_company_is_not_called_active():
+    site = make_site(company=make_company(status="ceased"))
+    card = scorer().score([site], timezone.localdate())[site.pk]
+    sentences = {c.sentence for c in card.contributions}
+    assert "The company has ceased, as the register says" in sentences
+    assert "The company is active" not in sentences
+
+
+def test_every_industry_with_points_of_its_own_says_why():
+    file = django_settings.REFERENCE_DIR / "industry_risk.yaml"
+    entries = yaml.safe_load(file.read_text(encoding="utf-8"))["divisions"]
+    assert all(0 <= e["points"] <= 20 and e["reason"] for e in entries)
+    assert len({e["division"] for e in entries}) == len(entries)
 
 
 def test_unknown_is_not_low():
