@@ -66,6 +66,8 @@ def test_oslo_goes_in_whole_twice_without_doubling(loaded):
     visits, _again = twice("import_visits", file, "oslo-visits", authority="RUOKAVIRASTO")
     assert visits.refused_count == 0
     assert PastVisit.objects.filter(source="oslo:RUOKAVIRASTO").count() == 5473
+    short, _again = twice("import_visits", file, "oslo", authority="RUOKAVIRASTO")
+    assert (short.format, short.created_count) == ("oslo-visits", 0)
     assert set(Site.objects.values_list("postal_code", flat=True)) >= {"0658"}
 
 
@@ -113,6 +115,15 @@ def test_lists_in_finnish_encodings(loaded):
         authority="FOOD_MUNICIPAL",
     )  # fmt: skip
     assert visits.created_count == 3
+    posted, _again = twice(
+        "import_sites", SAMPLES / "posted_workers_notifications_example.csv", "posted-workers"
+    )
+    assert (posted.created_count, posted.refused_count) == (3, 0)
+    yard = Site.objects.get(source="posted-workers", source_key="LT-2026-000103")
+    assert (yard.municipality.name_fi, yard.industry.code, yard.staff_estimate) == (
+        "Turku", "30", 32,
+    )  # fmt: skip
+    assert yard.company is None  # the employer is abroad; nobody else is taken for it
 
 
 def test_coordinators_list_tells_line_field_and_reason(loaded, tmp_path):

@@ -257,7 +257,7 @@ def test_shipped_mappings_name_only_fields_that_exist():
 
     fields = {
         "sites": {
-            "key", "name", "name_sv", "business_id", "company_name", "industry", "municipality",
+            "key", "name", "name_sv", "business_id", "company_name", "industry", "municipality", "locality",
             "address", "postal_code", "longitude", "latitude", "kind", "staff_estimate",
             "opened_on", "closed_on",
         },

@@ -124,12 +124,13 @@ class Table:
             industry=self._industry(row),
             municipality=self.options.get("aliases", {}).get(municipality.upper(), municipality)
             or self.options.get("municipality", ""),
+            locality=self._text(row, "locality"),
             address=self._text(row, "address"),
             postal_code=postal.zfill(self.options.get("postal_width", 0)) if postal else "",
             longitude=longitude,
             latitude=latitude,
             staff_estimate=int(staff) if staff is not None else None,
-            status="closed" if closed else "active",
+            status="closed" if closed and closed <= timezone.localdate() else "active",
             opened_on=opened,
             closed_on=closed,
         )
