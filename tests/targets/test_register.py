@@ -6,6 +6,8 @@ from decimal import Decimal
 import pytest
 import yaml
 from django.conf import settings as django_settings
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
@@ -101,6 +103,39 @@ def test_every_point_has_a_reason_and_an_opened_page(as_user):
     page = client.get(reverse("targets:site_detail", args=[site.public_id])).content.decode()
     assert "Struck from the prepayment register" in page
     assert str(card.points) in page
+
+
+def cost(client, address: str) -> int:
+    client.get(address)
+    with CaptureQueriesContext(connection) as captured:
+        assert client.get(address).status_code == 200
+    return len(captured)
+
+
+def test_detail_pages_cost_the_same_whatever_hangs_on_them(as_user):
+    client = as_user(make_actor("OSH", "analyst"))
+    company = make_company()
+    site = make_site(company=company)
+    pages = [
+        reverse("targets:site_detail", args=[site.public_id]),
+        reverse("targets:company_detail", args=[company.public_id]),
+    ]
+
+    def grow(number: int) -> None:
+        for day in range(number):
+            make_past_visit(site, shared=True)
+            make_site(company=company)
+            former = make_company()
+            site.operators.create(company=former, valid_from=dt.date(2020, 1, 1))
+            since = dt.date(2015, 1, 1) + dt.timedelta(days=company.names.count() + day)
+            company.names.create(name="Old name", kind="trade", valid_from=since)
+            CompanyRegistration.objects.create(company=company, register="vat", valid_from=since)
+            company.identifiers.create(scheme="register", value=str(former.pk))
+
+    grow(1)
+    few = [cost(client, page) for page in pages]
+    grow(20)
+    assert [cost(client, page) for page in pages] == few == [19, 17]
 
 
 def listed(client, **query) -> set[str]:

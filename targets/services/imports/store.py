@@ -156,8 +156,9 @@ class Store:
         ids = dict(
             Company.objects.filter(business_id__in=records.keys()).values_list("business_id", "pk")
         )
-        current = {c: r for c, r in records.items() if c not in self.outdated}
-        self._company_parts(current, ids)
+        # Names and entries come from the record kept as ``raw``: the same record, the same parts.
+        written = {row.business_id for row in (*new, *changed)}
+        self._company_parts({c: r for c, r in records.items() if c in written}, ids)
         return ids  # type: ignore[return-value]
 
     def _company_parts(self, records: dict[str, CompanyRecord], ids: dict[str | None, int]) -> None:
