@@ -2,16 +2,19 @@
 
 import datetime as dt
 import json
+import threading
 from io import StringIO
 
 import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from targets.jobs import sweep_imports
 from targets.models import Company, ImportRun, PastVisit, Site
 from targets.services.imports.run import STALE_SECONDS, claim, new_run, perform
+from targets.services.imports.store import Store
 from targets.services.mappings import load_mappings
 from tests.factories import make_authority, make_industry, make_municipality
 
@@ -232,6 +235,69 @@ def test_a_slow_process_gives_way_to_the_one_that_took_over(tmp_path):
     assert run.rows_read == 2_500
     assert run.created_count + run.unchanged_count == 2_500
     assert Site.objects.count() == 2_500
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_imports_of_the_same_places_at_once_both_end_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr("targets.services.imports.run.BATCH", 3_000)  # the same rows at once
+    meet, met = threading.Barrier(2), set()
+    real = Store._store_sites
+
+    def together(self, *arguments) -> None:
+        if threading.get_ident() not in met:
+            met.add(threading.get_ident())
+            meet.wait(30)
+        real(self, *arguments)
+
+    monkeypatch.setattr(Store, "_store_sites", together)
+    rows = [f"{n};Place {n}\n" for n in range(3_000)]
+    runs = []
+    for name, lines in (("a.csv", rows), ("b.csv", rows[::-1])):
+        (tmp_path / name).write_text("id;name\n" + "".join(lines))
+        run = new_run(
+            kind="sites", format="csv-sites", file_name=name, authority=make_authority("OSH")
+        )
+        runs.append(claim(run.pk))
+
+    def work(run: ImportRun) -> None:
+        try:
+            perform(run, tmp_path / run.file_name)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=work, args=[run]) for run in runs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert Site.objects.count() == 3_000
+    for run in runs:
+        run.refresh_from_db()
+        assert (run.state, run.rows_read, run.refused_count) == ("done", 3_000, 0)
+
+
+@pytest.mark.parametrize(("deadlocks", "state"), [(2, "done"), (99, "failed")])
+def test_a_batch_is_begun_anew_after_a_deadlock(tmp_path, monkeypatch, deadlocks, state):
+    class Deadlock(Exception):
+        pgcode = "40P01"
+
+    real, left = Store.sites, [deadlocks]
+
+    def sites(self, batch):
+        left[0] -= 1
+        if left[0] >= 0:
+            raise OperationalError("deadlock detected") from Deadlock()
+        return real(self, batch)
+
+    monkeypatch.setattr(Store, "sites", sites)
+    file = table(tmp_path, "id;name\n1;One\n2;Two\n")
+    run = new_run(
+        kind="sites", format="csv-sites", file_name="a.csv", authority=make_authority("OSH")
+    )
+    perform(claim(run.pk), file)
+    run.refresh_from_db()
+    assert (run.state, run.refused_count) == (state, 0)
+    assert Site.objects.count() == (2 if state == "done" else 0)
 
 
 def test_a_stopped_command_is_told_and_a_lost_upload_is_sent_again(monkeypatch):

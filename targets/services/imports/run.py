@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from django.db import DataError, IntegrityError, transaction
+from django.db import DataError, IntegrityError, OperationalError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -27,6 +27,8 @@ logger = logging.getLogger(__name__)
 BATCH = 1_000
 STALE_SECONDS = 120
 PULSE_SECONDS = 5
+DEADLOCK = "40P01"  # PostgreSQL's code for it
+DEADLOCK_ATTEMPTS = 5
 REGISTER_FORMAT = "prh-v3"
 
 Progress = Callable[[ImportRun], None]
@@ -276,7 +278,7 @@ def _one_by_one(
 ) -> Counts:
     """Store a batch; when the database refuses it, halve it until the bad row stands alone."""
     try:
-        return store(batch)
+        return _past_deadlocks(store, batch)
     except (DataError, IntegrityError, ValueError, OverflowError):
         if len(batch) == 1:
             logger.exception("import: line %s could not be stored", batch[0][0])
@@ -289,3 +291,17 @@ def _one_by_one(
         first.unchanged + second.unchanged,
         first.refused + second.refused,
     )
+
+
+def _past_deadlocks(
+    store: Callable[[list[tuple[int, Any]]], Counts], batch: list[tuple[int, Any]]
+) -> Counts:
+    """Store a batch; begin it anew when another import held its rows in another order."""
+    for attempt in range(1, DEADLOCK_ATTEMPTS + 1):
+        try:
+            return store(batch)
+        except OperationalError as error:
+            deadlock = getattr(error.__cause__, "pgcode", "") == DEADLOCK
+            if not deadlock or attempt == DEADLOCK_ATTEMPTS:
+                raise
+    raise AssertionError("unreachable")
