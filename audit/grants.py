@@ -2,9 +2,11 @@
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+APPEND_ONLY = ("audit_event", "audit_accessentry", "audit_accesslink")
+
 
 def grant_app_role(connection: BaseDatabaseWrapper, role: str) -> None:
-    """Give ``role`` reading and writing of all tables, but only adding to the events.
+    """Give ``role`` reading and writing of all tables, but only adding to events and the access log.
 
     The role owns nothing, so it can neither change the schema nor switch triggers off.
     """
@@ -15,5 +17,6 @@ def grant_app_role(connection: BaseDatabaseWrapper, role: str) -> None:
             f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {name}"
         )
         cursor.execute(f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {name}")
-        cursor.execute(f"REVOKE UPDATE, DELETE, TRUNCATE ON audit_event FROM {name}")
+        for table in APPEND_ONLY:
+            cursor.execute(f"REVOKE UPDATE, DELETE, TRUNCATE ON {table} FROM {name}")
         cursor.execute(f"REVOKE INSERT, UPDATE, DELETE ON django_migrations FROM {name}")

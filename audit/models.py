@@ -64,3 +64,94 @@ class Event(models.Model):
 
     def __str__(self) -> str:
         return f"{self.verb} {self.subject_type} {self.subject_id}"
+
+
+class Purpose(models.Model):
+    """Why a person looks at the non-public part of a case; asked once and remembered for a while.
+
+    ``implied`` marks one that followed from work (a task, an operation) and was not typed in.
+    """
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="purposes"
+    )
+    membership = models.ForeignKey(
+        "authorities.Membership", on_delete=models.PROTECT, related_name="+"
+    )
+    authority = models.ForeignKey(
+        "authorities.Authority", on_delete=models.PROTECT, related_name="+"
+    )
+    subject_type = models.CharField(max_length=80)
+    subject_id = models.BigIntegerField()
+    text = models.CharField(max_length=300)
+    implied = models.BooleanField(default=False)
+    stated_at = models.DateTimeField(auto_now_add=True)
+    holds_until = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-stated_at", "-id"]
+        indexes = [
+            models.Index(
+                fields=["membership", "subject_type", "subject_id", "-holds_until"],
+                name="purpose_of_case",
+            )
+        ]
+        constraints = [models.CheckConstraint(condition=~Q(text=""), name="purpose_has_words")]
+
+
+class AccessEntryQuerySet(models.QuerySet["AccessEntry"]):
+    def visible_to(self, actor: "Actor") -> "AccessEntryQuerySet":
+        """Looks at the authority's own data, and looks of its own people, for those who watch."""
+        if not actor.has_role("administrator", "manager"):
+            return self.none()
+        pk = actor.authority.pk
+        return self.filter(Q(owner_id=pk) | Q(authority_id=pk))
+
+
+class AccessEntry(models.Model):
+    """One look at non-public data. Never changed, never deleted (trigger and grants)."""
+
+    at = models.DateTimeField(auto_now_add=True, db_index=True)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="looks"
+    )
+    membership = models.ForeignKey(
+        "authorities.Membership", on_delete=models.PROTECT, related_name="+"
+    )
+    authority = models.ForeignKey(
+        "authorities.Authority", on_delete=models.PROTECT, related_name="looks"
+    )
+    # Whose data it was; null where no authority owns it.
+    owner = models.ForeignKey(
+        "authorities.Authority", null=True, on_delete=models.PROTECT, related_name="looked_at"
+    )
+    object_type = models.CharField(max_length=80)
+    object_id = models.BigIntegerField(null=True)  # null: ``count`` further rows of this kind
+    count = models.PositiveIntegerField(default=1)
+    route = models.CharField(max_length=120)
+    purpose = models.ForeignKey(
+        Purpose, null=True, on_delete=models.PROTECT, related_name="entries"
+    )
+    request_id = models.CharField(max_length=64, blank=True)
+
+    objects = AccessEntryQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-at", "-id"]
+        indexes = [
+            models.Index(fields=["owner", "-at"], name="access_of_owner"),
+            models.Index(fields=["authority", "-at"], name="access_by_authority"),
+            models.Index(fields=["user", "-at"], name="access_by_user"),
+        ]
+
+
+class AccessLink(models.Model):
+    """One link of the chain over the access log: the hash of an entry and of the link before."""
+
+    number = models.BigIntegerField(primary_key=True)  # 1, 2, 3 … without gaps
+    entry = models.OneToOneField(AccessEntry, on_delete=models.PROTECT, related_name="link")
+    hash = models.CharField(max_length=64)
+    sealed_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["number"]

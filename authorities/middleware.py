@@ -10,6 +10,8 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone, translation
 
+from audit.access import watching
+from audit.context import acting_as
 from authorities.actors import Actor
 from authorities.models import Membership, User
 
@@ -51,7 +53,10 @@ class SessionLimitsMiddleware:
 
 
 class ActingMembershipMiddleware:
-    """Sets ``request.actor`` and the language; leads administrators to set up a second factor."""
+    """Sets ``request.actor``, the eyes of the database and the language.
+
+    Leads administrators to set up a second factor.
+    """
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -68,7 +73,12 @@ class ActingMembershipMiddleware:
             answer = self._second_factor(request)
             if answer is not None:
                 return answer
-        response = self.get_response(request)
+        actor = request.actor  # type: ignore[attr-defined]
+        if actor is None:
+            response = self.get_response(request)
+        else:
+            with acting_as(actor), watching(actor, request.path):
+                response = self.get_response(request)
         if user.is_authenticated and user.language:
             response.headers["Content-Language"] = user.language
         return response

@@ -108,6 +108,15 @@ def _counting(key: slice) -> bool:
 
 
 @pytest.fixture(autouse=True)
+def _eyes_of_the_test() -> Iterator[None]:
+    """A test arranges and looks at rows as the system; requests and services act as their actor."""
+    from audit.context import as_system
+
+    with as_system("the test itself"):
+        yield
+
+
+@pytest.fixture(autouse=True)
 def _words_in_english() -> Iterator[None]:
     """Refusals of services are compared in English; pages follow the person, as always."""
     from django.utils import translation

@@ -1,6 +1,7 @@
 """Writing saved views and exports."""
 
 import datetime as dt
+import tempfile
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,6 +13,8 @@ from django.utils import timezone
 from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
 
+from audit.access import watching
+from audit.context import acting_as
 from audit.errors import NotAllowed, RuleViolation
 from audit.services import record
 from ui import exports, hooks
@@ -97,10 +100,13 @@ def make_export(job_id: int) -> bool:
 
 
 def _write_export(job: ExportJob) -> None:
-    import tempfile
-
     assert hooks.actor_factory is not None
     actor = hooks.actor_factory(job.membership)
+    with acting_as(actor), watching(actor, f"export/{job.list_key}"):
+        _fill_export(job, actor)
+
+
+def _fill_export(job: ExportJob, actor: Any) -> None:
     page = ListPage.registry[job.list_key](actor, QueryDict(job.query))
     head, labels, rows = page.export_rows()
     writer = exports.write_csv if job.format == "csv" else exports.write_xlsx

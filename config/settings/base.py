@@ -220,6 +220,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")
 # Each is a frequent sweep over rows that are due; running one twice changes nothing.
 CELERY_BEAT_SCHEDULE = {
+    "link the access log": {"task": "audit.jobs.seal_access_log", "schedule": 30.0},
     "sweep reminders": {"task": "worklist.jobs.sweep_reminders", "schedule": 60.0},
     "take up stalled imports": {"task": "targets.jobs.sweep_imports", "schedule": 60.0},
     "take up stalled exports": {"task": "ui.jobs.sweep_exports", "schedule": 60.0},

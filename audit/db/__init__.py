@@ -1,0 +1,1 @@
+"""Django's PostgreSQL backend, with the context of ``audit.context`` in every transaction."""

@@ -1,0 +1,19 @@
+"""The database connection: a transaction begins by saying for whom it works."""
+
+from typing import Any
+
+from django.db.backends.postgresql import base
+
+from audit import context
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    def _set_autocommit(self, autocommit: bool) -> None:
+        super()._set_autocommit(autocommit)
+        # Autocommit goes off where the outermost atomic block begins; what is set here ends with
+        # that transaction. Nothing to say is said by saying nothing.
+        if not autocommit and context.current() != context.NOBODY:
+            context.apply(self)
+
+
+Database: Any = base.Database
