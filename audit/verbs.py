@@ -59,6 +59,7 @@ SENTENCES: dict[str, Any] = {
     "list.exported": gettext_lazy("A list was exported."),
     "task.made": gettext_lazy("A task was made."),
     "task.done": gettext_lazy("A task was done."),
+    "purpose.stated": gettext_lazy("A purpose was stated."),
     "person.added": gettext_lazy("%(name)s was added."),
     "person.closed": gettext_lazy("The account of %(name)s was closed."),
     "person.opened": gettext_lazy("The account of %(name)s was opened again."),

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from authorities import views
+from authorities import access_views, views
 
 app_name = "authorities"
 urlpatterns = [
@@ -14,5 +14,7 @@ urlpatterns = [
     path("profile/sign-out-everywhere/", views.sign_out_everywhere, name="sign_out_everywhere"),
     path("switch/", views.switch_membership, name="switch_membership"),
     path("session/", views.session_extend, name="session_extend"),
+    path("access/", access_views.access_list, name="access_list"),
+    path("purpose/", access_views.purpose_state, name="purpose_state"),
     path("no-place/", views.no_membership, name="no_membership"),
 ]

@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from audit.access import ClassifiedModel
 from authorities.models import Authority, DatedModel, DatedQuerySet, dates_in_order
 from execution.querysets import FindingQuerySet, PhotoQuerySet, RecordQuerySet, VisitQuerySet
 from planning.models import Operation, PlannedVisit
@@ -130,7 +131,7 @@ class RecordOutcome(models.TextChoices):
     SERIOUS = "serious", _("Serious deficiencies")
 
 
-class InspectionRecord(models.Model):
+class InspectionRecord(ClassifiedModel):
     """One authority's own record of a visit: its checklist, findings, people met, outcome.
 
     Only that authority sees the content; the others see that it was submitted, and the outcome.

@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from audit.access import ClassifiedModel
 from authorities.models import Authority, Unit
 from execution.models import Visit
 from feedback.querysets import (
@@ -25,7 +26,7 @@ class OutcomeKind(models.TextChoices):
     NOT_VISITED = "not_visited", _("Not visited")
 
 
-class Outcome(models.Model):
+class Outcome(ClassifiedModel):
     """What a visit led to for one authority. Participants see ``kind``; ``note`` is its own."""
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -76,7 +77,7 @@ class MeasureResult(models.TextChoices):
     TRANSFERRED = "transferred", _("Handed to another authority")
 
 
-class Measure(models.Model):
+class Measure(ClassifiedModel):
     """A follow-up measure of one authority after a visit, with a deadline until closed."""
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)

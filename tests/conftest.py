@@ -110,10 +110,23 @@ def _counting(key: slice) -> bool:
 @pytest.fixture(autouse=True)
 def _eyes_of_the_test() -> Iterator[None]:
     """A test arranges and looks at rows as the system; requests and services act as their actor."""
-    from audit.context import as_system
+    from django.db import connection
+    from django.db.backends.signals import connection_created
 
+    from audit.context import as_system, current
+
+    def see_all(connection: Any, **_: Any) -> None:
+        """For statements outside a transaction; every transaction says anew whose it is."""
+        if current().system:
+            with connection.connection.cursor() as cursor:
+                cursor.execute("SELECT set_config('tarkka.system', 'on', false)")
+
+    connection_created.connect(see_all)
     with as_system("the test itself"):
+        if connection.connection is not None and not connection.in_atomic_block:
+            see_all(connection)
         yield
+    connection_created.disconnect(see_all)
 
 
 @pytest.fixture(autouse=True)

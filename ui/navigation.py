@@ -29,6 +29,7 @@ ITEMS = (
         "targets:import_list", _("Imports"), "import", ("coordinator", "analyst", "administrator")
     ),
     Item("authorities:authority_list", _("Authorities and people"), "people"),
+    Item("authorities:access_list", _("Access log"), "lock", ("administrator", "manager")),
 )
 
 

@@ -3,9 +3,16 @@
 from celery import shared_task
 
 from worklist.services.digests import sweep
+from worklist.services.lookups import review_lookups
 
 
 @shared_task
 def sweep_reminders() -> int:
     """Frequent sweep over reminders that are due; safe to run in several processes at once."""
     return sweep()
+
+
+@shared_task
+def review_access() -> None:
+    """Tell supervisors of unusual look-ups; safe to run at any time and twice."""
+    review_lookups()

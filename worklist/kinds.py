@@ -76,6 +76,18 @@ def sentence_for(kind: str, params: dict[str, Any] | None) -> tuple[str, str]:
 
 
 register("manual", _("Task"), _("Task"), by_hand=True)
+register(
+    "access.review",
+    _("Review what %(name)s looked up without a task on %(day)s (cases: %(cases)s)"),
+    _("Review look-ups"),
+    by_hand=True,
+)
+register(
+    "access.review_many",
+    _("Review why %(name)s looked at unusually much on %(day)s (objects: %(objects)s)"),
+    _("Review look-ups"),
+    by_hand=True,
+)
 register_notification(
     "task.assigned", _("You were given a task: %(title)s"), _("you are the one to do it")
 )

@@ -11,8 +11,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def _set_autocommit(self, autocommit: bool) -> None:
         super()._set_autocommit(autocommit)
         # Autocommit goes off where the outermost atomic block begins; what is set here ends with
-        # that transaction. Nothing to say is said by saying nothing.
-        if not autocommit and context.current() != context.NOBODY:
+        # that transaction. Nobody is said too: whatever the session holds counts for nothing.
+        if not autocommit:
             context.apply(self)
 
 

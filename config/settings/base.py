@@ -165,6 +165,11 @@ SESSION_IDLE_SECONDS = env.integer("SESSION_IDLE_SECONDS", 30 * 60)
 SESSION_ABSOLUTE_SECONDS = env.integer("SESSION_ABSOLUTE_SECONDS", 10 * 3600)
 SESSION_COOKIE_AGE = SESSION_ABSOLUTE_SECONDS
 
+# ------------------------------------------------------------------ looks at non-public data
+PURPOSE_DAYS = env.integer("PURPOSE_DAYS", 14)  # a stated purpose covers its case for so long
+# Looks in one day without task or operation from which the supervisor is told.
+LOOKUPS_TO_REVIEW = env.integer("LOOKUPS_TO_REVIEW", 1)
+
 # ------------------------------------------------------------------ language and time
 LANGUAGE_CODE = "fi"
 LANGUAGES = [("fi", _("Finnish")), ("sv", _("Swedish")), ("en", _("English"))]
@@ -222,6 +227,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "link the access log": {"task": "audit.jobs.seal_access_log", "schedule": 30.0},
     "sweep reminders": {"task": "worklist.jobs.sweep_reminders", "schedule": 60.0},
+    "review unusual look-ups": {"task": "worklist.jobs.review_access", "schedule": 600.0},
     "take up stalled imports": {"task": "targets.jobs.sweep_imports", "schedule": 60.0},
     "take up stalled exports": {"task": "ui.jobs.sweep_exports", "schedule": 60.0},
     "make missing decision records": {
