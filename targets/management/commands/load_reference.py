@@ -5,6 +5,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from authorities.services.reference import load_areas, load_authorities
+from authorities.services.starter import load_powers
 from targets.services.mappings import load_mappings
 from targets.services.reference import load_industries
 
@@ -23,5 +24,7 @@ class Command(BaseCommand):
             )
         self.stdout.write(f"Areas: {load_areas(folder)}")
         self.stdout.write(f"Authorities: {load_authorities(folder)}")
+        for what, count in load_powers(folder).items():
+            self.stdout.write(f"Powers, {what}: {count}")
         self.stdout.write(f"Industry classes: {load_industries(folder)}")
         self.stdout.write(f"Import mappings: {load_mappings()}")

@@ -145,6 +145,9 @@ class Succession(models.Model):
     successor = models.ForeignKey(Authority, on_delete=models.PROTECT, related_name="inheritances")
     on = models.DateField()
     note = models.CharField(max_length=300, blank=True)
+    # Rights, open work, disclosures and clocks have moved (authorities.services.succession).
+    moved_at = models.DateTimeField(null=True, blank=True)
+    moved = models.JSONField(default=dict)  # how many of what
 
     class Meta:
         ordering = ["on", "id"]
@@ -178,6 +181,19 @@ class Unit(NamedModel, DatedModel):
             models.UniqueConstraint(fields=["authority", "code"], name="unit_unique"),
             dates_in_order("unit_dates"),
         ]
+
+
+class UnitSuccession(models.Model):
+    """The map of a succession: whose work goes to which unit, and whether the people go along."""
+
+    succession = models.ForeignKey(Succession, on_delete=models.CASCADE, related_name="units")
+    old = models.ForeignKey(Unit, on_delete=models.PROTECT, related_name="+")
+    new = models.ForeignKey(Unit, on_delete=models.PROTECT, related_name="+")
+    with_people = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ["succession", "old"]
+        constraints = [models.UniqueConstraint(fields=["old"], name="unit_has_one_heir")]
 
 
 class UserManager(BaseUserManager["User"]):

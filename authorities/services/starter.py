@@ -1,0 +1,143 @@
+"""Loads the starter catalogue of powers and grounds; can be run again at any time.
+
+What a person has edited or reviewed is left as it is. Everything else is shown as starter data that
+has not been reviewed.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from django.db import transaction
+from django.utils import timezone
+
+from authorities.models import (
+    Authority,
+    AuthorityGroup,
+    Competence,
+    Ground,
+    GroundState,
+    GroundVersion,
+    Interest,
+    Limit,
+    NeutralPhrase,
+    Term,
+    TermKind,
+)
+
+# Conditions that make a ground an exception: it needs more than the kind of information.
+NARROW = {
+    "consent", "offence_over_six_months", "weighty_reason", "serious_danger", "serious_threat",
+    "commanding_officer",
+}  # fmt: skip
+EVERYBODY_BUT = ["helping_body", "trade_union", "eu_body"]
+STARTER_LANGUAGES = ("fi", "sv", "en")
+
+
+def _texts(entry: dict[str, str], prefix: str) -> dict[str, str]:
+    return {f"{prefix}_{code}": entry.get(code, "") for code in STARTER_LANGUAGES}
+
+
+@transaction.atomic
+def load_powers(folder: Path) -> dict[str, int]:
+    """Read ``authorities.yaml``: vocabularies, groups, competences, grounds, interests, limits.
+
+    Returns how many of each the file holds. Authorities must be loaded before.
+    """
+    data = yaml.safe_load((folder / "authorities.yaml").read_text(encoding="utf-8"))
+    authorities = {a.code: a for a in Authority.objects.order_by("code")}
+    _load_terms(data["vocabularies"])
+    for code, entry in data["groups"].items():
+        members = entry["members"]
+        named = isinstance(members, list)
+        AuthorityGroup.objects.update_or_create(
+            code=code,
+            defaults={
+                "label": entry["label"], "members": members if named else [],
+                "all_but_kinds": [] if named else EVERYBODY_BUT,
+            },
+        )  # fmt: skip
+    for entry in data["competences"]:
+        _load_competence(entry, authorities)
+    for entry in data["disclosure_rules"]:
+        _load_ground(entry)
+    for entry in data["authorities"]:
+        _load_interests(entry, authorities)
+    for entry in data["limits"]:
+        Limit.objects.update_or_create(
+            code=entry["id"], defaults={"basis": entry["basis"], **_texts(entry["text"], "text")}
+        )
+    for entry in data["neutral_phrases"]:
+        NeutralPhrase.objects.update_or_create(
+            code=entry["id"], defaults=_texts(entry["text"], "text")
+        )
+    return {
+        "competences": len(data["competences"]), "grounds": len(data["disclosure_rules"]),
+        "limits": len(data["limits"]), "phrases": len(data["neutral_phrases"]),
+    }  # fmt: skip
+
+
+def _load_terms(vocabularies: dict[str, Any]) -> None:
+    for kind in TermKind.values:
+        for order, (code, names) in enumerate(vocabularies[kind].items()):
+            Term.objects.update_or_create(
+                kind=kind, code=code,
+                defaults={
+                    **_texts(names, "name"), "order": order,
+                    "narrow": kind == TermKind.REQUIRES and code in NARROW,
+                },
+            )  # fmt: skip
+
+
+def _load_competence(entry: dict[str, Any], authorities: dict[str, Authority]) -> None:
+    known = Competence.objects.filter(code=entry["id"]).first()
+    if known is not None and (known.edited or known.reviewed_by):
+        return
+    question = entry.get("open_question", "")
+    Competence.objects.update_or_create(
+        code=entry["id"],
+        defaults={
+            "authority": authorities.get(entry["authority"]),
+            "group": AuthorityGroup.objects.filter(code=entry["authority"]).first(),
+            "action": entry["action"],
+            "premises": entry["premises"], "notice": entry["notice"],
+            "entry_right": entry["entry_right"], "basis": entry["basis"],
+            "confidence": entry["confidence"], "open_question": str(question or ""),
+            "valid_from": entry.get("valid_from"), "valid_to": entry.get("valid_to"),
+            **_texts(entry["conditions"], "text"),
+        },
+    )  # fmt: skip
+
+
+def _load_ground(entry: dict[str, Any]) -> None:
+    """First version of a ground. One that exists already is history and is not touched."""
+    ground, _created = Ground.objects.get_or_create(code=entry["id"])
+    if ground.versions.exists():
+        return
+    giver = entry["giver"]
+    kinds = {"proposed": "proposed", "open_question": "open_question"}
+    cases = [
+        {key: str(value) for key, value in case.items()} for case in entry.get("test_cases", [])
+    ]
+    GroundVersion.objects.create(
+        ground=ground, number=1, state=GroundState.PUBLISHED, published_at=timezone.now(),
+        kind=kinds.get(entry.get("status", ""), "in_force"),
+        givers=giver if isinstance(giver, list) else [giver], receivers=entry["receivers"],
+        information=entry["information"], mode=entry["mode"], force=entry["force"],
+        requires=entry["requires"], basis=entry["basis"], confidence=entry["confidence"],
+        onward=entry.get("onward", ""), valid_from=entry.get("valid_from"),
+        valid_to=entry.get("valid_to"), test_cases=cases,
+        **_texts(entry["conditions"], "text"),
+    )  # fmt: skip
+
+
+def _load_interests(entry: dict[str, Any], authorities: dict[str, Authority]) -> None:
+    """Starter interests, only for an authority that has none of its own making."""
+    authority = authorities[entry["code"]]
+    if Interest.objects.filter(authority=authority, from_starter=False).exists():
+        return
+    for code in entry.get("interests", []):
+        Interest.objects.get_or_create(
+            authority=authority, information=code, from_starter=True,
+            defaults={"valid_from": authority.valid_from, "valid_to": authority.valid_to},
+        )  # fmt: skip
