@@ -1,6 +1,6 @@
 from django.urls import path
 
-from authorities import access_views, views
+from authorities import access_views, powers_views, views
 
 app_name = "authorities"
 urlpatterns = [
@@ -16,5 +16,25 @@ urlpatterns = [
     path("session/", views.session_extend, name="session_extend"),
     path("access/", access_views.access_list, name="access_list"),
     path("purpose/", access_views.purpose_state, name="purpose_state"),
+    path("powers/", powers_views.competence_list, name="competence_list"),
+    path("powers/add/", powers_views.competence_create, name="competence_create"),
+    path("powers/card/", powers_views.card, name="card"),
+    path("powers/<uuid:public_id>/", powers_views.competence_detail, name="competence_detail"),
+    path("powers/<uuid:public_id>/edit/", powers_views.competence_edit, name="competence_edit"),
+    path(
+        "powers/<uuid:public_id>/review/", powers_views.competence_review, name="competence_review"
+    ),
+    path("grounds/", powers_views.ground_list, name="ground_list"),
+    path("grounds/add/", powers_views.ground_create, name="ground_create"),
+    path("grounds/versions/<uuid:public_id>/", powers_views.ground_edit, name="ground_edit"),
+    path(
+        "grounds/versions/<uuid:public_id>/step/", powers_views.ground_decide, name="ground_decide"
+    ),
+    path("grounds/<str:code>/", powers_views.ground_detail, name="ground_detail"),
+    path("grounds/<str:code>/draft/", powers_views.ground_draft, name="ground_draft"),
+    path("gateway/", powers_views.ask_gateway, name="gateway"),
+    path("gateway/matrix/", powers_views.gateway_matrix, name="gateway_matrix"),
+    path("interests/", powers_views.interests, name="interests"),
+    path("interests/<uuid:public_id>/", powers_views.interest_withdraw, name="interest_withdraw"),
     path("no-place/", views.no_membership, name="no_membership"),
 ]

@@ -213,6 +213,8 @@ class ListPage(ABC):
         return f"?{query.urlencode()}"
 
     def saved_views(self) -> list[dict[str, Any]]:
+        if self.actor is None:  # a list that is open to everybody
+            return []
         views = SavedView.objects.filter(
             models.Q(owner=self.actor.user, scope="mine") | models.Q(scope="authority"),
             authority=self.actor.authority,
@@ -336,7 +338,7 @@ class ListPage(ABC):
         def view(request: HttpRequest, **kwargs: Any) -> HttpResponse:
             page = cls(request.actor, request.GET, **kwargs)  # type: ignore[attr-defined]
             kind = request.GET.get("export", "")
-            if cls.exportable and kind in CONTENT_TYPES:
+            if cls.exportable and page.actor is not None and kind in CONTENT_TYPES:
                 return page.export(request, kind)
             context = page.context()
             status = 422 if context["filter_problem"] else 200

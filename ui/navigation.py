@@ -28,6 +28,8 @@ ITEMS = (
     Item(
         "targets:import_list", _("Imports"), "import", ("coordinator", "analyst", "administrator")
     ),
+    Item("authorities:gateway", _("Who may be told"), "message"),
+    Item("authorities:competence_list", _("Powers"), "shield"),
     Item("authorities:authority_list", _("Authorities and people"), "people"),
     Item("authorities:access_list", _("Access log"), "lock", ("administrator", "manager")),
 )

@@ -165,6 +165,9 @@ SESSION_IDLE_SECONDS = env.integer("SESSION_IDLE_SECONDS", 30 * 60)
 SESSION_ABSOLUTE_SECONDS = env.integer("SESSION_ABSOLUTE_SECONDS", 10 * 3600)
 SESSION_COOKIE_AGE = SESSION_ABSOLUTE_SECONDS
 
+# Whether anybody may read competences, grounds and the gateway's answers without signing in.
+PUBLIC_POWERS = env.flag("PUBLIC_POWERS")
+
 # ------------------------------------------------------------------ looks at non-public data
 PURPOSE_DAYS = env.integer("PURPOSE_DAYS", 14)  # a stated purpose covers its case for so long
 # Looks in one day without task or operation from which the supervisor is told.

@@ -8,7 +8,16 @@ from typing import Any
 from django.utils import timezone
 
 from authorities.actors import Actor
-from authorities.models import Area, AreaKind, Authority, Unit, User
+from authorities.models import (
+    Area,
+    AreaKind,
+    Authority,
+    Ground,
+    GroundVersion,
+    Term,
+    Unit,
+    User,
+)
 from authorities.services.people import add_membership
 from execution.models import Checklist, ChecklistItem, InspectionRecord, Visit
 from planning.models import Operation, Participation
@@ -133,6 +142,29 @@ def make_past_visit(site: Site, authority: str = "OSH", **values: Any) -> PastVi
     return PastVisit.objects.create(
         site=site, authority=make_authority(authority), **(defaults | values)
     )
+
+
+def make_term(kind: str, code: str, **values: Any) -> Term:
+    term, _created = Term.objects.get_or_create(
+        kind=kind, code=code, defaults={"name_fi": code, "name_en": code.replace("_", " ")} | values
+    )
+    return term
+
+
+def make_ground(
+    code: str, givers: list[str], receivers: list[str], information: str, **values: Any
+) -> GroundVersion:
+    """A published ground between authorities (codes), by default to give unasked at any time."""
+    make_term("information", information)
+    ground = Ground.objects.create(code=code)
+    defaults: dict[str, Any] = {
+        "mode": "own_initiative", "force": "permission", "text_fi": f"Ehto {code}",
+        "basis": [{"act": "1/2000", "section": "1 §"}],
+    }  # fmt: skip
+    return GroundVersion.objects.create(
+        ground=ground, number=1, state="published", published_at=timezone.now(), givers=givers,
+        receivers=receivers, information=[information], **(defaults | values),
+    )  # fmt: skip
 
 
 def make_checklist(authority: str) -> Checklist:

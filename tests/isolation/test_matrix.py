@@ -15,11 +15,12 @@ from django.urls import NoReverseMatch, get_resolver, reverse
 from django.utils import timezone
 from PIL import Image
 
+from authorities.models import Competence, Interest
 from execution.services import add_photo
 from feedback.services import open_measure
 from planning.calendar import renew_feed
 from targets.models import ImportRun
-from tests.factories import Cast
+from tests.factories import Cast, make_ground
 from ui.models import ExportJob, SavedView
 from worklist.services import create_task, notify
 
@@ -37,6 +38,8 @@ IMPORTERS = of(*CODES, roles=("coordinator", "analyst", "administrator"))
 OSH_IMPORTERS = of("OSH", roles=("coordinator", "analyst", "administrator"))
 OSH_SEERS = of("OSH", roles=("coordinator", "manager", "administrator"))
 ADMINISTRATORS = of(*CODES, roles=("administrator",))
+SUPERVISORS = of(*CODES, roles=("administrator", "manager"))
+INTEREST_EDITORS = of("OSH", roles=("administrator", "manager", "analyst"))
 LEADS = {("OSH", "coordinator")}
 WRITERS = of(*CODES[:3], roles=("coordinator", "inspector", "manager"))
 OSH_TEAM = {("OSH", "inspector")}
@@ -74,6 +77,24 @@ ROUTES: dict[str, tuple[str, str | None, set[tuple[str, str]] | str, int]] = {
     "authorities:sign_out_everywhere": ("post", None, EVERYBODY, 0),
     "authorities:switch_membership": ("post", None, EVERYBODY, 0),
     "authorities:session_extend": ("post", None, EVERYBODY, 0),
+    "authorities:access_list": ("get", None, SUPERVISORS, 403),
+    "authorities:purpose_state": ("post", None, set(), 404),
+    "authorities:competence_list": ("get", None, EVERYBODY, 0),
+    "authorities:competence_create": ("get", None, ADMINISTRATORS, 403),
+    "authorities:card": ("get", None, EVERYBODY, 0),
+    "authorities:competence_detail": ("get", "competence", EVERYBODY, 0),
+    "authorities:competence_edit": ("get", "competence", {("OSH", "administrator")}, 403),
+    "authorities:competence_review": ("post", "competence", {("OSH", "administrator")}, 403),
+    "authorities:ground_list": ("get", None, EVERYBODY, 0),
+    "authorities:ground_create": ("get", None, ADMINISTRATORS, 403),
+    "authorities:ground_detail": ("get", "ground", EVERYBODY, 0),
+    "authorities:ground_draft": ("post", "ground", {("OSH", "administrator")}, 403),
+    "authorities:ground_edit": ("get", "ground_version", {("OSH", "administrator")}, 403),
+    "authorities:ground_decide": ("post", "ground_version", set(), 404),  # no step, no answer
+    "authorities:gateway": ("get", None, EVERYBODY, 0),
+    "authorities:gateway_matrix": ("get", None, EVERYBODY, 0),
+    "authorities:interests": ("get", None, EVERYBODY, 0),
+    "authorities:interest_withdraw": ("post", "interest", INTEREST_EDITORS, 403),
     "authorities:no_membership": ("get", None, EVERYBODY, 0),
     "targets:site_list": ("get", None, EVERYBODY, 0),
     "targets:site_detail": ("get", "site", EVERYBODY, 0),
@@ -187,7 +208,13 @@ def stage(db: None) -> tuple[Cast, dict[str, dict[str, Any]]]:
         list_key="sites", name="v", owner=lead.user, authority=lead.authority
     )
     day = operation.days.get()
+    ground = make_ground("G-1", ["OSH"], ["TAX"], "tip")
     values = {
+        "competence": {"public_id": Competence.objects.create(
+            authority=lead.authority, action="enter", text_fi="x").public_id},
+        "ground": {"code": "G-1"}, "ground_version": {"public_id": ground.public_id},
+        "interest": {"public_id": Interest.objects.create(
+            authority=lead.authority, information="tip").public_id},
         "saved_view": {"public_id": view.public_id}, "export": {"public_id": job.public_id},
         "task": {"public_id": task.public_id},
         "notification": {"public_id": notification.public_id}, "authority": {"code": "OSH"},

@@ -6,9 +6,10 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import get_resolver, reverse
 from django.utils import timezone
 
+from authorities.models import Competence, Ground
 from feedback.services import open_measure
 from targets.models import ImportRun
-from tests.factories import Cast, make_past_visit, make_site
+from tests.factories import Cast, make_ground, make_past_visit, make_site
 from ui.lists import ListPage
 from worklist.services import create_task, notify
 
@@ -22,12 +23,15 @@ PINNED = {
     "targets:import_list": 14,
     "worklist:task_list": 15,
     "worklist:inbox": 14,
-    "worklist:my_work": 12,
-    "feedback:measure_list": 19,
-    "feedback:outcome_list": 19,
+    "worklist:my_work": 13,
+    "feedback:measure_list": 20,
+    "feedback:outcome_list": 20,
     "feedback:inbox": 17,
     "feedback:report_list": 16,
     "authorities:authority_list": 14,
+    "authorities:competence_list": 20,
+    "authorities:ground_list": 23,
+    "authorities:access_list": 14,
 }
 
 
@@ -44,6 +48,8 @@ def grow(cast: Cast, rows: int) -> None:
         open_measure(
             actor=osh, visit=cast.visits()[0], kind="advice", deadline=timezone.localdate()
         )
+        make_ground(f"G-{Ground.objects.count()}", ["OSH"], ["TAX"], "tip")
+        Competence.objects.create(authority=lead.authority, action="enter", text_fi="x")
 
 
 def costs(client) -> dict[str, int]:
@@ -60,6 +66,9 @@ def test_lists_cost_the_same_whatever_their_length(as_user):
     cast = Cast()
     cast.to("feedback", sites=2)
     grow(cast, 1)
+    place = cast.lead.membership
+    place.roles = [*place.roles, "manager"]  # reads the access log too
+    place.save()
     client = as_user(cast.lead)
     few = costs(client)
     grow(cast, 25)

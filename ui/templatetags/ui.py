@@ -28,7 +28,9 @@ STATE_STYLE: dict[str, tuple[str, str]] = {
     "done": ("ok", "check"), "failed": ("bad", "bad"), "not_started": ("neutral", "clock"),
     "waiting": ("warn", "wait"), "overdue": ("bad", "warn"), "ok": ("ok", "check"),
     "not_ok": ("bad", "bad"), "sent": ("ok", "check"), "claimed": ("info", "play"),
-    "sending": ("info", "send"),
+    "sending": ("info", "send"), "must_give": ("ok", "check"), "may_give": ("ok", "check"),
+    "on_request": ("info", "message"), "may_not": ("bad", "close"), "published": ("ok", "check"),
+    "rejected": ("bad", "close"),
 }  # fmt: skip
 
 

@@ -1,0 +1,224 @@
+"""Lists of competences and of grounds."""
+
+from typing import Any
+
+import django_filters
+from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _now
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from authorities import terms
+from authorities.models import (
+    Authority,
+    AuthorityGroup,
+    Competence,
+    Ground,
+    GroundState,
+    GroundVersion,
+    TermKind,
+)
+from ui.forms import DateInput
+from ui.lists import Column, ListPage
+
+
+def _authorities() -> list[tuple[str, str]]:
+    rows = [(a.code, a.name) for a in Authority.objects.order_by("code")]
+    return sorted(rows, key=lambda row: row[1])
+
+
+class CompetenceFilter(django_filters.FilterSet):
+    action = django_filters.ChoiceFilter(
+        label=_("What may be done"), choices=lambda: terms.choices(TermKind.ACTION)
+    )
+    place = django_filters.ChoiceFilter(
+        label=_("Kind of place"), method="by_place",
+        choices=lambda: terms.choices(TermKind.PREMISES),
+    )  # fmt: skip
+    who = django_filters.ChoiceFilter(label=_("Authority"), method="by_who", choices=_authorities)
+    entry = django_filters.BooleanFilter(
+        label=_("Gives a right of entry"), field_name="entry_right"
+    )
+    day = django_filters.DateFilter(label=_("On the day"), method="by_day", widget=DateInput())
+    q = django_filters.CharFilter(label=_("Words or act"), method="by_text")
+
+    def by_place(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        return rows.filter(premises__contains=[value])
+
+    def by_who(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        """Its own competences and those of the groups it belongs to."""
+        authority = Authority.objects.get(code=value)
+        groups = [g.pk for g in AuthorityGroup.objects.all() if g.holds(authority)]
+        return rows.filter(Q(authority=authority) | Q(group_id__in=groups))
+
+    def by_day(self, rows: Any, name: str, value: Any) -> Any:
+        return rows.valid_on(value)
+
+    def by_text(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        return rows.filter(
+            Q(text_fi__icontains=value) | Q(text_sv__icontains=value) | Q(text_en__icontains=value)
+            | Q(basis__icontains=value) | Q(code__iexact=value)
+        )  # fmt: skip
+
+
+class CompetenceList(ListPage):
+    key = "competences"
+    title = _("Powers")
+    intro = _("Who may do what, where and on which legal ground.")
+    filterset_class = CompetenceFilter
+    default_sort = "authority"
+    template = "authorities/competences.html"
+    empty_title = _("No competence matches")
+    empty_text = _("Loosen a filter, for example the kind of place.")
+    columns = (
+        Column("action", _("What may be done"), lambda c: c.action_words, sort=("action",)),
+        Column("authority", _("Authority"), lambda c: c.holder, sort=("authority__code",)),
+        Column("premises", _("Kinds of place"), lambda c: c.premises_words),
+        Column("entry", _("Entry"), lambda c: c.entry_right, sort=("entry_right",)),
+        Column("notice", _("Prior notice"), lambda c: c.notice_words, default=False),
+        Column("text", _("Conditions"), lambda c: c.text),
+        Column("basis", _("Legal reference"), lambda c: c.basis_words),
+        Column("from", _("From"), lambda c: c.valid_from, sort=("valid_from",), default=False),
+        Column("to", _("Until"), lambda c: c.valid_to, sort=("valid_to",), default=False),
+        Column("reviewed", _("Reviewed"), lambda c: c.reviewed_on or _now("not reviewed"),
+               sort=("reviewed_on",)),
+    )  # fmt: skip
+
+    @staticmethod
+    def link(row: Any) -> str:
+        return reverse("authorities:competence_detail", args=[row.public_id])
+
+    def queryset(self) -> QuerySet[Any]:
+        return Competence.objects.select_related("authority", "group")
+
+    def annotate_page(self, rows: list[Any]) -> None:
+        actions, places, notices = (
+            terms.labels(kind) for kind in (TermKind.ACTION, TermKind.PREMISES, TermKind.NOTICE)
+        )
+        for row in rows:
+            row.action_words = actions.get(row.action, row.action)
+            row.premises_words = ", ".join(places.get(code, code) for code in row.premises)
+            row.notice_words = notices.get(row.notice, row.notice)
+
+    def actions(self) -> list[dict[str, Any]]:
+        if self.actor is None or not self.actor.has_role("administrator"):
+            return []
+        return [
+            {"url": reverse("authorities:competence_create"), "label": _now("Add a competence"),
+             "icon": "plus", "primary": True},
+        ]  # fmt: skip
+
+    def count_words(self, count: int) -> str:
+        return ngettext("%(count)s competence", "%(count)s competences", count)
+
+
+class GroundFilter(django_filters.FilterSet):
+    giver = django_filters.ChoiceFilter(
+        label=_("Who gives"), method="by_side", choices=_authorities
+    )
+    receiver = django_filters.ChoiceFilter(
+        label=_("Who receives"), method="by_side", choices=_authorities
+    )
+    information = django_filters.ChoiceFilter(
+        label=_("Kind of information"), method="by_information",
+        choices=lambda: terms.choices(TermKind.INFORMATION),
+    )  # fmt: skip
+    mode = django_filters.ChoiceFilter(
+        label=_("Way of giving"), field_name="versions__mode", distinct=True,
+        choices=lambda: terms.choices(TermKind.MODE),
+    )  # fmt: skip
+    state = django_filters.ChoiceFilter(
+        label=_("State"), method="by_state",
+        choices=[("open", _("Waiting for a decision")), ("unreviewed", _("Not reviewed"))],
+    )  # fmt: skip
+
+    def by_side(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        """Named itself, or by a group it belongs to."""
+        authority = Authority.objects.get(code=value)
+        codes = [value, *(g.code for g in AuthorityGroup.objects.all() if g.holds(authority))]
+        field = {"giver": "givers", "receiver": "receivers"}[name]
+        found = GroundVersion.objects.filter(**{f"{field}__overlap": codes})
+        return rows.filter(pk__in=found.values("ground_id"))
+
+    def by_information(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        found = GroundVersion.objects.filter(information__contains=[value])
+        return rows.filter(pk__in=found.values("ground_id"))
+
+    def by_state(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        if value == "open":
+            waiting = GroundVersion.objects.filter(state=GroundState.SUBMITTED)
+            return rows.filter(pk__in=waiting.values("ground_id"))
+        return rows.filter(reviewed_on__isnull=True)
+
+
+class GroundList(ListPage):
+    key = "grounds"
+    title = _("Grounds for disclosure")
+    intro = _("Who may give what to whom, by which law and from which day.")
+    filterset_class = GroundFilter
+    default_sort = "code"
+    template = "authorities/grounds.html"
+    columns = (
+        Column("code", _("Code"), lambda g: g.code, sort=("code",)),
+        Column("givers", _("Who gives"), lambda g: g.words["givers"]),
+        Column("receivers", _("Who receives"), lambda g: g.words["receivers"]),
+        Column("information", _("Kinds of information"), lambda g: g.words["information"]),
+        Column("mode", _("Way of giving"), lambda g: g.words["mode"]),
+        Column("kind", _("Does it apply?"), lambda g: g.words["kind"]),
+        Column("from", _("From"), lambda g: g.words["from"]),
+        Column("reviewed", _("Reviewed"), lambda g: g.reviewed_on or _now("not reviewed"),
+               sort=("reviewed_on",)),
+    )  # fmt: skip
+
+    @staticmethod
+    def link(row: Any) -> str:
+        return reverse("authorities:ground_detail", args=[row.code])
+
+    def queryset(self) -> QuerySet[Any]:
+        newest = GroundVersion.objects.filter(
+            ground=OuterRef("pk"), state=GroundState.PUBLISHED
+        ).order_by("-number")
+        return Ground.objects.annotate(reviewed_on=Subquery(newest.values("reviewed_on")[:1]))
+
+    def annotate_page(self, rows: list[Any]) -> None:
+        from authorities.powers_forms import group_names
+
+        newest = {
+            v.ground_id: v
+            for v in GroundVersion.objects.filter(ground__in=rows).order_by("ground_id", "number")
+            if v.state == GroundState.PUBLISHED or v.number == 1
+        }
+        names, kinds, modes = (
+            group_names(), terms.labels(TermKind.INFORMATION), terms.labels(TermKind.MODE),
+        )  # fmt: skip
+        for row in rows:
+            row.words = version_words(newest[row.pk], names, kinds, modes)
+
+    def actions(self) -> list[dict[str, Any]]:
+        if self.actor is None or not self.actor.has_role("administrator"):
+            return []
+        return [
+            {"url": reverse("authorities:ground_create"), "label": _now("Add a ground"),
+             "icon": "plus", "primary": True},
+        ]  # fmt: skip
+
+    def count_words(self, count: int) -> str:
+        return ngettext("%(count)s ground", "%(count)s grounds", count)
+
+
+def version_words(
+    version: GroundVersion, names: dict[str, str], kinds: dict[str, str], modes: dict[str, str]
+) -> dict[str, Any]:
+    """A version's codes as words for a reader."""
+    today = timezone.localdate()
+    kind = version.get_kind_display()
+    if version.kind == "in_force" and version.valid_from and version.valid_from > today:
+        kind = _now("will apply")
+    return {
+        "givers": ", ".join(names.get(code, code) for code in version.givers),
+        "receivers": ", ".join(names.get(code, code) for code in version.receivers),
+        "information": ", ".join(kinds.get(code, code) for code in version.information),
+        "mode": modes.get(version.mode, version.mode), "kind": kind, "from": version.valid_from,
+    }  # fmt: skip
