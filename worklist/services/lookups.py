@@ -64,14 +64,14 @@ def _more_than_usual(day: dt.date) -> dict[int, int]:
         AccessEntry.objects.filter(
             at__date__gt=day - dt.timedelta(days=USUAL_DAYS), at__date__lte=day
         )
-        .annotate(day=TruncDate("at"))
-        .values("membership_id", "day")
-        .annotate(objects=Count("object_id", distinct=True))
-        .order_by("membership_id", "day")
+        .annotate(on=TruncDate("at"))
+        .values("membership_id", "on")
+        .annotate(seen=Count("object_id", distinct=True))
+        .order_by("membership_id", "on")
     )
     by_day: dict[int, dict[dt.date, int]] = {}
     for row in rows:
-        by_day.setdefault(row["membership_id"], {})[row["day"]] = row["objects"]
+        by_day.setdefault(row["membership_id"], {})[row["on"]] = row["seen"]
     unusual = {}
     for membership, days in by_day.items():
         today = days.pop(day, 0)
