@@ -48,6 +48,9 @@ class Event(models.Model):
     subject_id = models.BigIntegerField(null=True)
     context_type = models.CharField(max_length=80, blank=True)
     context_id = models.BigIntegerField(null=True)
+    # The target it is about, if any: whoever is recused from it does not read the event.
+    site_id = models.BigIntegerField(null=True)
+    company_id = models.BigIntegerField(null=True)
     data = models.JSONField(default=dict)
     # Null: everybody who may see the subject. Else the authorities (ids) that may read the event.
     audience = ArrayField(models.BigIntegerField(), null=True)

@@ -13,22 +13,30 @@ USER = "(SELECT tarkka_user())"
 SYSTEM = "(SELECT tarkka_system())"
 
 
-def wall(table: str, using: str, *, check: str | None = None) -> RunSQL:
+def wall(table: str, using: str, *, check: str | None = None, insert: str | None = None) -> RunSQL:
     """Migration operation: only rows that meet ``using`` exist for the acting authority.
 
-    ``check`` is what new and changed rows must meet (default: ``using``). The system passes. The
-    owner of the table is held too (``FORCE``).
+    ``check`` is what may be changed or removed and what comes of it (default: ``using``),
+    ``insert`` what may be added (default: ``check``). The system passes. The owner of the table is
+    held too (``FORCE``).
     """
-    see = f"{SYSTEM} OR ({using})"
-    write = f"{SYSTEM} OR ({check or using})"
+    see, write = f"{SYSTEM} OR ({using})", f"{SYSTEM} OR ({check or using})"
+    add = f"{SYSTEM} OR ({insert or check or using})"
     return RunSQL(
         f"""
         ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;
         ALTER TABLE {table} FORCE ROW LEVEL SECURITY;
-        CREATE POLICY wall ON {table} AS PERMISSIVE USING ({see}) WITH CHECK ({write});
+        CREATE POLICY wall ON {table} AS PERMISSIVE USING ({see}) WITH CHECK ({see});
+        CREATE POLICY wall_insert ON {table} AS RESTRICTIVE FOR INSERT WITH CHECK ({add});
+        CREATE POLICY wall_update ON {table} AS RESTRICTIVE FOR UPDATE
+            USING ({write}) WITH CHECK ({write});
+        CREATE POLICY wall_delete ON {table} AS RESTRICTIVE FOR DELETE USING ({write});
         """,
         f"""
         DROP POLICY wall ON {table};
+        DROP POLICY wall_insert ON {table};
+        DROP POLICY wall_update ON {table};
+        DROP POLICY wall_delete ON {table};
         ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY;
         ALTER TABLE {table} DISABLE ROW LEVEL SECURITY;
         """,

@@ -6,8 +6,16 @@ class TargetsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from authorities.purposes import case_model
+        from targets import kinds  # noqa: F401
         from targets.lists import search_companies, search_sites
+        from targets.models import Company, Signal, Site
+        from targets.signal_lists import search_signals
         from ui.hooks import search_provider
+
+        for model in (Site, Company, Signal):
+            case_model(model)
 
         search_provider(search_sites)
         search_provider(search_companies)
+        search_provider(search_signals)

@@ -5,10 +5,13 @@ from pathlib import Path
 
 from celery import shared_task
 from django.core.files.storage import default_storage
+from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from targets.models import ImportRun, ImportState
+from audit.context import as_system
+from targets.models import DatasetRun, DatasetRunState, ImportRun, ImportState
+from targets.services import datasets, retention
 from targets.services.imports.run import STALE_SECONDS, claim, close_orphan, perform
 
 
@@ -35,3 +38,28 @@ def sweep_imports() -> None:
         close_orphan(run.pk)
     for run in ImportRun.objects.filter(stalled | lost).exclude(stored_as="").order_by("pk")[:10]:
         run_import.delay(run.pk)
+
+
+@shared_task
+def read_dataset(run_id: int) -> None:
+    """Read the file of a data set, unless another worker is at it or it is done."""
+    datasets.perform(run_id)
+
+
+@shared_task
+def sweep_datasets() -> None:
+    """Take up readings whose message was lost or whose worker died."""
+    stale = timezone.now() - dt.timedelta(seconds=datasets.STALE_SECONDS)
+    waiting = Q(state=DatasetRunState.QUEUED, created_at__lt=stale) | Q(
+        state=DatasetRunState.RUNNING, heartbeat_at__lt=stale
+    )
+    with transaction.atomic(), as_system("a sweep takes up whatever is waiting"):
+        found = list(DatasetRun.objects.filter(waiting).order_by("pk").values_list("pk", flat=True))
+    for pk in found[:5]:
+        datasets.perform(pk)
+
+
+@shared_task
+def sweep_clocks() -> None:
+    """End what has run out and erase what has expired; safe to run at any time and twice."""
+    retention.sweep()

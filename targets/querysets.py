@@ -1,13 +1,16 @@
 """Who sees what of the register.
 
 Companies and sites are public register data: every acting member sees them, within the regions
-their membership is narrowed to. Past visits belong to the authority that made them.
+their membership is narrowed to. Past visits, signals and data sets belong to an authority; others
+see them by a disclosure that is in force. The same rules stand in the database as row-level
+security (``targets/migrations``), which also hides a target from whoever is recused from it.
 """
 
 from typing import TYPE_CHECKING
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import OuterRef, Q, Subquery
+from django.utils import timezone
 
 if TYPE_CHECKING:
     from authorities.actors import Actor
@@ -39,4 +42,97 @@ class ImportRunQuerySet(models.QuerySet):  # type: ignore[type-arg]
         """The own authority's imports, for those who may import."""
         if not actor.has_role("analyst", "coordinator", "administrator"):
             return self.none()
+        return self.filter(authority_id=actor.authority.pk)
+
+
+SECRET_READERS = ("manager", "analyst")
+
+
+def _disclosed(actor: "Actor", item: str) -> Subquery:
+    """Whether the outer row (``item``: signal or dataset) is disclosed to the acting authority.
+
+    A scalar sub-select with LIMIT 1 is probed row by row and stops at the end of a page; the same
+    test as EXISTS under OR is planned as a hash of everything ever disclosed.
+    """
+    from targets.models import Disclosure
+
+    rows = Disclosure.objects.filter(
+        **{item: OuterRef("pk")}, receiver_id=actor.authority.pk, state="active",
+        expires_on__gte=timezone.localdate(),
+    ).order_by(item)  # fmt: skip
+    return Subquery(rows.values("pk")[:1])
+
+
+class SignalQuerySet(models.QuerySet):  # type: ignore[type-arg]
+    def visible_to(self, actor: "Actor") -> "SignalQuerySet":
+        """The own authority's, and those disclosed to it and still in force.
+
+        Secret ones only for managers and analysts, and for whoever wrote them.
+        """
+        visible = self.alias(disclosed=_disclosed(actor, "signal")).filter(
+            Q(authority_id=actor.authority.pk) | Q(disclosed__isnull=False)
+        )
+        if not actor.has_role(*SECRET_READERS):
+            visible = visible.filter(~Q(classification="secret") | Q(author_id=actor.user.pk))
+        return visible
+
+    def own(self, actor: "Actor") -> "SignalQuerySet":
+        """Those of the own authority, which alone may change and give them."""
+        return self.visible_to(actor).filter(authority_id=actor.authority.pk)
+
+
+class OfSignalQuerySet(models.QuerySet):  # type: ignore[type-arg]
+    def visible_to(self, actor: "Actor") -> "OfSignalQuerySet":
+        from targets.models import Signal
+
+        return self.filter(signal__in=Signal.objects.visible_to(actor))
+
+
+class DatasetQuerySet(models.QuerySet):  # type: ignore[type-arg]
+    def visible_to(self, actor: "Actor") -> "DatasetQuerySet":
+        """The own authority's and those disclosed to it, for the roles that choose targets."""
+        if not actor.has_role("analyst", "coordinator", "manager"):
+            return self.none()
+        return self.alias(disclosed=_disclosed(actor, "dataset")).filter(
+            Q(authority_id=actor.authority.pk) | Q(disclosed__isnull=False)
+        )
+
+
+class DatasetRowQuerySet(models.QuerySet):  # type: ignore[type-arg]
+    def visible_to(self, actor: "Actor") -> "DatasetRowQuerySet":
+        from targets.models import Dataset
+
+        return self.filter(dataset__in=Dataset.objects.visible_to(actor))
+
+
+class DisclosureQuerySet(models.QuerySet):  # type: ignore[type-arg]
+    def visible_to(self, actor: "Actor") -> "DisclosureQuerySet":
+        """Both sides see it, whatever became of it."""
+        own = actor.authority.pk
+        return self.filter(Q(giver_id=own) | Q(receiver_id=own))
+
+    def in_force(self) -> "DisclosureQuerySet":
+        return self.filter(state="active", expires_on__gte=timezone.localdate())
+
+
+class RequestQuerySet(models.QuerySet):  # type: ignore[type-arg]
+    def visible_to(self, actor: "Actor") -> "RequestQuerySet":
+        own = actor.authority.pk
+        return self.filter(Q(asker_id=own) | Q(holder_id=own))
+
+
+class HandOverQuerySet(models.QuerySet):  # type: ignore[type-arg]
+    def visible_to(self, actor: "Actor") -> "HandOverQuerySet":
+        own = actor.authority.pk
+        return self.filter(Q(sender_id=own) | Q(receiver_id=own))
+
+
+class OfferQuerySet(models.QuerySet):  # type: ignore[type-arg]
+    def visible_to(self, actor: "Actor") -> "OfferQuerySet":
+        """Offers are the writer's authority's own affair: nobody is told what was not told."""
+        return self.filter(authority_id=actor.authority.pk)
+
+
+class ErasureQuerySet(models.QuerySet):  # type: ignore[type-arg]
+    def visible_to(self, actor: "Actor") -> "ErasureQuerySet":
         return self.filter(authority_id=actor.authority.pk)

@@ -2,16 +2,17 @@
 
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from targets.models import PastVisit, Site
+from targets.models import Company, Dataset, PastVisit, Signal, Site
 
 if TYPE_CHECKING:
     from authorities.actors import Actor
 
 VISITS_SHOWN = 50
+SIGNALS_SHOWN = 20
 
 
 def shown_date(value: Any) -> str:
@@ -54,4 +55,33 @@ def visits_of(site: Site, actor: "Actor") -> QuerySet[PastVisit]:
         .filter(site=site)
         .select_related("authority")
         .order_by("-on", "-pk")[:VISITS_SHOWN]
+    )
+
+
+def signals_about(
+    actor: "Actor", *, site: Site | None = None, company: Company | None = None
+) -> QuerySet[Signal]:
+    """Signals on a site (and the company that runs it) or on a company, newest first. One query."""
+    rows = Signal.objects.visible_to(actor)
+    if site is not None:
+        about = Q(site=site)
+        if site.company_id is not None:
+            about |= Q(company_id=site.company_id)
+    else:
+        about = Q(company=company) | Q(site__company=company)
+    return (
+        rows.filter(about)
+        .select_related("authority", "site", "company")
+        .order_by("-observed_on", "-pk")[:SIGNALS_SHOWN]
+    )
+
+
+def datasets_about(actor: "Actor", company: Company) -> QuerySet[Dataset]:
+    """Data sets that hold the company, for those who choose targets; never their rows. One query."""
+    return (
+        Dataset.objects.visible_to(actor)
+        .filter(rows__company=company)
+        .select_related("authority")
+        .distinct()
+        .order_by("title", "pk")[:SIGNALS_SHOWN]
     )

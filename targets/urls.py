@@ -1,6 +1,6 @@
 from django.urls import path
 
-from targets import views
+from targets import sharing_views, signal_views, views
 
 app_name = "targets"
 urlpatterns = [
@@ -12,4 +12,30 @@ urlpatterns = [
     path("imports/new/", views.import_create, name="import_create"),
     path("imports/<uuid:public_id>/", views.import_detail, name="import_detail"),
     path("imports/<uuid:public_id>/refused.csv", views.import_refusals, name="import_refusals"),
+    path("signals/", signal_views.signal_list, name="signal_list"),
+    path("signals/new/", signal_views.signal_create, name="signal_create"),
+    path("signals/files/<uuid:public_id>/", signal_views.signal_file, name="signal_file"),
+    path("signals/offers/<uuid:public_id>/", signal_views.offer_decide, name="offer_decide"),
+    path("signals/<uuid:public_id>/", signal_views.signal_detail, name="signal_detail"),
+    path("signals/<uuid:public_id>/file/", signal_views.signal_file_add, name="signal_file_add"),
+    path("signals/<uuid:public_id>/give/", signal_views.signal_disclose, name="signal_disclose"),
+    path(
+        "signals/<uuid:public_id>/hand-over/",
+        signal_views.signal_hand_over,
+        name="signal_hand_over",
+    ),
+    path("signals/<uuid:public_id>/hold/", signal_views.signal_hold, name="signal_hold"),
+    path("sharing/", sharing_views.sharing, name="sharing"),
+    path("sharing/ask/", sharing_views.request_create, name="request_create"),
+    path("sharing/given/<uuid:public_id>/", sharing_views.disclosure, name="disclosure"),
+    path("sharing/requests/<uuid:public_id>/", sharing_views.request_detail, name="request"),
+    path("sharing/hand-overs/<uuid:public_id>/", sharing_views.handover, name="handover"),
+    path("datasets/", sharing_views.dataset_list, name="dataset_list"),
+    path("datasets/new/", sharing_views.dataset_create, name="dataset_create"),
+    path("datasets/runs/<uuid:public_id>/", sharing_views.dataset_confirm, name="dataset_confirm"),
+    path("datasets/<uuid:public_id>/", sharing_views.dataset_detail, name="dataset_detail"),
+    path("datasets/<uuid:public_id>/share/", sharing_views.dataset_share, name="dataset_share"),
+    path("erasures/", sharing_views.erasure_list, name="erasure_list"),
+    path("recusals/", sharing_views.recusals, name="recusals"),
+    path("recusals/<uuid:public_id>/", sharing_views.recusal_end, name="recusal_end"),
 ]

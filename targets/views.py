@@ -16,11 +16,18 @@ from django.views.decorators.http import require_GET
 from audit.errors import RuleViolation
 from audit.selectors import timeline
 from authorities.access import acting
+from authorities.purposes import case_token, purpose_of
 from targets.forms import ImportForm
 from targets.lists import CompanyList, ImportList, SiteList
 from targets.models import Company, ImportMapping, ImportRun, Site
 from targets.scoring import register_name, scorer
-from targets.selectors import shown_date, site_facts, visits_of
+from targets.selectors import (
+    datasets_about,
+    shown_date,
+    signals_about,
+    site_facts,
+    visits_of,
+)
 from targets.services.imports.messages import row_message
 from targets.services.uploads import IMPORTERS, start_upload
 from ui.exports import safe_text
@@ -41,14 +48,18 @@ def site_detail(request: HttpRequest, public_id: str) -> HttpResponse:
         ),
         public_id=public_id,
     )
+    open_ = purpose_of(actor, site) is not None
     context = {
         "site": site,
         "facts": site_facts(site),
         "card": scorer().score([site], timezone.localdate())[site.pk],
-        "visits": visits_of(site, actor),
+        "open": open_,
+        "case_token": case_token(site),
+        "signals": signals_about(actor, site=site) if open_ else [],
+        "visits": visits_of(site, actor) if open_ else [],
         "identifiers": site.company.identifiers.order_by("scheme", "value") if site.company else [],
         "operators": site.operators.select_related("company").order_by("valid_from", "id"),
-        "timeline": timeline(site, actor),
+        "timeline": timeline(site, actor) if open_ else [],
         "visible_to": _("everybody who uses Tarkka (register data)"),
         "tabs": [],
     }
@@ -78,9 +89,14 @@ def company_detail(request: HttpRequest, public_id: str) -> HttpResponse:
         {"label": _("Ended"), "value": shown_date(company.ended_on)},
         {"label": _("Register"), "value": company.source},
     ]  # fmt: skip
+    open_ = purpose_of(actor, company) is not None
     context = {
         "company": company,
         "facts": facts,
+        "open": open_,
+        "case_token": case_token(company),
+        "signals": signals_about(actor, company=company) if open_ else [],
+        "sets": datasets_about(actor, company) if open_ else [],
         "names": company.names.order_by("kind", "valid_from", "id"),
         "registrations": registrations,
         "identifiers": company.identifiers.order_by("scheme", "value"),

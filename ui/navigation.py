@@ -25,12 +25,17 @@ ITEMS = (
     Item("feedback:report_list", _("Reports"), "report"),
     Item("targets:site_list", _("Sites"), "site"),
     Item("targets:company_list", _("Companies"), "company"),
+    Item("targets:signal_list", _("Signals"), "flag"),
+    Item("targets:sharing", _("Given and received"), "send"),
+    Item("targets:dataset_list", _("Data sets"), "columns", ("analyst", "coordinator", "manager")),
     Item(
         "targets:import_list", _("Imports"), "import", ("coordinator", "analyst", "administrator")
     ),
     Item("authorities:gateway", _("Who may be told"), "message"),
     Item("authorities:competence_list", _("Powers"), "shield"),
     Item("authorities:authority_list", _("Authorities and people"), "people"),
+    Item("targets:recusals", _("Recusals"), "eye", ("administrator", "manager")),
+    Item("targets:erasure_list", _("Proofs of erasure"), "trash", ("administrator", "manager")),
     Item("authorities:access_list", _("Access log"), "lock", ("administrator", "manager")),
 )
 

@@ -110,7 +110,7 @@ class Migration(migrations.Migration):
         wall(
             "audit_accessentry",
             f"owner_id = {AUTHORITY} OR authority_id = {AUTHORITY}",
-            check=f"authority_id = {AUTHORITY} AND user_id = {USER}",
+            insert=f"authority_id = {AUTHORITY} AND user_id = {USER}",
         ),
         wall(
             "audit_purpose",

@@ -232,6 +232,8 @@ CELERY_BEAT_SCHEDULE = {
     "sweep reminders": {"task": "worklist.jobs.sweep_reminders", "schedule": 60.0},
     "review unusual look-ups": {"task": "worklist.jobs.review_access", "schedule": 600.0},
     "take up stalled imports": {"task": "targets.jobs.sweep_imports", "schedule": 60.0},
+    "take up stalled data sets": {"task": "targets.jobs.sweep_datasets", "schedule": 60.0},
+    "end and erase what has expired": {"task": "targets.jobs.sweep_clocks", "schedule": 300.0},
     "take up stalled exports": {"task": "ui.jobs.sweep_exports", "schedule": 60.0},
     "make missing decision records": {
         "task": "planning.jobs.sweep_decision_records",

@@ -3,10 +3,11 @@
 import datetime as dt
 from pathlib import Path
 
+import yaml
 from django.db import transaction
 
 from authorities.services.reference import rows
-from targets.models import Industry, IndustryEdition
+from targets.models import Indicator, Industry, IndustryEdition, RetentionClass
 
 EDITIONS = {
     "NACE2": ("NACE Rev. 2", None, None, None),
@@ -85,3 +86,25 @@ def _load_edition(edition: IndustryEdition, files: list[Path]) -> None:
             unique_fields=["edition", "code"],
             update_fields=["level", "parent", "path", "name_fi", "name_sv", "name_en"],
         )
+
+
+# How long signals are kept, in days. Proposals until each authority has set its own.
+RETENTION = (
+    ("short", 180, "Lyhyt: puoli vuotta", "Kort: ett halvt år", "Short: half a year"),
+    ("normal", 730, "Tavallinen: kaksi vuotta", "Vanlig: två år", "Normal: two years"),
+    ("long", 1825, "Pitkä: viisi vuotta", "Lång: fem år", "Long: five years"),
+)
+
+
+@transaction.atomic
+def load_indicators(folder: Path) -> int:
+    """The ILO's eleven indicators of forced labour, and the retention classes; returns how many."""
+    data = yaml.safe_load((folder / "indicators.yaml").read_text(encoding="utf-8"))
+    for order, entry in enumerate(data["ilo_indicators"], start=1):
+        names = {f"name_{code}": entry["name"][code] for code in ("fi", "sv", "en")}
+        Indicator.objects.update_or_create(code=entry["code"], defaults={"order": order, **names})
+    for code, days, fi, sv, en in RETENTION:
+        RetentionClass.objects.get_or_create(
+            code=code, defaults={"days": days, "name_fi": fi, "name_sv": sv, "name_en": en}
+        )
+    return Indicator.objects.count()

@@ -2,6 +2,7 @@
 
 import datetime as dt
 
+from audit.context import as_system
 from authorities.models import Authority
 from targets.models import PastVisit, Site
 
@@ -18,12 +19,13 @@ def record_visit(
     kind: str = "joint",
 ) -> PastVisit:
     """Store one result, once: the same source and key only renew it."""
-    visit, _created = PastVisit.objects.update_or_create(
-        source=source,
-        source_key=source_key,
-        defaults={
-            "site": site, "authority": authority, "on": on, "outcome": outcome,
-            "shared": shared, "kind": kind,
-        },
-    )  # fmt: skip
+    with as_system("one person closes an operation, the results belong to every participant"):
+        visit, _created = PastVisit.objects.update_or_create(
+            source=source,
+            source_key=source_key,
+            defaults={
+                "site": site, "authority": authority, "on": on, "outcome": outcome,
+                "shared": shared, "kind": kind,
+            },
+        )  # fmt: skip
     return visit

@@ -34,7 +34,18 @@ from planning.services import (
     sign,
 )
 from planning.services.selection import selection_hash
-from targets.models import Company, Industry, IndustryEdition, PastVisit, Site
+from targets.models import (
+    Company,
+    Disclosure,
+    Industry,
+    IndustryEdition,
+    PastVisit,
+    RetentionClass,
+    Signal,
+    Site,
+)
+from targets.services.sharing import disclose
+from targets.services.signals import write_signal
 
 _numbers = itertools.count(1)
 PASSWORD = "a-long-test-password"
@@ -164,6 +175,41 @@ def make_ground(
     return GroundVersion.objects.create(
         ground=ground, number=1, state="published", published_at=timezone.now(), givers=givers,
         receivers=receivers, information=[information], **(defaults | values),
+    )  # fmt: skip
+
+
+def make_retention(code: str = "normal", days: int = 730) -> RetentionClass:
+    row, _created = RetentionClass.objects.get_or_create(
+        code=code, defaults={"name_fi": code, "days": days}
+    )
+    return row
+
+
+def make_signal(actor: Actor, **values: Any) -> Signal:
+    """A signal of the actor's authority on a site, through the service."""
+    kind = make_term("information", values.pop("kind", "tip")).code
+    about = "phenomenon" if "topic" in values else "company" if "company" in values else "site"
+    if about == "site" and "site" not in values:
+        values["site"] = make_site()
+    defaults: dict[str, Any] = {
+        "about": about, "kind": kind, "text": "Secret words of a signal", "purpose": "Supervision",
+        "observed_on": timezone.localdate(), "retention": make_retention(),
+    }  # fmt: skip
+    return write_signal(actor=actor, **(defaults | values))
+
+
+def give(actor: Actor, item: Any, receiver: Authority, **values: Any) -> Disclosure:
+    """Disclose an item on a ground made for it (or given)."""
+    mode = "own_initiative" if isinstance(item, Signal) else "mass_data"
+    code = f"G-{actor.authority.code}-{receiver.code}-{item.kind}-{mode}"
+    version = values.pop("ground", None) or (
+        GroundVersion.objects.filter(ground__code=code).first()
+        or make_ground(code, [actor.authority.code], [receiver.code], item.kind, mode=mode,
+                       onward_allowed=True)
+    )  # fmt: skip
+    return disclose(
+        actor=actor, item=item, receiver=receiver, ground=version,
+        **({"purpose": "Its task"} | values),
     )  # fmt: skip
 
 

@@ -30,7 +30,10 @@ STATE_STYLE: dict[str, tuple[str, str]] = {
     "not_ok": ("bad", "bad"), "sent": ("ok", "check"), "claimed": ("info", "play"),
     "sending": ("info", "send"), "must_give": ("ok", "check"), "may_give": ("ok", "check"),
     "on_request": ("info", "message"), "may_not": ("bad", "close"), "published": ("ok", "check"),
-    "rejected": ("bad", "close"),
+    "rejected": ("bad", "close"), "expired": ("neutral", "clock"), "answered": ("ok", "check"),
+    "refused": ("bad", "close"), "offered": ("warn", "wait"), "lapsed": ("bad", "warn"),
+    "postponed": ("warn", "clock"), "new": ("neutral", "clock"), "reading": ("info", "play"),
+    "ready": ("ok", "check"),
 }  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone, translation
 
+from audit.context import as_system
 from authorities.models import Authority, User
 from demo.load import SITES, TOTP_SECRET, load_people, load_register
 from demo.operations import load_operations
@@ -29,7 +30,7 @@ class Command(BaseCommand):
         if options["if_empty"] and User.objects.exists():
             return
         today = options["today"] or timezone.localdate()
-        with translation.override(settings.LANGUAGE_CODE):
+        with translation.override(settings.LANGUAGE_CODE), as_system("the set is everybody's"):
             if not Authority.objects.exists():
                 call_command("load_reference", stdout=self.stdout)
             self.stdout.write(f"Checklists: {load_checklists()}")

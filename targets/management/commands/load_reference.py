@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from authorities.services.reference import load_areas, load_authorities
 from authorities.services.starter import load_powers
 from targets.services.mappings import load_mappings
-from targets.services.reference import load_industries
+from targets.services.reference import load_indicators, load_industries
 
 
 class Command(BaseCommand):
@@ -27,4 +27,5 @@ class Command(BaseCommand):
         for what, count in load_powers(folder).items():
             self.stdout.write(f"Powers, {what}: {count}")
         self.stdout.write(f"Industry classes: {load_industries(folder)}")
+        self.stdout.write(f"Indicators: {load_indicators(folder)}")
         self.stdout.write(f"Import mappings: {load_mappings()}")

@@ -13,6 +13,7 @@ from django.db import DataError, IntegrityError, OperationalError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from audit.context import Context, using
 from audit.services import record as record_event
 from authorities.models import Authority
 from targets.models import ImportMapping, ImportRefusal, ImportRun, ImportState
@@ -95,7 +96,8 @@ def perform(run: ImportRun, path: Path, progress: Progress | None = None) -> Imp
     try:
         try:
             run.sha256 = _sha256(path)
-            _read(run, path, progress)
+            with using(Context(authority=run.authority_id, user=run.started_by_id)):
+                _read(run, path, progress)
         except FileRefused as refused:
             _finish(run, ImportState.FAILED, file_message(refused.code, refused.params))
         except TakenOver:

@@ -12,6 +12,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Upper
 from django.utils.translation import gettext_lazy as _
 
+from audit.access import ClassifiedModel
 from authorities.models import Area, Authority, DatedModel, DatedQuerySet, dates_in_order
 from targets.querysets import CompanyQuerySet, ImportRunQuerySet, PastVisitQuerySet, SiteQuerySet
 from ui.names import NamedModel, language_order
@@ -281,7 +282,7 @@ class VisitOutcome(models.TextChoices):
     NOT_POSSIBLE = "not_possible", _("Visit was not possible")
 
 
-class PastVisit(models.Model):
+class PastVisit(ClassifiedModel):
     """A visit made before or outside Tarkka, or in a closed operation.
 
     Belongs to the authority that made it; others see it only when ``shared``.

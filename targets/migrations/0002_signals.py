@@ -1,0 +1,521 @@
+
+import django.contrib.postgres.fields
+import django.db.models.deletion
+import uuid
+from django.conf import settings
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+
+    dependencies = [
+        ('authorities', '0002_powers'),
+        ('targets', '0001_initial'),
+        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
+    ]
+
+    operations = [
+        migrations.CreateModel(
+            name='Indicator',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('name_fi', models.CharField(max_length=200)),
+                ('name_sv', models.CharField(blank=True, max_length=200)),
+                ('name_en', models.CharField(blank=True, max_length=200)),
+                ('code', models.CharField(max_length=20, unique=True)),
+                ('order', models.PositiveSmallIntegerField(default=0)),
+            ],
+            options={
+                'ordering': ['order', 'code'],
+            },
+        ),
+        migrations.CreateModel(
+            name='RetentionClass',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('name_fi', models.CharField(max_length=200)),
+                ('name_sv', models.CharField(blank=True, max_length=200)),
+                ('name_en', models.CharField(blank=True, max_length=200)),
+                ('code', models.SlugField(max_length=40, unique=True)),
+                ('days', models.PositiveIntegerField()),
+            ],
+            options={
+                'ordering': ['days', 'code'],
+            },
+        ),
+        migrations.CreateModel(
+            name='Dataset',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ('title', models.CharField(max_length=200)),
+                ('kind', models.CharField(max_length=60)),
+                ('purpose', models.CharField(max_length=300)),
+                ('use', models.CharField(default='targeting', max_length=20)),
+                ('expires_on', models.DateField()),
+                ('state', models.CharField(choices=[('new', 'Nothing read yet'), ('reading', 'Being read'), ('ready', 'Ready'), ('failed', 'Stopped by an error')], default='new', max_length=20)),
+                ('columns', models.JSONField(default=list)),
+                ('row_count', models.PositiveIntegerField(default=0)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('authority', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='datasets', to='authorities.authority')),
+                ('created_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('ground', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='authorities.groundversion')),
+            ],
+            options={
+                'verbose_name': 'data set',
+                'verbose_name_plural': 'data sets',
+                'ordering': ['-created_at', '-id'],
+            },
+        ),
+        migrations.CreateModel(
+            name='DatasetMapping',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('name', models.CharField(max_length=120)),
+                ('business_id', models.CharField(max_length=120)),
+                ('keep', models.JSONField(default=list)),
+                ('authority', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='authorities.authority')),
+            ],
+            options={
+                'ordering': ['name', 'id'],
+            },
+        ),
+        migrations.CreateModel(
+            name='DatasetRow',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('line', models.PositiveIntegerField()),
+                ('business_id', models.CharField(blank=True, max_length=20)),
+                ('data', models.JSONField()),
+                ('company', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='targets.company')),
+                ('dataset', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='rows', to='targets.dataset')),
+            ],
+            options={
+                'ordering': ['dataset', 'line'],
+            },
+        ),
+        migrations.CreateModel(
+            name='DatasetRun',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ('rehearsal', models.BooleanField()),
+                ('file_name', models.CharField(max_length=255)),
+                ('stored_as', models.CharField(max_length=255)),
+                ('business_id_column', models.CharField(max_length=120)),
+                ('keep', models.JSONField(default=list)),
+                ('state', models.CharField(choices=[('queued', 'Waiting to start'), ('running', 'Running'), ('done', 'Done'), ('failed', 'Stopped by an error')], default='queued', max_length=10)),
+                ('lines_read', models.PositiveIntegerField(default=0)),
+                ('good', models.PositiveIntegerField(default=0)),
+                ('matched', models.PositiveIntegerField(default=0)),
+                ('refused', models.PositiveIntegerField(default=0)),
+                ('errors', models.JSONField(default=list)),
+                ('message', models.CharField(blank=True, max_length=300)),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('heartbeat_at', models.DateTimeField(blank=True, null=True)),
+                ('finished_at', models.DateTimeField(blank=True, null=True)),
+                ('authority', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='authorities.authority')),
+                ('dataset', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='runs', to='targets.dataset')),
+                ('started_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+            ],
+            options={
+                'ordering': ['-created_at', '-id'],
+            },
+        ),
+        migrations.CreateModel(
+            name='Disclosure',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ('item_erased_at', models.DateTimeField(blank=True, null=True)),
+                ('kind', models.CharField(max_length=60)),
+                ('ground_text', models.TextField()),
+                ('mode', models.CharField(max_length=60)),
+                ('on', models.DateField()),
+                ('purpose', models.CharField(max_length=300)),
+                ('confirmed', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=60), default=list, size=None)),
+                ('expires_on', models.DateField()),
+                ('may_pass_on', models.BooleanField(default=False)),
+                ('context_type', models.CharField(blank=True, max_length=80)),
+                ('context_id', models.BigIntegerField(blank=True, null=True)),
+                ('state', models.CharField(choices=[('active', 'In force'), ('withdrawn', 'Withdrawn'), ('expired', 'Expired')], default='active', max_length=20)),
+                ('given_at', models.DateTimeField(auto_now_add=True)),
+                ('ended_at', models.DateTimeField(blank=True, null=True)),
+                ('end_reason', models.CharField(blank=True, max_length=300)),
+                ('received_at', models.DateTimeField(blank=True, null=True)),
+                ('dataset', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='disclosures', to='targets.dataset')),
+                ('given_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('giver', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='given', to='authorities.authority')),
+                ('ground', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='authorities.groundversion')),
+                ('parent', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='passed_on', to='targets.disclosure')),
+                ('received_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('receiver', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='received', to='authorities.authority')),
+            ],
+            options={
+                'verbose_name': 'disclosure',
+                'verbose_name_plural': 'disclosures',
+                'ordering': ['-given_at', '-id'],
+            },
+        ),
+        migrations.CreateModel(
+            name='Erasure',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ('what', models.CharField(max_length=20)),
+                ('item', models.UUIDField()),
+                ('retention', models.CharField(blank=True, max_length=40)),
+                ('expired_on', models.DateField()),
+                ('rows', models.PositiveIntegerField()),
+                ('files', models.PositiveIntegerField(default=0)),
+                ('digest', models.CharField(max_length=64)),
+                ('erased_at', models.DateTimeField(auto_now_add=True)),
+                ('authority', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='authorities.authority')),
+            ],
+            options={
+                'verbose_name': 'proof of erasure',
+                'ordering': ['-erased_at', '-id'],
+            },
+        ),
+        migrations.CreateModel(
+            name='InformationRequest',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ('asked_at', models.DateTimeField(auto_now_add=True)),
+                ('kind', models.CharField(max_length=60)),
+                ('purpose', models.CharField(max_length=300)),
+                ('necessity', models.TextField()),
+                ('deadline', models.DateField()),
+                ('state', models.CharField(choices=[('open', 'Waiting for an answer'), ('answered', 'Answered'), ('refused', 'Refused'), ('withdrawn', 'Taken back')], default='open', max_length=20)),
+                ('answer_note', models.TextField(blank=True)),
+                ('answered_at', models.DateTimeField(blank=True, null=True)),
+                ('overdue_told_at', models.DateTimeField(blank=True, null=True)),
+                ('answer', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='answers', to='targets.disclosure')),
+                ('answered_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('asked_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('asker', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='asked', to='authorities.authority')),
+                ('company', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='targets.company')),
+                ('ground', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='authorities.groundversion')),
+                ('holder', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='asked_of', to='authorities.authority')),
+                ('site', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='targets.site')),
+            ],
+            options={
+                'verbose_name': 'request for information',
+                'verbose_name_plural': 'requests for information',
+                'ordering': ['-asked_at', '-id'],
+            },
+        ),
+        migrations.CreateModel(
+            name='Recusal',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ('reason', models.CharField(max_length=300)),
+                ('made_at', models.DateTimeField(auto_now_add=True)),
+                ('ended_at', models.DateTimeField(blank=True, null=True)),
+                ('authority', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='authorities.authority')),
+                ('company', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='targets.company')),
+                ('ended_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('made_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('site', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='targets.site')),
+                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='recusals', to=settings.AUTH_USER_MODEL)),
+            ],
+            options={
+                'verbose_name': 'recusal',
+                'ordering': ['-made_at', '-id'],
+            },
+        ),
+        migrations.CreateModel(
+            name='Signal',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ('client_id', models.UUIDField(default=uuid.uuid4)),
+                ('about', models.CharField(choices=[('company', 'a company'), ('site', 'a site'), ('role', 'a person’s role'), ('phenomenon', 'a phenomenon')], max_length=20)),
+                ('topic', models.CharField(blank=True, max_length=200)),
+                ('kind', models.CharField(max_length=60)),
+                ('source_type', models.CharField(choices=[('observation', 'own observation'), ('report', 'somebody reported it'), ('authority', 'another authority'), ('register', 'a register'), ('media', 'media or open source'), ('other', 'other source')], max_length=20)),
+                ('reliability', models.CharField(choices=[('A', 'A: fully reliable'), ('B', 'B: usually reliable'), ('C', 'C: fairly reliable'), ('D', 'D: not usually reliable'), ('E', 'E: unreliable'), ('F', 'F: cannot be judged')], max_length=1)),
+                ('accuracy', models.CharField(choices=[('1', '1: confirmed by others'), ('2', '2: probably true'), ('3', '3: possibly true'), ('4', '4: doubtful'), ('5', '5: improbable'), ('6', '6: cannot be judged')], max_length=1)),
+                ('observed_on', models.DateField()),
+                ('text', models.TextField()),
+                ('classification', models.CharField(choices=[('internal', 'internal'), ('confidential', 'confidential'), ('secret', 'secret')], default='confidential', max_length=20)),
+                ('purpose', models.CharField(max_length=300)),
+                ('expires_on', models.DateField()),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('author', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('authority', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='signals', to='authorities.authority')),
+                ('company', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='signals', to='targets.company')),
+                ('retention', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='targets.retentionclass')),
+                ('site', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='signals', to='targets.site')),
+                ('unit', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='authorities.unit')),
+            ],
+            options={
+                'verbose_name': 'signal',
+                'verbose_name_plural': 'signals',
+                'ordering': ['-observed_on', '-id'],
+            },
+        ),
+        migrations.CreateModel(
+            name='Offer',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ('duty', models.BooleanField(default=False)),
+                ('state', models.CharField(choices=[('open', 'Waiting for a decision'), ('accepted', 'Given'), ('postponed', 'Postponed'), ('declined', 'Not given')], default='open', max_length=20)),
+                ('reason', models.TextField(blank=True)),
+                ('postponed_to', models.DateField(blank=True, null=True)),
+                ('decided_at', models.DateTimeField(blank=True, null=True)),
+                ('made_at', models.DateTimeField(auto_now_add=True)),
+                ('authority', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='authorities.authority')),
+                ('decided_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('ground', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='authorities.groundversion')),
+                ('receiver', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='authorities.authority')),
+                ('signal', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='offers', to='targets.signal')),
+            ],
+            options={
+                'verbose_name': 'offer to tell',
+                'ordering': ['signal', '-duty', 'receiver', 'id'],
+            },
+        ),
+        migrations.CreateModel(
+            name='LegalHold',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ('reason', models.TextField()),
+                ('placed_at', models.DateTimeField(auto_now_add=True)),
+                ('lifted_at', models.DateTimeField(blank=True, null=True)),
+                ('authority', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='authorities.authority')),
+                ('dataset', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='legal_holds', to='targets.dataset')),
+                ('lifted_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('placed_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('signal', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='legal_holds', to='targets.signal')),
+            ],
+            options={
+                'ordering': ['-placed_at', '-id'],
+            },
+        ),
+        migrations.CreateModel(
+            name='HandOver',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ('kind', models.CharField(max_length=60)),
+                ('message', models.TextField(blank=True)),
+                ('deadline', models.DateField()),
+                ('state', models.CharField(choices=[('offered', 'Waiting for an answer'), ('accepted', 'Accepted'), ('refused', 'Refused'), ('lapsed', 'Not answered in time')], default='offered', max_length=20)),
+                ('reason_class', models.CharField(blank=True, choices=[('no_competence', 'not within our competence'), ('not_enough', 'too little to act on'), ('known', 'already being dealt with'), ('no_capacity', 'no capacity now'), ('other', 'another reason')], max_length=20)),
+                ('reason', models.TextField(blank=True)),
+                ('sent_at', models.DateTimeField(auto_now_add=True)),
+                ('answered_at', models.DateTimeField(blank=True, null=True)),
+                ('answered_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('company', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='targets.company')),
+                ('disclosure', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='handovers', to='targets.disclosure')),
+                ('receiver', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='taken_over', to='authorities.authority')),
+                ('sender', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='handed_over', to='authorities.authority')),
+                ('sent_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('site', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='targets.site')),
+                ('signal', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='handovers', to='targets.signal')),
+            ],
+            options={
+                'verbose_name': 'hand-over',
+                'verbose_name_plural': 'hand-overs',
+                'ordering': ['-sent_at', '-id'],
+            },
+        ),
+        migrations.AddField(
+            model_name='disclosure',
+            name='signal',
+            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='disclosures', to='targets.signal'),
+        ),
+        migrations.CreateModel(
+            name='SignalFile',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ('name', models.CharField(max_length=200)),
+                ('file', models.FileField(upload_to='signals/')),
+                ('content_type', models.CharField(max_length=80)),
+                ('size', models.PositiveIntegerField()),
+                ('sha256', models.CharField(max_length=64)),
+                ('added_at', models.DateTimeField(auto_now_add=True)),
+                ('added_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('authority', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='authorities.authority')),
+                ('signal', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='files', to='targets.signal')),
+            ],
+            options={
+                'verbose_name': 'attachment',
+                'ordering': ['signal', 'id'],
+            },
+        ),
+        migrations.CreateModel(
+            name='SignalIndicator',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('answer', models.CharField(choices=[('seen', 'seen'), ('not_seen', 'looked for, not seen'), ('not_checked', 'not checked')], max_length=20)),
+                ('indicator', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='targets.indicator')),
+                ('signal', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='indicators', to='targets.signal')),
+            ],
+            options={
+                'ordering': ['signal', 'indicator__order'],
+            },
+        ),
+        migrations.AddConstraint(
+            model_name='dataset',
+            constraint=models.CheckConstraint(condition=models.Q(('use', 'targeting')), name='dataset_for_targeting_only'),
+        ),
+        migrations.AddConstraint(
+            model_name='dataset',
+            constraint=models.CheckConstraint(condition=models.Q(('purpose', ''), _negated=True), name='dataset_has_purpose'),
+        ),
+        migrations.AddConstraint(
+            model_name='datasetmapping',
+            constraint=models.UniqueConstraint(fields=('authority', 'name'), name='dataset_mapping_unique'),
+        ),
+        migrations.AddIndex(
+            model_name='datasetrow',
+            index=models.Index(fields=['company', 'dataset'], name='dataset_row_company'),
+        ),
+        migrations.AddConstraint(
+            model_name='datasetrow',
+            constraint=models.UniqueConstraint(fields=('dataset', 'line'), name='dataset_row_unique'),
+        ),
+        migrations.AddConstraint(
+            model_name='erasure',
+            constraint=models.UniqueConstraint(fields=('what', 'item'), name='erased_once'),
+        ),
+        migrations.AddConstraint(
+            model_name='informationrequest',
+            constraint=models.CheckConstraint(condition=models.Q(('asker', models.F('holder')), _negated=True), name='request_not_of_itself'),
+        ),
+        migrations.AddConstraint(
+            model_name='informationrequest',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('answered_at__isnull', True), ('state__in', ['open', 'withdrawn'])), models.Q(('answer__isnull', False), ('answered_at__isnull', False), ('state', 'answered')), models.Q(('answered_at__isnull', False), ('state', 'refused'), models.Q(('answer_note', ''), _negated=True)), _connector='OR'), name='request_answered_how'),
+        ),
+        migrations.AddConstraint(
+            model_name='informationrequest',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('purpose', ''), _negated=True), models.Q(('necessity', ''), _negated=True)), name='request_purpose_and_need'),
+        ),
+        migrations.AddConstraint(
+            model_name='recusal',
+            constraint=models.CheckConstraint(condition=models.Q(('company__isnull', True), ('site__isnull', True), _connector='XOR'), name='recusal_of_one'),
+        ),
+        migrations.AddConstraint(
+            model_name='recusal',
+            constraint=models.UniqueConstraint(condition=models.Q(('ended_at__isnull', True)), fields=('user', 'company', 'site'), name='recused_once', nulls_distinct=False),
+        ),
+        migrations.AddConstraint(
+            model_name='recusal',
+            constraint=models.CheckConstraint(condition=models.Q(('reason', ''), _negated=True), name='recusal_reason'),
+        ),
+        migrations.AddIndex(
+            model_name='signal',
+            index=models.Index(fields=['authority', '-observed_on', '-id'], name='signal_of_authority'),
+        ),
+        migrations.AddIndex(
+            model_name='signal',
+            index=models.Index(fields=['expires_on'], name='signal_expiry'),
+        ),
+        migrations.AddConstraint(
+            model_name='signal',
+            constraint=models.UniqueConstraint(fields=('authority', 'client_id'), name='signal_sent_once'),
+        ),
+        migrations.AddConstraint(
+            model_name='signal',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('about', 'company'), ('company__isnull', False), ('site__isnull', True), ('topic', '')), models.Q(('about', 'site'), ('company__isnull', True), ('site__isnull', False), ('topic', '')), models.Q(('about__in', ['role', 'phenomenon']), ('company__isnull', True), ('site__isnull', True), models.Q(('topic', ''), _negated=True)), _connector='OR'), name='signal_one_subject'),
+        ),
+        migrations.AddConstraint(
+            model_name='signal',
+            constraint=models.CheckConstraint(condition=models.Q(('text', ''), _negated=True), name='signal_has_text'),
+        ),
+        migrations.AddConstraint(
+            model_name='signal',
+            constraint=models.CheckConstraint(condition=models.Q(('purpose', ''), _negated=True), name='signal_has_purpose'),
+        ),
+        migrations.AddConstraint(
+            model_name='signal',
+            constraint=models.CheckConstraint(condition=models.Q(('expires_on__gte', models.F('observed_on'))), name='signal_expires_later'),
+        ),
+        migrations.AddConstraint(
+            model_name='offer',
+            constraint=models.UniqueConstraint(fields=('signal', 'receiver'), name='offer_once'),
+        ),
+        migrations.AddConstraint(
+            model_name='offer',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'declined'), _negated=True), models.Q(('reason', ''), _negated=True), _connector='OR'), name='offer_declined_why'),
+        ),
+        migrations.AddConstraint(
+            model_name='offer',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'postponed'), _negated=True), ('postponed_to__isnull', False), _connector='OR'), name='offer_postponed_to'),
+        ),
+        migrations.AddConstraint(
+            model_name='legalhold',
+            constraint=models.CheckConstraint(condition=models.Q(('signal__isnull', True), ('dataset__isnull', True), _connector='XOR'), name='legal_hold_on_one'),
+        ),
+        migrations.AddConstraint(
+            model_name='legalhold',
+            constraint=models.CheckConstraint(condition=models.Q(('reason', ''), _negated=True), name='legal_hold_reason'),
+        ),
+        migrations.AddConstraint(
+            model_name='legalhold',
+            constraint=models.UniqueConstraint(condition=models.Q(('lifted_at__isnull', True), ('signal__isnull', False)), fields=('signal',), name='legal_hold_once_signal'),
+        ),
+        migrations.AddConstraint(
+            model_name='legalhold',
+            constraint=models.UniqueConstraint(condition=models.Q(('dataset__isnull', False), ('lifted_at__isnull', True)), fields=('dataset',), name='legal_hold_once_dataset'),
+        ),
+        migrations.AddConstraint(
+            model_name='handover',
+            constraint=models.UniqueConstraint(condition=models.Q(('signal__isnull', False), ('state__in', ['offered', 'accepted'])), fields=('signal', 'receiver'), name='handover_once'),
+        ),
+        migrations.AddConstraint(
+            model_name='handover',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'refused'), _negated=True), models.Q(models.Q(('reason_class', ''), _negated=True), models.Q(('reason', ''), _negated=True)), _connector='OR'), name='handover_refused_why'),
+        ),
+        migrations.AddConstraint(
+            model_name='handover',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('answered_at__isnull', True), ('state', 'offered')), models.Q(models.Q(('state', 'offered'), _negated=True), ('answered_at__isnull', False)), _connector='OR'), name='handover_answered_when'),
+        ),
+        migrations.AddIndex(
+            model_name='disclosure',
+            index=models.Index(condition=models.Q(('state', 'active')), fields=['signal', 'receiver'], name='disclosure_signal'),
+        ),
+        migrations.AddIndex(
+            model_name='disclosure',
+            index=models.Index(condition=models.Q(('state', 'active')), fields=['dataset', 'receiver'], name='disclosure_dataset'),
+        ),
+        migrations.AddConstraint(
+            model_name='disclosure',
+            constraint=models.CheckConstraint(condition=models.Q(('item_erased_at__isnull', False), models.Q(('signal__isnull', True), ('dataset__isnull', True), _connector='XOR'), _connector='OR'), name='disclosure_one_item'),
+        ),
+        migrations.AddConstraint(
+            model_name='disclosure',
+            constraint=models.CheckConstraint(condition=models.Q(('giver', models.F('receiver')), _negated=True), name='disclosure_not_to_itself'),
+        ),
+        migrations.AddConstraint(
+            model_name='disclosure',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('ended_at__isnull', True), ('state', 'active')), models.Q(models.Q(('state', 'active'), _negated=True), ('ended_at__isnull', False)), _connector='OR'), name='disclosure_ended_when'),
+        ),
+        migrations.AddConstraint(
+            model_name='disclosure',
+            constraint=models.UniqueConstraint(condition=models.Q(('signal__isnull', False), ('state', 'active')), fields=('signal', 'receiver', 'context_type', 'context_id'), name='disclosure_once_signal', nulls_distinct=False),
+        ),
+        migrations.AddConstraint(
+            model_name='disclosure',
+            constraint=models.UniqueConstraint(condition=models.Q(('dataset__isnull', False), ('state', 'active')), fields=('dataset', 'receiver', 'context_type', 'context_id'), name='disclosure_once_dataset', nulls_distinct=False),
+        ),
+        migrations.AddConstraint(
+            model_name='disclosure',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('received_at__isnull', True), ('received_by__isnull', True)), models.Q(('received_at__isnull', False), ('received_by__isnull', False)), _connector='OR'), name='disclosure_receipt'),
+        ),
+        migrations.AddConstraint(
+            model_name='signalfile',
+            constraint=models.UniqueConstraint(fields=('signal', 'sha256'), name='signal_file_once'),
+        ),
+        migrations.AddConstraint(
+            model_name='signalindicator',
+            constraint=models.UniqueConstraint(fields=('signal', 'indicator'), name='signal_indicator_unique'),
+        ),
+    ]
