@@ -4,6 +4,7 @@
 that is not in the table fails the test, so that a new view cannot be forgotten.
 """
 
+import datetime as dt
 import io
 import re
 import uuid
@@ -19,8 +20,12 @@ from authorities.models import Competence, Interest
 from execution.services import add_photo
 from feedback.services import open_measure
 from planning.calendar import renew_feed
-from targets.models import ImportRun
-from tests.factories import Cast, make_ground
+from targets.models import Dataset, DatasetRun, ImportRun
+from targets.services.handovers import hand_over
+from targets.services.recusals import recuse
+from targets.services.sharing import ask
+from targets.services.signals import add_file
+from tests.factories import Cast, make_actor, make_ground, make_signal
 from ui.models import ExportJob, SavedView
 from worklist.services import create_task, notify
 
@@ -38,6 +43,8 @@ IMPORTERS = of(*CODES, roles=("coordinator", "analyst", "administrator"))
 OSH_IMPORTERS = of("OSH", roles=("coordinator", "analyst", "administrator"))
 OSH_SEERS = of("OSH", roles=("coordinator", "manager", "administrator"))
 ADMINISTRATORS = of(*CODES, roles=("administrator",))
+TARGETING = ("coordinator", "manager", "analyst")
+OSH_SUPERVISORS = of("OSH", roles=("administrator", "manager"))
 SUPERVISORS = of(*CODES, roles=("administrator", "manager"))
 INTEREST_EDITORS = of("OSH", roles=("administrator", "manager", "analyst"))
 LEADS = {("OSH", "coordinator")}
@@ -104,6 +111,28 @@ ROUTES: dict[str, tuple[str, str | None, set[tuple[str, str]] | str, int]] = {
     "targets:import_create": ("get", None, IMPORTERS, 403),
     "targets:import_detail": ("get", "import", OSH_IMPORTERS, 4),
     "targets:import_refusals": ("get", "import", OSH_IMPORTERS, 4),
+    "targets:signal_list": ("get", None, EVERYBODY, 0),
+    "targets:signal_create": ("get", None, EVERYBODY, 0),
+    "targets:signal_detail": ("get", "signal", of("OSH"), 404),
+    "targets:signal_file": ("get", "signal_file", of("OSH"), 404),
+    "targets:signal_file_add": ("post", "signal", of("OSH"), 404),
+    "targets:signal_disclose": ("get", "signal", set(), 404),  # nobody is named to give it to
+    "targets:signal_hand_over": ("get", "signal", set(), 404),
+    "targets:signal_hold": ("post", "signal", OSH_SUPERVISORS, 4),
+    "targets:offer_decide": ("post", "offer", set(), 404),  # no step, no answer
+    "targets:sharing": ("get", None, EVERYBODY, 0),
+    "targets:request_create": ("get", None, of(*CODES, roles=ROLES[:4]), 403),
+    "targets:disclosure": ("get", "disclosure", of("OSH", "TAX"), 404),
+    "targets:request": ("get", "request", of("OSH", "TAX"), 404),
+    "targets:handover": ("get", "handover", of("OSH", "TAX"), 404),
+    "targets:dataset_list": ("get", None, of(*CODES, roles=TARGETING), 403),
+    "targets:dataset_create": ("get", None, IMPORTERS, 403),
+    "targets:dataset_detail": ("get", "dataset", of("OSH", roles=TARGETING), 4),
+    "targets:dataset_confirm": ("post", "run", OSH_IMPORTERS, 4),
+    "targets:dataset_share": ("get", "dataset", set(), 4),
+    "targets:erasure_list": ("get", None, SUPERVISORS, 403),
+    "targets:recusals": ("get", None, SUPERVISORS, 403),
+    "targets:recusal_end": ("post", "recusal", OSH_SUPERVISORS, 4),
     "planning:operation_list": ("get", None, EVERYBODY, 0),
     "planning:operation_create": ("get", None, of(*CODES, roles=("coordinator",)), 403),
     "planning:calendar": ("get", None, EVERYBODY, 0),
@@ -209,7 +238,7 @@ def stage(db: None) -> tuple[Cast, dict[str, dict[str, Any]]]:
     )
     day = operation.days.get()
     ground = make_ground("G-1", ["OSH"], ["TAX"], "tip")
-    values = {
+    values = sharing_values(cast) | {
         "competence": {"public_id": Competence.objects.create(
             authority=lead.authority, action="enter", text_fi="x").public_id},
         "ground": {"code": "G-1"}, "ground_version": {"public_id": ground.public_id},
@@ -236,6 +265,48 @@ def stage(db: None) -> tuple[Cast, dict[str, dict[str, Any]]]:
         "measure": {"public_id": measure.public_id},
     }  # fmt: skip
     return cast, values
+
+
+def sharing_values(cast: Cast) -> dict[str, dict[str, Any]]:
+    """One of everything that OSH shares with TAX (but the signal itself) or keeps to itself."""
+    osh, tax = cast.actors["OSH", "manager"], cast.actors["TAX", "manager"]
+    make_ground("G-S", ["OSH", "TAX"], ["TAX", "OSH"], "payroll")
+    make_ground("G-R", ["TAX"], ["OSH"], "foreign_labour", mode="on_request")
+    signal = make_signal(osh, kind="tip", site=cast.sites[0])
+    Interest.objects.create(authority=tax.authority, information="payroll")
+    offered = make_signal(osh, kind="payroll", topic="A phenomenon")
+    file = add_file(actor=osh, signal=signal, file=SimpleUploadedFile("n.txt", b"Secret"))
+    given = make_signal(osh, kind="tip", topic="Another phenomenon")
+    handed = hand_over(
+        actor=osh, signal=given, receiver=tax.authority, confirmed=[],
+        ground=make_ground("G-H", ["OSH"], ["TAX"], "tip"),
+        deadline=timezone.localdate() + dt.timedelta(days=3),
+    )  # fmt: skip
+    asked = ask(
+        actor=osh, holder=tax.authority, kind="foreign_labour", purpose="p", necessity="n",
+        deadline=timezone.localdate(), site=cast.sites[0],
+    )  # fmt: skip
+    dataset = Dataset.objects.create(
+        authority=osh.authority, created_by=osh.user, title="Secret set", kind="tip",
+        ground=make_ground("G-M", ["TAX"], ["OSH"], "tax_debt", mode="mass_data"), purpose="p",
+        expires_on=timezone.localdate() + dt.timedelta(days=9),
+    )  # fmt: skip
+    run = DatasetRun.objects.create(
+        dataset=dataset, authority=osh.authority, started_by=osh.user, rehearsal=True,
+        file_name="x.csv", stored_as="datasets/none.csv", business_id_column="id", state="done",
+        finished_at=timezone.now(),
+    )  # fmt: skip
+    recusal = recuse(
+        actor=osh, person=make_actor("OSH", "inspector").user, target=cast.sites[0], reason="Kin"
+    )
+    return {
+        "signal": {"public_id": signal.public_id}, "signal_file": {"public_id": file.public_id},
+        "offer": {"public_id": offered.offers.get().public_id},
+        "disclosure": {"public_id": handed.disclosure.public_id},
+        "handover": {"public_id": handed.public_id}, "request": {"public_id": asked.public_id},
+        "dataset": {"public_id": dataset.public_id}, "run": {"public_id": run.public_id},
+        "recusal": {"public_id": recusal.public_id},
+    }  # fmt: skip
 
 
 def own_routes() -> set[str]:
