@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import F
+from django.utils import timezone
 
 from authorities.actors import Actor
 from authorities.models import Area, Membership
@@ -35,6 +36,7 @@ from planning.services import (
     move,
     sign,
 )
+from planning.services.availability import sweep
 from planning.services.selection import selection_hash
 from targets.models import Industry, Site
 
@@ -192,8 +194,18 @@ class _Builder:
 
     def select(self) -> None:
         self.move("start_selection")
+        # The set is made in one go: the instant at which targets are checked is taken to be now.
+        self.operation.availabilities.update(due_at=timezone.now())
+        sweep()
+        open_sites = set(
+            self.operation.availabilities.filter(state="available").values_list(
+                "site_id", flat=True
+            )
+        )
+        chosen = 0
         for entry in joint_list(self.refresh()):
-            picked = entry.rank <= 6
+            picked = chosen < 6 and entry.site.pk in open_sites
+            chosen += picked
             choose(
                 actor=self.lead, operation=self.operation, site=entry.site,
                 state="picked" if picked else "dropped",

@@ -34,7 +34,8 @@ def visits_finished(operation: Operation) -> list[Any]:
     """Every visit ended or not possible, every record of a made visit submitted."""
     missing = []
     open_visits = Visit.objects.filter(
-        Q(state="planned") | Q(state="started"), operation=operation
+        Q(state="planned", planned__merged_into__isnull=True) | Q(state="started"),
+        operation=operation,
     ).select_related("site")
     names = [visit.site.name for visit in open_visits.order_by("pk")[:10]]
     if names:

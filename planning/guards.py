@@ -11,6 +11,7 @@ from planning.models import (
     Operation,
     ParticipationState,
 )
+from planning.services.availability import unavailable_picks
 from planning.states import register_guard
 
 
@@ -50,6 +51,12 @@ def all_decided(operation: Operation) -> list[Any]:
         )
     if ChoiceState.PICKED not in decided.values():
         missing.append(_("Select at least one site."))
+    gone = unavailable_picks(operation)
+    if gone:
+        missing.append(
+            _("Leave out what is not available for this round: %(names)s.")
+            % {"names": ", ".join(site.name for site in gone)}
+        )
     return missing
 
 

@@ -6,6 +6,7 @@ from django.db.models import Count, F, Q
 
 from planning.documents import make_records
 from planning.models import Operation
+from planning.services import availability, holds, overlaps
 
 
 @shared_task
@@ -25,3 +26,11 @@ def sweep_decision_records() -> None:
     )
     for operation in lacking[:20]:
         make_records(operation)
+
+
+@shared_task
+def sweep_availability() -> None:
+    """Decide what is due, ask the owners of holds, find visits that meet; safe to run twice."""
+    availability.sweep()
+    holds.sweep_alerts()
+    overlaps.find_overlaps()

@@ -75,3 +75,41 @@ class DecisionRecordQuerySet(_OfOperationQuerySet):
 
 class InspectionDayQuerySet(_OfOperationQuerySet):
     pass
+
+
+class AvailabilityQuerySet(_OfOperationQuerySet):
+    pass
+
+
+class ReservationQuerySet(_OfOperationQuerySet):
+    def visible_to(self, actor: "Actor") -> "ReservationQuerySet":
+        """The own authority's: nobody is told who set a target aside, or that somebody did."""
+        return super().visible_to(actor).filter(authority_id=actor.authority.pk)  # type: ignore[return-value]
+
+
+class HoldQuerySet(models.QuerySet):  # type: ignore[type-arg]
+    def visible_to(self, actor: "Actor") -> "HoldQuerySet":
+        """Holds for which the person is cleared while acting for their owner.
+
+        What a named hold tells the others stands in ``Availability.told``.
+        """
+        from planning.models import HoldPerson
+
+        cleared = HoldPerson.objects.filter(user_id=actor.user.pk).values("hold_id")
+        return self.filter(authority_id=actor.authority.pk, pk__in=cleared)
+
+
+class HoldAlertQuerySet(models.QuerySet):  # type: ignore[type-arg]
+    def visible_to(self, actor: "Actor") -> "HoldAlertQuerySet":
+        from planning.models import Hold
+
+        return self.filter(hold__in=Hold.objects.visible_to(actor))
+
+
+class OverlapQuerySet(models.QuerySet):  # type: ignore[type-arg]
+    def visible_to(self, actor: "Actor") -> "OverlapQuerySet":
+        """Both operations' people are told; neither sees the other's operation by it."""
+        from planning.models import Operation
+
+        seen = Operation.objects.visible_to(actor).values("pk")
+        return self.filter(Q(first_operation__in=seen) | Q(second_operation__in=seen))

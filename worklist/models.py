@@ -51,6 +51,11 @@ class Task(models.Model):
         "authorities.Unit", null=True, blank=True, on_delete=models.PROTECT, related_name="tasks"
     )
     role = models.CharField(max_length=20, blank=True)
+    # Only the assignee may know of it, not even the managers of the authority.
+    private = models.BooleanField(default=False)
+    # The target it is about, if any: whoever is recused from it does not see the task.
+    site_id = models.BigIntegerField(null=True, blank=True)
+    company_id = models.BigIntegerField(null=True, blank=True)
     # The authority whose work this is; nobody else sees the task.
     authority = models.ForeignKey(
         "authorities.Authority", on_delete=models.PROTECT, related_name="tasks"
@@ -90,6 +95,9 @@ class Task(models.Model):
             models.CheckConstraint(
                 condition=Q(assignee__isnull=False) | Q(unit__isnull=False),
                 name="task_has_assignee",
+            ),
+            models.CheckConstraint(
+                condition=Q(private=False) | Q(assignee__isnull=False), name="task_private_to_one"
             ),
             models.CheckConstraint(
                 condition=Q(state__in=TaskState.values), name="task_state_known"
@@ -231,6 +239,9 @@ class Notification(models.Model):
     kind = models.CharField(max_length=80)
     params = models.JSONField(default=dict)
     url = models.CharField(max_length=300, blank=True)
+    # The target it is about, if any: whoever is recused from it does not read it.
+    site_id = models.BigIntegerField(null=True, blank=True)
+    company_id = models.BigIntegerField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     read_at = models.DateTimeField(null=True, blank=True)
     key = models.CharField(max_length=200, unique=True, null=True, blank=True)

@@ -19,7 +19,9 @@ class TaskQuerySet(models.QuerySet):  # type: ignore[type-arg]
 
         Others see what is theirs or their unit's.
         """
-        own = self.filter(authority_id=actor.authority.pk)
+        own = self.filter(authority_id=actor.authority.pk).filter(
+            Q(private=False) | Q(assignee_id=actor.user.pk)
+        )
         if actor.has_role("manager", "administrator", "coordinator"):
             return own
         return own.filter(

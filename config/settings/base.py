@@ -173,6 +173,11 @@ PURPOSE_DAYS = env.integer("PURPOSE_DAYS", 14)  # a stated purpose covers its ca
 # Looks in one day without task or operation from which the supervisor is told.
 LOOKUPS_TO_REVIEW = env.integer("LOOKUPS_TO_REVIEW", 1)
 
+# ------------------------------------------------------------------ keeping targets out
+# Every target is checked at the end of such a period, so that waiting tells nothing.
+AVAILABILITY_MINUTES = env.integer("AVAILABILITY_MINUTES", 10)
+REST_DAYS = env.integer("REST_DAYS", 30)  # between visits to one site, by whomever
+
 # ------------------------------------------------------------------ language and time
 LANGUAGE_CODE = "fi"
 LANGUAGES = [("fi", _("Finnish")), ("sv", _("Swedish")), ("en", _("English"))]
@@ -235,6 +240,10 @@ CELERY_BEAT_SCHEDULE = {
     "take up stalled data sets": {"task": "targets.jobs.sweep_datasets", "schedule": 60.0},
     "end and erase what has expired": {"task": "targets.jobs.sweep_clocks", "schedule": 300.0},
     "take up stalled exports": {"task": "ui.jobs.sweep_exports", "schedule": 60.0},
+    "decide availability, ask owners of holds": {
+        "task": "planning.jobs.sweep_availability",
+        "schedule": 60.0,
+    },
     "make missing decision records": {
         "task": "planning.jobs.sweep_decision_records",
         "schedule": 60.0,

@@ -2,15 +2,15 @@
 
 import yaml
 from django.conf import settings
-from django.db import transaction
 
+from audit.context import service
 from authorities.models import Authority
 from execution.models import Checklist, ChecklistItem
 
 LANGUAGES = ("fi", "sv", "en")
 
 
-@transaction.atomic
+@service
 def load_checklists() -> int:
     """Make or renew the starter checklists; an edition in use is not changed. Returns how many."""
     file = settings.REFERENCE_DIR / "checklists.yaml"

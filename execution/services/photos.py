@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import UploadedFile
-from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from audit.context import service
 from audit.errors import RuleViolation
 from audit.services import record as record_event
 from execution.models import Finding, InspectionRecord, Photo
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 MAX_BYTES = 20 * 1024 * 1024
 
 
-@transaction.atomic
+@service
 def add_photo(
     *,
     actor: "Actor",
@@ -64,7 +64,7 @@ def add_photo(
     return photo
 
 
-@transaction.atomic
+@service
 def remove_photo(*, actor: "Actor", photo: Photo) -> Photo:
     """Strike a photo out; row and file are kept."""
     record = locked(actor, photo.record)

@@ -3,12 +3,12 @@
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from audit.context import service
 from audit.errors import Conflict, NotAllowed, RuleViolation
 from audit.services import record as record_event
 from execution.models import (
@@ -48,7 +48,7 @@ def locked(actor: "Actor", record: InspectionRecord, action: str = "write") -> I
     return record
 
 
-@transaction.atomic
+@service
 def save_record(
     *,
     actor: "Actor",
@@ -96,7 +96,7 @@ def _check_counts(counts: dict[str, int | None]) -> None:
             raise RuleViolation(_("This cannot be more than the number of people met."), field=name)
 
 
-@transaction.atomic
+@service
 def add_finding(
     *,
     actor: "Actor",
@@ -140,7 +140,7 @@ def add_finding(
     return finding
 
 
-@transaction.atomic
+@service
 def remove_finding(*, actor: "Actor", finding: Finding) -> Finding:
     """Strike a finding out; the row is kept."""
     record = locked(actor, finding.record)
@@ -218,7 +218,7 @@ def _checklist_problems(
     return problems
 
 
-@transaction.atomic
+@service
 def submit_record(*, actor: "Actor", record: InspectionRecord, outcome: str) -> InspectionRecord:
     """Submit the record, once. An incoherent one is refused with words.
 
@@ -252,7 +252,7 @@ def submit_record(*, actor: "Actor", record: InspectionRecord, outcome: str) -> 
     return record
 
 
-@transaction.atomic
+@service
 def reopen_record(*, actor: "Actor", record: InspectionRecord, reason: str) -> InspectionRecord:
     """Open a submitted record again, by the authority's coordinator, with a reason."""
     record = locked(actor, record, "reopen")

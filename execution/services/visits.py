@@ -2,12 +2,12 @@
 
 from typing import TYPE_CHECKING
 
-from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
+from audit.context import service
 from audit.errors import Conflict, NotAllowed, RuleViolation
 from audit.services import record
 from execution.models import (
@@ -25,14 +25,18 @@ if TYPE_CHECKING:
     from authorities.actors import Actor
 
 
-@transaction.atomic
+@service
 def prepare_visits(*, operation: Operation) -> int:
     """Rows for every planned visit and for every authority on its team; asked again, adds what is new.
 
     Returns the number of new visits.
     """
     made = 0
-    planned = operation.planned_visits.select_related("day", "site").order_by("pk")
+    planned = (
+        operation.planned_visits.filter(merged_into__isnull=True)
+        .select_related("day", "site")
+        .order_by("pk")
+    )
     checklists = {c.authority_id: c for c in Checklist.objects.valid_on().order_by("edition")}
     for plan in planned:
         visit, created = Visit.objects.get_or_create(
@@ -68,11 +72,15 @@ def _check(actor: "Actor", visit: Visit) -> None:
         raise NotAllowed(_("Only the day’s team can do this, while inspections are under way."))
 
 
-@transaction.atomic
+@service
 def start_visit(*, actor: "Actor", visit: Visit) -> Visit:
     """Stamp the start, once; a second phone is told who started and when."""
     visit = locked(visit)
     _check(actor, visit)
+    if visit.planned.postponed_at is not None:
+        raise Conflict(_("Stop: this visit is postponed. Do not go in."), code="postponed")
+    if visit.planned.merged_into_id is not None:
+        raise Conflict(_("This visit is made together with another operation’s."), code="merged")
     if visit.state != VisitState.PLANNED:
         if visit.started_by is not None and visit.started_at is not None:
             raise Conflict(
@@ -93,7 +101,7 @@ def start_visit(*, actor: "Actor", visit: Visit) -> Visit:
     return visit
 
 
-@transaction.atomic
+@service
 def end_visit(*, actor: "Actor", visit: Visit) -> Visit:
     """Stamp the end of a started visit."""
     visit = locked(visit)
@@ -112,7 +120,7 @@ def end_visit(*, actor: "Actor", visit: Visit) -> Visit:
     return visit
 
 
-@transaction.atomic
+@service
 def mark_not_possible(*, actor: "Actor", visit: Visit, reason: str, note: str = "") -> Visit:
     """Say that the visit could not be made, and why."""
     visit = locked(visit)

@@ -3,11 +3,11 @@
 import datetime as dt
 from typing import TYPE_CHECKING
 
-from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from audit.context import service
 from audit.errors import Conflict, NotAllowed, RuleViolation
 from audit.services import record as record_event
 from authorities.models import Membership, Role, User
@@ -36,7 +36,7 @@ def _check_responsible(actor: "Actor", responsible: User | None) -> None:
         raise RuleViolation(_("Choose a person of your own authority."), field="responsible")
 
 
-@transaction.atomic
+@service
 def open_measure(
     *,
     actor: "Actor",
@@ -95,7 +95,7 @@ def _locked(actor: "Actor", measure: Measure) -> Measure:
     return measure
 
 
-@transaction.atomic
+@service
 def change_measure(
     *,
     actor: "Actor",
@@ -132,7 +132,7 @@ def change_measure(
     return measure
 
 
-@transaction.atomic
+@service
 def close_measure(
     *, actor: "Actor", measure: Measure, result: str, result_note: str = ""
 ) -> Measure:
@@ -143,7 +143,7 @@ def close_measure(
     return _end(actor, measure, MeasureState.CLOSED, "measure.closed", result, result_note)
 
 
-@transaction.atomic
+@service
 def cancel_measure(*, actor: "Actor", measure: Measure, reason: str) -> Measure:
     """Give a measure up, with a reason."""
     measure = _locked(actor, measure)

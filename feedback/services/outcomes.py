@@ -2,11 +2,11 @@
 
 from typing import TYPE_CHECKING, Any
 
-from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from audit.context import service
 from audit.errors import Conflict, NotAllowed, RuleViolation
 from audit.services import record as record_event
 from authorities.models import Membership, Role
@@ -48,7 +48,7 @@ def prefill_not_visited(*, visit: Visit, user: Any) -> None:
         )  # fmt: skip
 
 
-@transaction.atomic
+@service
 def record_outcome(
     *, actor: "Actor", visit: Visit, kind: str, note: str = "", version: int | None = None
 ) -> Outcome:
@@ -92,7 +92,7 @@ def record_outcome(
 
 
 # ------------------------------------------------------------------ feedback
-@transaction.atomic
+@service
 def give_feedback(*, operation: Operation, actor: "Actor | None" = None) -> int:
     """Tell every nominator what became of each nomination; once, and kept up to date until closed.
 
@@ -156,7 +156,7 @@ def _tell(operation: Operation, nomination: Nomination) -> None:
         )  # fmt: skip
 
 
-@transaction.atomic
+@service
 def mark_feedback_read(*, actor: "Actor", feedback: Feedback) -> None:
     Feedback.objects.visible_to(actor).filter(pk=feedback.pk, read_at=None).update(
         read_at=timezone.now()
@@ -164,7 +164,7 @@ def mark_feedback_read(*, actor: "Actor", feedback: Feedback) -> None:
 
 
 # ------------------------------------------------------------------ debrief
-@transaction.atomic
+@service
 def write_debrief(
     *,
     actor: "Actor",
@@ -208,7 +208,7 @@ PAST_OUTCOME = {
 }
 
 
-@transaction.atomic
+@service
 def store_results(*, operation: Operation) -> int:
     """Each authority's outcome becomes a shared past visit of the site; asked again, nothing doubles."""
     stored = 0

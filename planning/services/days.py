@@ -9,6 +9,7 @@ from django.db.models import Max
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
+from audit.context import service
 from audit.errors import Conflict, RuleViolation
 from audit.services import record
 from authorities.models import Membership, Role, User
@@ -83,7 +84,7 @@ def _set_team(day: InspectionDay, members: Iterable[Membership], lead: User) -> 
             ) from None
 
 
-@transaction.atomic
+@service
 def create_day(
     *,
     actor: "Actor",
@@ -114,7 +115,7 @@ def create_day(
     return day
 
 
-@transaction.atomic
+@service
 def update_day(
     *,
     actor: "Actor",
@@ -152,7 +153,7 @@ def update_day(
     return day
 
 
-@transaction.atomic
+@service
 def remove_day(*, actor: "Actor", day: InspectionDay) -> None:
     """Remove a day that nobody has begun; its sites become unplanned again."""
     operation = lock(day.operation)
@@ -162,7 +163,7 @@ def remove_day(*, actor: "Actor", day: InspectionDay) -> None:
     day.delete()
 
 
-@transaction.atomic
+@service
 def add_visit(*, actor: "Actor", day: InspectionDay, site: Site) -> PlannedVisit:
     """Put a selected site at the end of the day's order. A site is planned once."""
     operation = lock(day.operation)
@@ -180,7 +181,7 @@ def add_visit(*, actor: "Actor", day: InspectionDay, site: Site) -> PlannedVisit
     return visit
 
 
-@transaction.atomic
+@service
 def remove_visit(*, actor: "Actor", visit: PlannedVisit) -> None:
     """Take a site off its day while inspections have not begun."""
     operation = lock(visit.operation)
@@ -192,7 +193,7 @@ def remove_visit(*, actor: "Actor", visit: PlannedVisit) -> None:
     _record(actor, "day.changed", day)
 
 
-@transaction.atomic
+@service
 def move_visit(*, actor: "Actor", visit: PlannedVisit, step: int) -> None:
     """Move a visit up (-1) or down (+1) in the day's order; at an end nothing happens."""
     operation = lock(visit.operation)

@@ -2,12 +2,13 @@
 
 from typing import TYPE_CHECKING
 
-from django.db import transaction
 from django.utils.translation import gettext as _
 
+from audit.context import service
 from audit.errors import NotAllowed, RuleViolation
 from audit.services import record
 from planning.models import Nomination, NominationState, Operation, OperationState
+from planning.services.availability import ask_availability
 from planning.services.common import check, check_state, lock, own_participation
 from targets.models import Site
 from worklist.services import finish_tasks
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from authorities.actors import Actor
 
 
-@transaction.atomic
+@service
 def make_nomination(
     *,
     actor: "Actor",
@@ -48,6 +49,7 @@ def make_nomination(
         operation=operation, authority=actor.authority, site=site,
         defaults=values, create_defaults={**values, "created_by": actor.user},
     )  # fmt: skip
+    ask_availability(operation, site)
     record(
         actor=actor, verb="nomination.made" if created else "nomination.changed",
         subject=nomination, context=operation, data={"site": site.name},
@@ -60,7 +62,7 @@ def make_nomination(
     return nomination
 
 
-@transaction.atomic
+@service
 def withdraw_nomination(*, actor: "Actor", nomination: Nomination) -> Nomination:
     """Take back an own nomination while nominations are open."""
     operation = lock(nomination.operation)

@@ -4,10 +4,10 @@ import datetime as dt
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from audit.context import service
 from audit.errors import Conflict, NotAllowed, RuleViolation
 from audit.services import record
 from authorities.models import Area, Authority, Role, Unit
@@ -57,7 +57,7 @@ def _next_number(year: int) -> str:
     return f"{year}-{counter.last:03d}"
 
 
-@transaction.atomic
+@service
 def create_operation(
     *,
     actor: "Actor",
@@ -111,7 +111,7 @@ def _check_regions(actor: "Actor", regions: list[Area]) -> None:
         )
 
 
-@transaction.atomic
+@service
 def edit_operation(
     *,
     actor: "Actor",
@@ -147,7 +147,7 @@ def edit_operation(
     return operation
 
 
-@transaction.atomic
+@service
 def invite(
     *, actor: "Actor", operation: Operation, authority: Authority, unit: Unit, message: str = ""
 ) -> Participation:
@@ -182,7 +182,7 @@ def invite(
     return place
 
 
-@transaction.atomic
+@service
 def remove_invitation(*, actor: "Actor", place: Participation) -> None:
     """Take an unanswered authority off the list of a draft; nobody has heard of it yet."""
     operation = lock(place.operation)
@@ -193,7 +193,7 @@ def remove_invitation(*, actor: "Actor", place: Participation) -> None:
     place.delete()
 
 
-@transaction.atomic
+@service
 def move(*, actor: "Actor", operation: Operation, arrow: str, reason: str = "") -> Operation:
     """Take one arrow of the transition table by hand."""
     operation = lock(operation)

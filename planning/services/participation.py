@@ -3,10 +3,10 @@
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from audit.context import service
 from audit.errors import Conflict, NotAllowed, RuleViolation
 from audit.services import record
 from authorities.models import Role, Unit, User
@@ -53,7 +53,7 @@ def _check_unanswered(place: Participation) -> None:
         )
 
 
-@transaction.atomic
+@service
 def accept(
     *,
     actor: "Actor",
@@ -81,7 +81,7 @@ def accept(
     return _answered(actor, place, ParticipationState.ACCEPTED, "participation.accepted")
 
 
-@transaction.atomic
+@service
 def decline(*, actor: "Actor", place: Participation, reason: str) -> Participation:
     """Say no, with a reason that the lead reads."""
     place = _locked(actor, place)
@@ -93,7 +93,7 @@ def decline(*, actor: "Actor", place: Participation, reason: str) -> Participati
     return _answered(actor, place, ParticipationState.DECLINED, "participation.declined", reason)
 
 
-@transaction.atomic
+@service
 def withdraw(*, actor: "Actor", place: Participation, reason: str) -> Participation:
     """Leave an operation that one takes part in, before the selection is signed."""
     place = _locked(actor, place)

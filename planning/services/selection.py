@@ -5,10 +5,12 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from audit.errors import Conflict, RuleViolation
+from audit.context import as_system, service
+from audit.errors import Conflict, NotAllowed, RuleViolation
 from audit.services import record
 from planning import states
 from planning.models import (
@@ -21,16 +23,21 @@ from planning.models import (
     TargetChoice,
 )
 from planning.selectors import joint_list
+from planning.services.availability import (
+    check_available,
+    not_available_words,
+    unavailable_picks,
+)
 from planning.services.common import check, check_state, lock, own_participation
 from planning.services.operations import take
-from targets.models import Site
+from targets.models import Recusal, Site
 from worklist.services import finish_tasks
 
 if TYPE_CHECKING:
     from authorities.actors import Actor
 
 
-@transaction.atomic
+@service
 def choose(
     *, actor: "Actor", operation: Operation, site: Site, state: str, reason: str
 ) -> TargetChoice:
@@ -47,6 +54,8 @@ def choose(
         raise RuleViolation(
             _("%(site)s is not on the joint list.") % {"site": site.name}, field="site"
         )
+    if state == ChoiceState.PICKED:
+        check_available(operation, site)
     choice, _created = TargetChoice.objects.update_or_create(
         operation=operation, site=site,
         defaults={
@@ -63,7 +72,7 @@ def choose(
     return choice
 
 
-@transaction.atomic
+@service
 def undo_choice(*, actor: "Actor", operation: Operation, site: Site) -> None:
     """Make a site undecided again."""
     operation = lock(operation)
@@ -96,7 +105,7 @@ def selection_hash(operation: Operation) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-@transaction.atomic
+@service
 def sign(*, actor: "Actor", operation: Operation, shown_hash: str, note: str = "") -> SignOff:
     """Sign the selection for the acting authority, once a round; the last signature decides it.
 
@@ -117,6 +126,14 @@ def sign(*, actor: "Actor", operation: Operation, shown_hash: str, note: str = "
             % {"name": earlier.signed_by.full_name}
         )
     check_state(operation, OperationState.SIGNING)
+    if recused_among(actor, operation):
+        raise NotAllowed(_("Somebody else of your authority has to sign this selection."))
+    gone = unavailable_picks(operation)
+    if gone:
+        raise RuleViolation(
+            _("%(words)s Reopen the selection: %(sites)s.")
+            % {"words": not_available_words(), "sites": ", ".join(site.name for site in gone)}
+        )
     current = selection_hash(operation)
     if shown_hash != current:
         raise Conflict(_("The selection has changed since you opened the page. Read it again."))
@@ -133,6 +150,16 @@ def sign(*, actor: "Actor", operation: Operation, shown_hash: str, note: str = "
         take(actor=actor, operation=operation, step=states.ARROWS["all_signed"])
         schedule_records(operation)
     return signature
+
+
+def recused_among(actor: "Actor", operation: Operation) -> bool:
+    """Whether the person is kept away from something that is signed here."""
+    with as_system("what a recused person may not see is looked for in their place"):
+        sites = operation.choices.values("site_id")
+        return Recusal.objects.filter(
+            Q(site_id__in=sites) | Q(company__sites__in=sites),
+            user=actor.user, ended_at__isnull=True,
+        ).exists()  # fmt: skip
 
 
 def unsigned(operation: Operation) -> list[Participation]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from audit.context import as_system
 from authorities.actors import Actor
 from authorities.models import (
     Area,
@@ -33,6 +34,7 @@ from planning.services import (
     move,
     sign,
 )
+from planning.services.availability import sweep
 from planning.services.selection import selection_hash
 from targets.models import (
     Company,
@@ -235,6 +237,13 @@ def world() -> None:
         make_checklist(code)
 
 
+def make_available(operation: Operation) -> None:
+    """Let the time pass until the availability of every nominated site is known."""
+    with as_system("a test moves the clock"):
+        operation.availabilities.update(due_at=timezone.now())
+    sweep()
+
+
 class Cast:
     """People of three authorities and one outsider, and an operation that they take along.
 
@@ -312,6 +321,7 @@ class Cast:
                 actor=self.actors[code, "coordinator"], operation=self.refresh(), site=site,
                 reason=f"Reason of {code}", rating=3, own_note=f"Secret of {code}",
             )  # fmt: skip
+        make_available(self.operation)
         move(actor=self.lead, operation=self.refresh(), arrow="start_selection")
 
     def _choose(self) -> None:

@@ -42,7 +42,12 @@ class Audience:
         }
 
     def managers(self, task: Task) -> set[int]:
-        """Ids of the managers of the task's unit (or the assignee's), else of the authority."""
+        """Ids of the managers of the task's unit (or the assignee's), else of the authority.
+
+        A private task is escalated to nobody here; whoever made it sees to that.
+        """
+        if task.private:
+            return set()
         units = {task.unit_id} if task.unit_id else set()
         if not units and task.assignee_id:
             units = set(self._units_of.get((task.authority_id, task.assignee_id), ()))

@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from audit.errors import Conflict, NotAllowed, RuleViolation
-from audit.services import record
+from audit.services import record, target_of
 from authorities.models import Authority, Membership, Role, Unit, User
 from worklist.kinds import ends_by_hand
 from worklist.models import Notification, Task, TaskState
@@ -29,8 +29,13 @@ def ensure_task(
     url: str,
     due: dt.date | None = None,
     params: dict[str, Any] | None = None,
+    private: bool = False,
 ) -> Task:
-    """Make the task with this key, or return the one that exists (transitions may be repeated)."""
+    """Make the task with this key, or return the one that exists (transitions may be repeated).
+
+    ``private``: nobody but the assignee may know of it.
+    """
+    site_id, company_id = target_of(subject)
     task, _created = Task.objects.get_or_create(
         key=key,
         defaults={
@@ -44,6 +49,9 @@ def ensure_task(
             "subject_url": url,
             "due": due,
             "params": params or {},
+            "private": private,
+            "site_id": site_id,
+            "company_id": company_id,
         },
     )
     return task
@@ -91,9 +99,16 @@ def notify(
     url: str = "",
     params: dict[str, Any] | None = None,
     key: str | None = None,
+    about: models.Model | None = None,
 ) -> Notification:
-    """Put one line into a person's inbox; with ``key`` at most once."""
+    """Put one line into a person's inbox; with ``key`` at most once.
+
+    ``about``: the row it is about, so that whoever is recused from its target does not read it.
+    """
+    site_id, company_id = target_of(about)
     values = {
+        "site_id": site_id,
+        "company_id": company_id,
         "recipient": recipient,
         "authority": authority,
         "kind": kind,

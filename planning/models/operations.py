@@ -59,6 +59,8 @@ class Operation(models.Model):
         max_length=20, choices=OperationState.choices, default=OperationState.DRAFT
     )
     cancel_reason = models.TextField(blank=True)
+    # Whether other authorities that plan the same site may be told, so that visits can be merged.
+    visits_open = models.BooleanField(default=True)
     version = models.PositiveIntegerField(default=1)  # for clashes of two editors
     round = models.PositiveSmallIntegerField(default=1)  # of selection; reopening starts a new one
     created_by = models.ForeignKey(
@@ -361,6 +363,12 @@ class PlannedVisit(models.Model):
     site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="planned_visits")
     order = models.PositiveSmallIntegerField()
     note = models.TextField(blank=True)
+    # Stopped without a reason; re-dating the visit clears it.
+    postponed_at = models.DateTimeField(null=True, blank=True)
+    # Made together with another operation's visit to the same site.
+    merged_into = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="merged"
+    )
 
     class Meta:
         ordering = ["day", "order", "id"]
