@@ -6,7 +6,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from audit.context import service
+from audit.context import as_system, service
 from audit.errors import Conflict, NotAllowed, RuleViolation
 from audit.services import record as record_event
 from authorities.models import Membership, Role
@@ -99,6 +99,15 @@ def give_feedback(*, operation: Operation, actor: "Actor | None" = None) -> int:
     Lawful minimum: chosen or not and why, visited or not, the kinds of outcome that participants
     see, how many measures are open. Returns the number of new rows.
     """
+    with as_system("it goes to everybody who nominated, from everybody who was there"):
+        made = _feedback_rows(operation)
+    if made:
+        record_event(actor=actor, verb="feedback.given", subject=operation, data={"count": made})
+    return made
+
+
+def _feedback_rows(operation: Operation) -> int:
+    """A row for each nomination, and a line in the inbox of those who made it; number of new ones."""
     operation = Operation.objects.select_for_update(of=("self",)).get(pk=operation.pk)
     choices = {c.site_id: c for c in operation.choices.all()}
     visits = {v.site_id: v for v in Visit.objects.filter(operation=operation)}
@@ -138,8 +147,6 @@ def give_feedback(*, operation: Operation, actor: "Actor | None" = None) -> int:
             new_for[nomination.participation.unit_id] = nomination
     for nomination in new_for.values():
         _tell(operation, nomination)
-    if made:
-        record_event(actor=actor, verb="feedback.given", subject=operation, data={"count": made})
     return made
 
 
