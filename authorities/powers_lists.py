@@ -3,7 +3,7 @@
 from typing import Any
 
 import django_filters
-from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _now
@@ -16,6 +16,7 @@ from authorities.models import (
     AuthorityGroup,
     Competence,
     Ground,
+    GroundKind,
     GroundState,
     GroundVersion,
     TermKind,
@@ -126,7 +127,7 @@ class GroundFilter(django_filters.FilterSet):
         choices=lambda: terms.choices(TermKind.INFORMATION),
     )  # fmt: skip
     mode = django_filters.ChoiceFilter(
-        label=_("Way of giving"), field_name="versions__mode", distinct=True,
+        label=_("Way of giving"), method="by_mode",
         choices=lambda: terms.choices(TermKind.MODE),
     )  # fmt: skip
     state = django_filters.ChoiceFilter(
@@ -139,18 +140,25 @@ class GroundFilter(django_filters.FilterSet):
         authority = Authority.objects.get(code=value)
         codes = [value, *(g.code for g in AuthorityGroup.objects.all() if g.holds(authority))]
         field = {"giver": "givers", "receiver": "receivers"}[name]
-        found = GroundVersion.objects.filter(**{f"{field}__overlap": codes})
-        return rows.filter(pk__in=found.values("ground_id"))
+        return _saying(rows, **{f"{field}__overlap": codes})
 
     def by_information(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        found = GroundVersion.objects.filter(information__contains=[value])
-        return rows.filter(pk__in=found.values("ground_id"))
+        return _saying(rows, information__contains=[value])
+
+    def by_mode(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        return _saying(rows, mode=value)
 
     def by_state(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         if value == "open":
             waiting = GroundVersion.objects.filter(state=GroundState.SUBMITTED)
             return rows.filter(pk__in=waiting.values("ground_id"))
         return rows.filter(reviewed_on__isnull=True)
+
+
+def _saying(rows: QuerySet[Any], **what: Any) -> QuerySet[Any]:
+    """Grounds whose shown version says ``what``: older and rejected ones are not searched."""
+    found = GroundVersion.objects.filter(pk=OuterRef("shown_pk"), **what)
+    return rows.filter(Exists(found))
 
 
 class GroundList(ListPage):
@@ -177,24 +185,27 @@ class GroundList(ListPage):
         return reverse("authorities:ground_detail", args=[row.code])
 
     def queryset(self) -> QuerySet[Any]:
-        newest = GroundVersion.objects.filter(
-            ground=OuterRef("pk"), state=GroundState.PUBLISHED
-        ).order_by("-number")
-        return Ground.objects.annotate(reviewed_on=Subquery(newest.values("reviewed_on")[:1]))
+        """Grounds with the version that is shown: the newest published, else the newest."""
+        published_first = Case(When(state=GroundState.PUBLISHED, then=Value(0)), default=Value(1))
+        shown = (
+            GroundVersion.objects.visible_to(self.actor)
+            .filter(ground=OuterRef("pk"))
+            .order_by(published_first, "-number")
+        )
+        return Ground.objects.annotate(
+            shown_pk=Subquery(shown.values("pk")[:1]),
+            reviewed_on=Subquery(shown.values("reviewed_on")[:1]),
+        ).filter(shown_pk__isnull=False)
 
     def annotate_page(self, rows: list[Any]) -> None:
         from authorities.powers_forms import group_names
 
-        newest = {
-            v.ground_id: v
-            for v in GroundVersion.objects.filter(ground__in=rows).order_by("ground_id", "number")
-            if v.state == GroundState.PUBLISHED or v.number == 1
-        }
+        newest = GroundVersion.objects.in_bulk([row.shown_pk for row in rows])
         names, kinds, modes = (
             group_names(), terms.labels(TermKind.INFORMATION), terms.labels(TermKind.MODE),
         )  # fmt: skip
         for row in rows:
-            row.words = version_words(newest[row.pk], names, kinds, modes)
+            row.words = version_words(newest[row.shown_pk], names, kinds, modes)
 
     def actions(self) -> list[dict[str, Any]]:
         if self.actor is None or not self.actor.has_role("administrator"):
@@ -214,8 +225,12 @@ def version_words(
     """A version's codes as words for a reader."""
     today = timezone.localdate()
     kind = version.get_kind_display()
-    if version.kind == "in_force" and version.valid_from and version.valid_from > today:
+    if version.is_open:
+        kind = version.get_state_display()
+    elif version.kind == GroundKind.IN_FORCE and version.valid_from and version.valid_from > today:
         kind = _now("will apply")
+    elif version.kind == GroundKind.IN_FORCE and version.valid_to and version.valid_to < today:
+        kind = _now("no longer applies")
     return {
         "givers": ", ".join(names.get(code, code) for code in version.givers),
         "receivers": ", ".join(names.get(code, code) for code in version.receivers),
