@@ -88,7 +88,7 @@ def ask_gateway(request: HttpRequest) -> HttpResponse:
         "form": form, "single": single, "kinds": kinds,
         "answers": [a for a in found if single or a.outcome != gateway.MAY_NOT],
         "refused": [a for a in found if not single and a.outcome == gateway.MAY_NOT],
-        "limits": found[0].limits if found else [],
+        "first": found[0] if found else None,
         "of_kinds": bool(found) and not form.cleaned_data["information"],
         "all_reviewed": all(a.grounds and a.reviewed for a in found),
         "requires": terms.labels(TermKind.REQUIRES), "forces": terms.labels(TermKind.FORCE),
