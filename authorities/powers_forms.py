@@ -252,7 +252,7 @@ class GroundForm(forms.Form):
             field = self.fields[name]
             assert isinstance(field, forms.ChoiceField)
             field.choices = terms.choices(kind)
-        groups = [(g.code, g.label) for g in AuthorityGroup.objects.order_by("code")]
+        groups = [(g.code, str(g)) for g in AuthorityGroup.objects.order_by("code")]
         sides = [(_("Groups"), groups), (_("Single authorities"), authority_choices())]
         for name in ("givers", "receivers"):
             side = self.fields[name]
@@ -349,5 +349,5 @@ class InterestForm(forms.Form):
 def group_names() -> dict[str, str]:
     """Code → words of every authority and group that a ground may name. Two queries."""
     names = {a.code: a.name for a in Authority.objects.order_by("code")}
-    names |= {g.code: g.label for g in AuthorityGroup.objects.order_by("code")}
+    names |= {g.code: str(g) for g in AuthorityGroup.objects.order_by("code")}
     return names

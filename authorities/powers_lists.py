@@ -6,6 +6,9 @@ import django_filters
 from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
@@ -23,6 +26,24 @@ from authorities.models import (
 )
 from ui.forms import DateInput
 from ui.lists import Column, ListPage
+
+SHOWN_NAMES = 3
+
+
+def few(words: str) -> str:
+    """The first names of a comma-separated line, and how many more there are."""
+    names = words.split(", ")
+    more = len(names) - SHOWN_NAMES
+    if more <= 1:  # naming the last one takes no more room than counting it
+        return words
+    return ngettext("%(names)s and %(count)s more", "%(names)s and %(count)s more", more) % {
+        "names": ", ".join(names[:SHOWN_NAMES]), "count": more,
+    }  # fmt: skip
+
+
+def wide(words: str) -> SafeString:
+    """Running text that needs room in a table."""
+    return format_html('<span class="wide">{}</span>', words)
 
 
 def _authorities() -> list[tuple[str, str]]:
@@ -76,10 +97,11 @@ class CompetenceList(ListPage):
     columns = (
         Column("action", _("What may be done"), lambda c: c.action_words, sort=("action",)),
         Column("authority", _("Authority"), lambda c: c.holder, sort=("authority__code",)),
-        Column("premises", _("Kinds of place"), lambda c: c.premises_words),
+        Column("text", _("Conditions"), lambda c: c.text, cell=lambda c: wide(c.text)),
         Column("entry", _("Entry"), lambda c: c.entry_right, sort=("entry_right",)),
+        Column("premises", _("Kinds of place"), lambda c: c.premises_words,
+               cell=lambda c: few(c.premises_words)),
         Column("notice", _("Prior notice"), lambda c: c.notice_words, default=False),
-        Column("text", _("Conditions"), lambda c: c.text),
         Column("basis", _("Legal reference"), lambda c: c.basis_words),
         Column("from", _("From"), lambda c: c.valid_from, sort=("valid_from",), default=False),
         Column("to", _("Until"), lambda c: c.valid_to, sort=("valid_to",), default=False),
@@ -169,13 +191,18 @@ class GroundList(ListPage):
     default_sort = "code"
     template = "authorities/grounds.html"
     columns = (
-        Column("code", _("Code"), lambda g: g.code, sort=("code",)),
-        Column("givers", _("Who gives"), lambda g: g.words["givers"]),
-        Column("receivers", _("Who receives"), lambda g: g.words["receivers"]),
-        Column("information", _("Kinds of information"), lambda g: g.words["information"]),
+        Column("code", _("Code"), lambda g: g.code, sort=("code",),
+               cell=lambda g: format_html('<span class="nowrap">{}</span>', g.code)),
+        Column("givers", _("Who gives"), lambda g: g.words["givers"],
+               cell=lambda g: few(g.words["givers"])),
+        Column("receivers", _("Who receives"), lambda g: g.words["receivers"],
+               cell=lambda g: few(g.words["receivers"])),
+        Column("information", _("Kinds of information"), lambda g: g.words["information"],
+               cell=lambda g: few(g.words["information"])),
         Column("mode", _("Way of giving"), lambda g: g.words["mode"]),
-        Column("kind", _("Does it apply?"), lambda g: g.words["kind"]),
-        Column("from", _("From"), lambda g: g.words["from"]),
+        Column("kind", _("Does it apply?"), lambda g: g.words["kind"],
+               sub=lambda g: g.words["since"]),
+        Column("from", _("From"), lambda g: g.words["from"], default=False),
         Column("reviewed", _("Reviewed"), lambda g: g.reviewed_on or _now("not reviewed"),
                sort=("reviewed_on",)),
     )  # fmt: skip
@@ -236,4 +263,7 @@ def version_words(
         "receivers": ", ".join(names.get(code, code) for code in version.receivers),
         "information": ", ".join(kinds.get(code, code) for code in version.information),
         "mode": modes.get(version.mode, version.mode), "kind": kind, "from": version.valid_from,
+        "since": _now("from %(day)s")
+        % {"day": date_format(version.valid_from, "SHORT_DATE_FORMAT")}
+        if version.valid_from else "",
     }  # fmt: skip

@@ -88,13 +88,23 @@ def ask_gateway(request: HttpRequest) -> HttpResponse:
         "form": form, "single": single, "kinds": kinds,
         "answers": [a for a in found if single or a.outcome != gateway.MAY_NOT],
         "refused": [a for a in found if not single and a.outcome == gateway.MAY_NOT],
-        "first": found[0] if found else None,
+        "first": found[0] if found else None, "groups": [] if single else _alike(found),
         "of_kinds": bool(found) and not form.cleaned_data["information"],
         "all_reviewed": all(a.grounds and a.reviewed for a in found),
         "requires": terms.labels(TermKind.REQUIRES), "forces": terms.labels(TermKind.FORCE),
     }  # fmt: skip
     status = 422 if form.is_bound and form.errors else 200
     return render(request, "authorities/gateway.html", context, status=status)
+
+
+def _alike(found: list[gateway.Answer]) -> list[list[gateway.Answer]]:
+    """Answers with the same outcome on the same grounds together, in the order they come."""
+    groups: dict[Any, list[gateway.Answer]] = {}
+    for answer in found:
+        key = (answer.outcome, *(version.pk for version in answer.grounds))
+        groups.setdefault(key, []).append(answer)
+    order = list(gateway.OUTCOMES)
+    return sorted(groups.values(), key=lambda g: (order.index(g[0].outcome), -len(g)))
 
 
 def _answers(form: GatewayForm, kinds: dict[str, str]) -> list[gateway.Answer]:
@@ -108,6 +118,16 @@ def _answers(form: GatewayForm, kinds: dict[str, str]) -> list[gateway.Answer]:
     if not data["information"]:
         return gateway.kinds_between(giver, receiver, kinds, day, known_at)
     return [gateway.answer(giver, receiver, data["information"], day, known_at)]
+
+
+# Sign and words of a cell; on request, duty and permission have signs of their own.
+MARKS = {
+    gateway.MUST: ("●", gateway.OUTCOMES[gateway.MUST]),
+    gateway.MAY: ("○", gateway.OUTCOMES[gateway.MAY]),
+    "must_on_request": ("!", gateway.MUST_ON_REQUEST),
+    gateway.ON_REQUEST: ("?", gateway.OUTCOMES[gateway.ON_REQUEST]),
+    gateway.MAY_NOT: ("–", gateway.OUTCOMES[gateway.MAY_NOT]),
+}
 
 
 @require_GET
@@ -127,8 +147,7 @@ def gateway_matrix(request: HttpRequest) -> HttpResponse:
         register, rows = gateway.matrix(data["information"], codes, data["day"])
         shown = [register.authorities[code] for code in codes if code in register.authorities]
     context = {
-        "form": form, "rows": rows, "shown": shown, "outcomes": gateway.OUTCOMES.items(),
-        "marks": {"must_give": "●", "may_give": "○", "on_request": "?", "may_not": "–"},
+        "form": form, "rows": rows, "shown": shown, "marks": MARKS,
     }  # fmt: skip
     status = 422 if form.errors else 200
     return render(request, "authorities/matrix.html", context, status=status)

@@ -27,6 +27,15 @@ class Migration(migrations.Migration):
         migrations.AddField(
             "authoritygroup", "earlier", models.JSONField(blank=True, default=list)
         ),
+        *(
+            migrations.AddField(
+                "authoritygroup",
+                f"name_{code}",
+                models.CharField(blank=True, default="", max_length=200),
+                preserve_default=False,
+            )
+            for code in ("fi", "sv", "en")
+        ),
         migrations.AddConstraint(
             "authoritygroup",
             models.CheckConstraint(

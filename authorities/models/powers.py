@@ -53,9 +53,13 @@ class Term(NamedModel):
         constraints = [models.UniqueConstraint(fields=["kind", "code"], name="term_unique")]
 
 
-class AuthorityGroup(models.Model):
-    """A name in grounds for many authorities: by their codes, or all but some kinds."""
+class AuthorityGroup(NamedModel):
+    """A name in grounds for many authorities: by their codes, or all but some kinds.
 
+    ``label`` describes it at length, as the starter file does; ``name`` is shown where it has one.
+    """
+
+    name_fi = models.CharField(max_length=200, blank=True)
     code = models.CharField(max_length=CODE, unique=True)
     label = models.TextField()
     members = ArrayField(models.CharField(max_length=CODE), default=list)
@@ -73,7 +77,7 @@ class AuthorityGroup(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.label
+        return self.name or self.label
 
     def rule(self, known_at: dt.datetime | None = None) -> tuple[list[str], list[str]]:
         """Members, and kinds left out, as the group read at a moment (default now).

@@ -32,6 +32,34 @@ NARROW = {
 }  # fmt: skip
 EVERYBODY_BUT = ["helping_body", "trade_union", "eu_body"]
 STARTER_LANGUAGES = ("fi", "sv", "en")
+# The file describes its groups in English and at length; these are their names on pages.
+GROUP_NAMES = {
+    "G_STATE_MUNICIPAL_ALAND": {
+        "fi": "valtion, kuntien ja Ahvenanmaan viranomaiset (621/1999 4 §)",
+        "sv": "statliga och kommunala myndigheter och myndigheter på Åland (621/1999 4 §)",
+        "en": "state, municipal and Åland authorities (621/1999 section 4)",
+    },
+    "G_ANY_AUTHORITY": {
+        "fi": "mikä tahansa viranomainen tai julkista tehtävää hoitava",
+        "sv": "vilken myndighet eller vilket organ med offentligt uppdrag som helst",
+        "en": "any authority or body with a public task",
+    },
+    "G_PTR": {
+        "fi": "poliisi, Tulli ja Rajavartiolaitos (PTR, 687/2009)",
+        "sv": "polisen, Tullen och Gränsbevakningsväsendet (PTG, 687/2009)",
+        "en": "police, Customs and Border Guard (PTR, 687/2009)",
+    },
+    "G_CRIMINAL_JUSTICE": {
+        "fi": "esitutkintaviranomaiset ja syyttäjät",
+        "sv": "förundersökningsmyndigheterna och åklagarna",
+        "en": "pre-trial investigation authorities and prosecutors",
+    },
+    "G_INSURERS": {
+        "fi": "eläke- ja tapaturmavakuuttajat ja niiden keskukset",
+        "sv": "pensions- och olycksfallsförsäkrare och deras centraler",
+        "en": "pension and accident insurers and their centres",
+    },
+}
 
 
 def _texts(entry: dict[str, str], prefix: str) -> dict[str, str]:
@@ -86,10 +114,11 @@ def _load_group(code: str, entry: dict[str, Any]) -> None:
     named = isinstance(entry["members"], list)
     members = entry["members"] if named else []
     all_but_kinds = [] if named else EVERYBODY_BUT
+    names = _texts(GROUP_NAMES.get(code, {}), "name")
     group, created = AuthorityGroup.objects.select_for_update().get_or_create(
         code=code,
         defaults={
-            "label": entry["label"], "members": members, "all_but_kinds": all_but_kinds,
+            "label": entry["label"], "members": members, "all_but_kinds": all_but_kinds, **names,
         },
     )  # fmt: skip
     if created:
@@ -104,6 +133,8 @@ def _load_group(code: str, entry: dict[str, Any]) -> None:
         ]  # fmt: skip
         group.members, group.all_but_kinds = members, all_but_kinds
     group.label = entry["label"]
+    for name, value in names.items():
+        setattr(group, name, value)
     group.save()
 
 

@@ -64,6 +64,11 @@ def test_one_question_of_all_puts_those_without_ground_into_one_list(inspector):
         dt.date(2026, 5, 4)
     ).count() - 1  # fmt: skip
     assert "receiver=RIKU" in page.content.decode()
+    # Those that get it on the same ground stand together, each leading to its own answer.
+    groups = page.context["groups"]
+    assert sum(map(len, groups)) == len(answers) + len(refused)
+    assert len(groups) < 6
+    assert page.content.decode().count("4d §") == 1
 
 
 def test_every_kind_between_two_authorities(inspector):
@@ -195,7 +200,7 @@ def test_the_card_tells_conditions_notice_and_whom_to_ask(inspector):
         {"authority": ["TAX", "LVV_OSH"], "premises": "construction_site", "day": "2026-05-04"},
     )
     words = text(page)
-    assert "Somebody has a right of entry" in words
+    assert "Somebody has a right of entry, on its conditions" in words
     assert "Prior notice: prior notice is the main rule" in words
     assert "take samples" not in words.split("Nobody present may")[1]
     assert "establish identity Ask:" in words
