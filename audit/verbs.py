@@ -66,6 +66,7 @@ SENTENCES: dict[str, Any] = {
     "ground.rejected": gettext_lazy("Version %(number)s was rejected."),
     "ground.reviewed": gettext_lazy("Version %(number)s was reviewed by %(by)s."),
     "competence.saved": gettext_lazy("The competence was changed."),
+    "competence.ended": gettext_lazy("The competence was ended; its last day is %(last_day)s."),
     "competence.reviewed": gettext_lazy("The competence was reviewed by %(by)s."),
     "interest.published": gettext_lazy("An interest was published."),
     "interest.withdrawn": gettext_lazy("An interest was withdrawn."),

@@ -2,18 +2,18 @@
 
 It only reads dated rows (``authorities.models.powers``); no rule of law stands in this file. The
 same question for the same day, as the register was known at a moment, gives the same answer for
-ever, because published versions never change.
+ever, because published versions never change and groups keep what they said before.
 """
 
 import datetime as dt
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from audit.errors import RuleViolation
 from authorities.models import (
     Authority,
     AuthorityGroup,
@@ -35,13 +35,19 @@ OUTCOMES = {
     ON_REQUEST: _("May give on request"),
     MAY_NOT: _("May not give"),
 }
-# What may be said with each answer (codes of NeutralPhrase).
+MUST_ON_REQUEST = _("Must give when asked")  # ON_REQUEST by a duty
+# What may be said with each answer (codes of NeutralPhrase): neither confirm nor deny, how to ask,
+# a phenomenon (only where a ground lets one be described to this receiver), consent.
+PHENOMENON, PHENOMENON_PHRASE = "phenomenon", "P-04"
+_ORDER = list(OUTCOMES)
 PHRASES = {
     MUST: (),
     MAY: (),
-    ON_REQUEST: ("P-03", "P-04"),
-    MAY_NOT: ("P-02", "P-04", "P-05"),
+    ON_REQUEST: ("P-03", PHENOMENON_PHRASE),
+    MAY_NOT: ("P-02", "P-03", PHENOMENON_PHRASE, "P-05"),
 }
+OWN_INITIATIVE, DUTY = "own_initiative", "duty"
+NOT_BY_THIS, BY_THIS = "not_by_this_rule", "by_this_rule"
 
 
 @dataclass(frozen=True)
@@ -68,7 +74,31 @@ class Answer:
 
     @property
     def words(self) -> str:
+        """The outcome in words; on request, duty and permission are told apart."""
+        if self.outcome == ON_REQUEST and self.is_duty:
+            return str(MUST_ON_REQUEST)
         return str(OUTCOMES[self.outcome])
+
+    @property
+    def is_duty(self) -> bool:
+        """Whether one of the grounds that carry the outcome obliges."""
+        return any(version.force == DUTY for version in self.grounds)
+
+    @property
+    def narrow(self) -> list[GroundVersion]:
+        """Exceptions for this very kind: given unasked if a narrow condition holds."""
+        return [v for v in self.exceptions if self.information in v.information]
+
+    @property
+    def instead(self) -> list[GroundVersion]:
+        """What else may be given unasked to the same receiver: grounds on other kinds."""
+        return [v for v in self.exceptions if self.information not in v.information]
+
+    @property
+    def others(self) -> list[GroundVersion]:
+        """Every ground of the pair that does not carry the outcome."""
+        asked = [] if self.outcome == ON_REQUEST else self.requests
+        return [*self.exceptions, *asked, *self.mass, *self.joint]
 
     @property
     def may_give_now(self) -> bool:
@@ -89,20 +119,24 @@ class Register:
         authorities: Iterable[Authority],
         groups: Iterable[AuthorityGroup],
         narrow: Iterable[str],
-        before: Iterable[tuple[str, str]],
+        before: Iterable[tuple[str, str, dt.date]],
         day: dt.date,
+        known_at: dt.datetime | None = None,
     ) -> None:
         self.day = day
+        self.known_at = known_at
         self.authorities = {a.code: a for a in authorities}
         self.in_force = [code for code, a in self.authorities.items() if a.is_valid_on(day)]
-        # Rules name the present authority; those it follows are meant on the days before.
+        # Rules name the present authority; those it followed are meant on the days before.
         self._before: dict[str, set[str]] = {}
-        for heir, former in before:
-            self._before.setdefault(heir, set()).add(former)
+        for heir, former, on in before:
+            if day < on:
+                self._before.setdefault(heir, set()).add(former)
         self.narrow = set(narrow)
         self._groups = {g.code: g for g in groups}
         self._members: dict[str, frozenset[str]] = {}
         self.versions = self._in_force(versions)
+        self._sides = {v.pk: (self._all(v.givers), self._all(v.receivers)) for v in self.versions}
 
     def _in_force(self, versions: Iterable[GroundVersion]) -> list[GroundVersion]:
         """Of each ground the latest version that has begun by the day, if it applies."""
@@ -124,25 +158,29 @@ class Register:
         """Codes of the authorities that a name in a ground stands for."""
         if code not in self._members:
             group = self._groups.get(code)
-            if group is None:
-                found = {code, *self._before.get(code, ())}
-            else:
-                found = {c for c, a in self.authorities.items() if group.holds(a)}
-            self._members[code] = frozenset(found)
+            found = {code}
+            if group is not None:
+                found = {c for c, a in self.authorities.items() if group.holds(a, self.known_at)}
+            former = {f for heir in found for f in self._before.get(heir, ())}
+            self._members[code] = frozenset(found | former)
         return self._members[code]
 
+    def _all(self, codes: Iterable[str]) -> frozenset[str]:
+        return frozenset().union(*(self.members(code) for code in codes))
+
     def names(self, codes: Iterable[str], authority: str) -> bool:
-        return any(authority in self.members(code) for code in codes)
+        return authority in self._all(codes)
 
     def between(self, giver: str, receiver: str) -> list[GroundVersion]:
         """Grounds in force that name both."""
         if giver == receiver:
             return []
-        return [
-            v
-            for v in self.versions
-            if self.names(v.givers, giver) and self.names(v.receivers, receiver)
-        ]
+        found = []
+        for version in self.versions:
+            givers, receivers = self._sides[version.pk]
+            if giver in givers and receiver in receivers:
+                found.append(version)
+        return found
 
     def is_narrow(self, version: GroundVersion) -> bool:
         return bool(self.narrow & set(version.requires))
@@ -152,7 +190,7 @@ class Register:
         own, exceptions, requests, mass, joint = [], [], [], [], []
         for version in self.between(giver, receiver):
             about = information in version.information
-            if version.mode == "own_initiative":
+            if version.mode == OWN_INITIATIVE:
                 if about and not self.is_narrow(version):
                     own.append(version)
                 else:
@@ -161,9 +199,9 @@ class Register:
                 {"on_request": requests, "mass_data": mass, "joint_presence": joint}[
                     version.mode
                 ].append(version)
-        duties = [v for v in own if v.force == "duty"]
+        duties = [v for v in own if v.force == DUTY]
         if duties:
-            outcome, grounds = MUST, duties + [v for v in own if v.force != "duty"]
+            outcome, grounds = MUST, duties + [v for v in own if v.force != DUTY]
         elif own:
             outcome, grounds = MAY, own
         elif requests:
@@ -177,6 +215,45 @@ class Register:
         )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Books:
+    """Everything the register is made of, read once: any day and any "what if" come from it."""
+
+    versions: list[GroundVersion]
+    authorities: list[Authority]
+    groups: list[AuthorityGroup]
+    narrow: list[str]
+    before: list[tuple[str, str, dt.date]]
+    known_at: dt.datetime | None = None
+
+    def on(self, day: dt.date, also: GroundVersion | None = None) -> Register:
+        """The register for ``day``; with ``also`` as if that version were published. No query."""
+        versions = self.versions if also is None else [*self.versions, also]
+        return Register(
+            versions, self.authorities, self.groups, self.narrow, self.before, day, self.known_at
+        )
+
+
+def open_books(known_at: dt.datetime | None = None) -> Books:
+    """The published grounds as they were known at a moment (default now). Five queries."""
+    return Books(
+        versions=list(
+            GroundVersion.objects.filter(
+                state=GroundState.PUBLISHED, published_at__lte=known_at or timezone.now()
+            )
+            .select_related("ground")
+            .order_by("ground_id", "number")
+        ),
+        authorities=list(Authority.objects.order_by("code")),
+        groups=list(AuthorityGroup.objects.order_by("code")),
+        narrow=list(
+            Term.objects.filter(kind=TermKind.REQUIRES, narrow=True).values_list("code", flat=True)
+        ),
+        before=list(Succession.objects.values_list("successor__code", "predecessor__code", "on")),
+        known_at=known_at,
+    )
+
+
 def register_on(
     day: dt.date, known_at: dt.datetime | None = None, also: GroundVersion | None = None
 ) -> Register:
@@ -184,34 +261,35 @@ def register_on(
 
     ``also`` is a version taken as if it were published: what would the register say then?
     """
-    versions = list(
-        GroundVersion.objects.filter(
-            Q(state=GroundState.PUBLISHED, published_at__lte=known_at or timezone.now())
-        )
-        .select_related("ground")
-        .order_by("ground_id", "number")
-    )
-    if also is not None:
-        versions.append(also)
-    return Register(
-        versions,
-        Authority.objects.order_by("code"),
-        AuthorityGroup.objects.order_by("code"),
-        Term.objects.filter(kind=TermKind.REQUIRES, narrow=True).values_list("code", flat=True),
-        Succession.objects.values_list("successor__code", "predecessor__code"),
-        day,
-    )
+    return open_books(known_at).on(day, also)
 
 
 def _dressed(found: list[Answer]) -> list[Answer]:
     """Answers with the words that may be said and the limits that always hold. Two queries."""
     phrases = {p.code: p for p in NeutralPhrase.objects.order_by("code")}
     limits = list(Limit.objects.order_by("code"))
-    dressed = []
-    for item in found:
-        said = [phrases[code] for code in PHRASES[item.outcome] if code in phrases]
-        dressed.append(Answer(**{**item.__dict__, "phrases": said, "limits": limits}))
-    return dressed
+    return [
+        replace(
+            item,
+            phrases=[phrases[code] for code in _may_say(item) if code in phrases],
+            limits=limits,
+        )
+        for item in found
+    ]
+
+
+def _may_say(item: Answer) -> list[str]:
+    """Codes of the phrases that are true for this pair: a phenomenon is given on a ground too."""
+    open_phenomenon = any(PHENOMENON in v.information for v in item.exceptions)
+    return [code for code in PHRASES[item.outcome] if code != PHENOMENON_PHRASE or open_phenomenon]
+
+
+def _refuse_itself(giver: Authority, receiver: Authority) -> None:
+    if giver.code == receiver.code:
+        raise RuleViolation(
+            _("An authority needs no ground to use its own information. Choose another receiver."),
+            field="receiver",
+        )
 
 
 def answer(
@@ -221,7 +299,11 @@ def answer(
     day: dt.date | None = None,
     known_at: dt.datetime | None = None,
 ) -> Answer:
-    """The answer for one pair, kind of information (code) and local day. Seven queries."""
+    """The answer for one pair, kind of information (code) and local day. Seven queries.
+
+    Raises RuleViolation when the receiver is the giver itself.
+    """
+    _refuse_itself(giver, receiver)
     register = register_on(day or timezone.localdate(), known_at)
     return _dressed([register.answer(giver.code, receiver.code, information)])[0]
 
@@ -239,8 +321,25 @@ def answers(
         for code in register.in_force
         if code != giver.code
     ]
-    order = list(OUTCOMES)
-    found.sort(key=lambda a: (order.index(a.outcome), a.receiver.name))
+    found.sort(key=lambda a: (_ORDER.index(a.outcome), a.receiver.name))
+    return _dressed(found)
+
+
+def kinds_between(
+    giver: Authority,
+    receiver: Authority,
+    kinds: Iterable[str],
+    day: dt.date | None = None,
+    known_at: dt.datetime | None = None,
+) -> list[Answer]:
+    """The answer for each of ``kinds`` (codes) for one pair, strongest first. Seven queries.
+
+    Raises RuleViolation when the receiver is the giver itself.
+    """
+    _refuse_itself(giver, receiver)
+    register = register_on(day or timezone.localdate(), known_at)
+    found = [register.answer(giver.code, receiver.code, kind) for kind in kinds]
+    found.sort(key=lambda a: _ORDER.index(a.outcome))
     return _dressed(found)
 
 
@@ -296,29 +395,37 @@ def interested(
     return found
 
 
-def run_cases(version: GroundVersion) -> list[dict[str, Any]]:
+def run_cases(version: GroundVersion, books: Books | None = None) -> list[dict[str, Any]]:
     """Run the test cases of a version against the register as it would be with it published.
 
     Returns the cases, each with ``got`` and ``ok``. Expectation ``not_by_this_rule`` means that the
-    answer does not rest on this ground.
+    answer does not rest on this ground. Five queries, none with ``books``.
     """
-    results = []
+    also = None if version.state == GroundState.PUBLISHED else version
+    return cases_with(version, also, books or open_books())
+
+
+def cases_with(
+    version: GroundVersion, also: GroundVersion | None, books: Books
+) -> list[dict[str, Any]]:
+    """Results of a version's test cases in a register that holds ``also`` too. No query."""
     registers: dict[dt.date, Register] = {}
+    results = []
     for case in version.test_cases:
         day = dt.date.fromisoformat(str(case["date"]))
         if day not in registers:
-            also = None if version.state == GroundState.PUBLISHED else version
-            registers[day] = register_on(day, also=also)
+            registers[day] = books.on(day, also)
         results.append(case | outcome_of(case, version, registers[day]))
     return results
 
 
 def outcome_of(case: dict[str, Any], version: GroundVersion, register: Register) -> dict[str, Any]:
+    """``got`` and ``ok`` of one test case."""
     try:
         found = register.answer(case["giver"], case["receiver"], case["item"])
     except KeyError as missing:
         return {"got": f"unknown authority {missing.args[0]}", "ok": False}
-    if case["expect"] == "not_by_this_rule":
+    if case["expect"] == NOT_BY_THIS:
         used = any(g.ground_id == version.ground_id for g in found.grounds)
-        return {"got": "by_this_rule" if used else "not_by_this_rule", "ok": not used}
+        return {"got": BY_THIS if used else NOT_BY_THIS, "ok": not used}
     return {"got": found.outcome, "ok": found.outcome == case["expect"]}

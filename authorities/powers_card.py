@@ -10,7 +10,7 @@ from django.utils import timezone
 from authorities.models import Authority, Competence, TermKind
 from authorities.terms import labels
 
-# Actions that never depend on standing in the place together are left off the card's "nobody" list.
+# Only what is asked for at a place stands on the card's "nobody" list.
 ASKED_AT_A_PLACE = (
     "enter", "check_identity", "check_right_to_stay", "check_right_to_work", "check_tax_number",
     "see_documents", "copy_documents", "interview", "interview_privately", "photograph",
@@ -40,6 +40,7 @@ class PowersCard:
     missing: list[Line]
     entry: list[Competence]
     entry_partners: list[Authority]
+    notices: dict[str, str]  # words of the codes of prior notice
 
     @property
     def may_enter(self) -> bool:
@@ -54,9 +55,10 @@ class PowersCard:
 def powers_card(
     authorities: Iterable[Authority], premises: str, day: dt.date | None = None
 ) -> PowersCard:
-    """The card of ``authorities`` at a kind of place (code) on a local day. Three queries.
+    """The card of ``authorities`` at a kind of place (code) on a local day. Four queries.
 
-    A competence without premises holds anywhere, but gives no entry.
+    A competence without premises holds anywhere, but gives no entry. Entry comes with any
+    competence marked so (a tax audit, too), not with the action ``enter`` alone.
     """
     day = day or timezone.localdate()
     team = list(authorities)
@@ -73,19 +75,31 @@ def powers_card(
         .order_by("authority__code", "pk")
     )
     lines = {code: Line(code, label) for code, label in actions.items()}
+    entry: list[Competence] = []
+    partners: list[Authority] = []
     for row in rows:
         line = lines.setdefault(row.action, Line(row.action, row.action))
+        opens = row.entry_right and premises in row.premises
         if any(row.is_of(authority) for authority in team):
             line.able.append(row)
-        elif row.authority is not None and row.authority not in line.ask:
-            line.ask.append(row.authority)
-    enter = lines["enter"] if "enter" in lines else Line("enter", "enter")
-    entry = [c for c in enter.able if c.entry_right and premises in c.premises]
+            if opens:
+                entry.append(row)
+        elif row.authority is not None:
+            _once(line.ask, row.authority)
+            if opens:
+                _once(partners, row.authority)
     return PowersCard(
         premises=premises, premises_label=places.get(premises, premises), day=day,
         authorities=team, lines=[line for line in lines.values() if line.able],
         missing=[
-            line for line in lines.values() if not line.able and line.action in ASKED_AT_A_PLACE
+            line for line in lines.values()
+            if not line.able and line.action in ASKED_AT_A_PLACE
+            and not (line.action == "enter" and entry)
         ],
-        entry=entry, entry_partners=enter.ask,
+        entry=entry, entry_partners=partners, notices=labels(TermKind.NOTICE),
     )  # fmt: skip
+
+
+def _once(rows: list[Authority], authority: Authority) -> None:
+    if authority not in rows:
+        rows.append(authority)

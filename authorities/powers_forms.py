@@ -1,8 +1,12 @@
 """Forms of the register of powers."""
 
+import datetime as dt
 from typing import Any
 
 from django import forms
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -83,18 +87,37 @@ class CodesField(forms.CharField):
         return words(super().clean(value))
 
 
+def authority_choices() -> list[tuple[str, str]]:
+    """Every authority by name; one that has ended says until when it was. One query."""
+    rows = []
+    for authority in Authority.objects.order_by("code"):
+        name = authority.name
+        if authority.valid_to and authority.valid_to < timezone.localdate():
+            name = _("%(name)s (until %(day)s)") % {
+                "name": name, "day": date_format(authority.valid_to, "SHORT_DATE_FORMAT"),
+            }  # fmt: skip
+        rows.append((authority.code, name))
+    return sorted(rows, key=lambda row: row[1])
+
+
 class GatewayForm(forms.Form):
-    """One question to the gateway; travels in the address."""
+    """One question to the gateway; travels in the address.
+
+    Without a receiver it is asked of all, without a kind of information for every kind.
+    """
 
     giver = forms.ChoiceField(label=gettext_lazy("Who has the information"))
     receiver = forms.ChoiceField(label=gettext_lazy("Who could get it"), required=False)
-    information = forms.ChoiceField(label=gettext_lazy("Kind of information"))
+    information = forms.ChoiceField(label=gettext_lazy("Kind of information"), required=False)
     day = forms.DateField(label=gettext_lazy("On the day"), widget=DateInput())
+    known = forms.DateField(
+        label=gettext_lazy("As the register was known on"), required=False, widget=DateInput(),
+        help_text=gettext_lazy("To see again what was answered then. Empty: as it is known now."),
+    )  # fmt: skip
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        rows = [(a.code, a.name) for a in Authority.objects.order_by("code")]
-        rows.sort(key=lambda row: row[1])
+        rows = authority_choices()
         giver, receiver, information = (
             self.fields["giver"], self.fields["receiver"], self.fields["information"],
         )  # fmt: skip
@@ -103,12 +126,40 @@ class GatewayForm(forms.Form):
         assert isinstance(information, forms.ChoiceField)
         giver.choices = rows
         receiver.choices = [("", _("Everybody")), *rows]
-        information.choices = terms.choices(TermKind.INFORMATION)
+        information.choices = terms.choices(TermKind.INFORMATION, _("Every kind"))
+
+    def clean(self) -> dict[str, Any]:
+        data: dict[str, Any] = super().clean() or {}
+        if data.get("giver") and data.get("giver") == data.get("receiver"):
+            self.add_error(
+                "receiver",
+                _(
+                    "An authority needs no ground to use its own information. "
+                    "Choose another receiver."
+                ),
+            )
+        elif not data.get("receiver") and not data.get("information"):
+            self.add_error("information", _("Choose a kind of information, or who could get it."))
+        return data
+
+    @property
+    def known_at(self) -> dt.datetime | None:
+        """The end of the day as known on which the register is asked; None for now."""
+        day = self.cleaned_data.get("known")
+        if day is None:
+            return None
+        return timezone.make_aware(dt.datetime.combine(day + dt.timedelta(days=1), dt.time.min))
 
 
 class MatrixForm(forms.Form):
     information = forms.ChoiceField(label=gettext_lazy("Kind of information"))
     day = forms.DateField(label=gettext_lazy("On the day"), widget=DateInput())
+    who = forms.ChoiceField(
+        label=gettext_lazy("Authorities"),
+        choices=[
+            ("inspects", gettext_lazy("Those that inspect")), ("all", gettext_lazy("All of them")),
+        ],
+    )  # fmt: skip
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -131,7 +182,10 @@ class CardForm(forms.Form):
         assert isinstance(premises, forms.ChoiceField)
         rows = [
             (a.code, a.name)
-            for a in Authority.objects.valid_on().filter(inspects=True).order_by("code")
+            for a in Authority.objects.valid_on()
+            .filter(Q(inspects=True) | Q(competences__isnull=False))
+            .order_by("code")
+            .distinct()
         ]
         authority.choices = sorted(rows, key=lambda row: row[1])
         premises.choices = terms.choices(TermKind.PREMISES)
@@ -142,13 +196,11 @@ class GroundForm(forms.Form):
 
     code = forms.CharField(label=gettext_lazy("Code"), max_length=60)
     kind = forms.ChoiceField(label=gettext_lazy("Does it apply?"), choices=GroundKind.choices)
-    givers = CodesField(
-        label=gettext_lazy("Who gives"),
-        help_text=gettext_lazy("Codes of authorities or groups, separated by commas."),
+    givers = forms.MultipleChoiceField(
+        label=gettext_lazy("Who gives"), widget=forms.CheckboxSelectMultiple
     )
-    receivers = CodesField(
-        label=gettext_lazy("Who receives"),
-        help_text=gettext_lazy("Codes of authorities or groups, separated by commas."),
+    receivers = forms.MultipleChoiceField(
+        label=gettext_lazy("Who receives"), widget=forms.CheckboxSelectMultiple
     )
     information = forms.MultipleChoiceField(
         label=gettext_lazy("Kinds of information"), widget=forms.CheckboxSelectMultiple
@@ -200,14 +252,21 @@ class GroundForm(forms.Form):
             field = self.fields[name]
             assert isinstance(field, forms.ChoiceField)
             field.choices = terms.choices(kind)
+        groups = [(g.code, str(g)) for g in AuthorityGroup.objects.order_by("code")]
+        sides = [(_("Groups"), groups), (_("Single authorities"), authority_choices())]
+        for name in ("givers", "receivers"):
+            side = self.fields[name]
+            assert isinstance(side, forms.ChoiceField)
+            side.choices = sides
 
     @staticmethod
     def initial_of(version: Any) -> dict[str, Any]:
         """Values of a version as this form shows them."""
-        names = ("kind", "information", "mode", "force", "requires", "text_fi", "text_sv",
-                 "text_en", "onward", "onward_allowed", "valid_from", "valid_to", "note")  # fmt: skip
+        names = (
+            "kind", "givers", "receivers", "information", "mode", "force", "requires", "text_fi",
+            "text_sv", "text_en", "onward", "onward_allowed", "valid_from", "valid_to", "note",
+        )  # fmt: skip
         return {name: getattr(version, name) for name in names} | {
-            "givers": ", ".join(version.givers), "receivers": ", ".join(version.receivers),
             "basis": basis_text(version.basis), "test_cases": cases_text(version.test_cases),
             "shown": version.version,
         }  # fmt: skip
@@ -257,6 +316,10 @@ class CompetenceForm(forms.Form):
         }  # fmt: skip
 
 
+class EndForm(forms.Form):
+    last_day = forms.DateField(label=gettext_lazy("Last day"), widget=DateInput())
+
+
 class ReviewForm(forms.Form):
     role = forms.CharField(label=gettext_lazy("Reviewed in which role"), max_length=120)
 
@@ -286,5 +349,5 @@ class InterestForm(forms.Form):
 def group_names() -> dict[str, str]:
     """Code → words of every authority and group that a ground may name. Two queries."""
     names = {a.code: a.name for a in Authority.objects.order_by("code")}
-    names |= {g.code: g.label for g in AuthorityGroup.objects.order_by("code")}
+    names |= {g.code: str(g) for g in AuthorityGroup.objects.order_by("code")}
     return names

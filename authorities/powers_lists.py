@@ -3,9 +3,12 @@
 from typing import Any
 
 import django_filters
-from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
@@ -16,12 +19,31 @@ from authorities.models import (
     AuthorityGroup,
     Competence,
     Ground,
+    GroundKind,
     GroundState,
     GroundVersion,
     TermKind,
 )
 from ui.forms import DateInput
 from ui.lists import Column, ListPage
+
+SHOWN_NAMES = 3
+
+
+def few(words: str) -> str:
+    """The first names of a comma-separated line, and how many more there are."""
+    names = words.split(", ")
+    more = len(names) - SHOWN_NAMES
+    if more <= 1:  # naming the last one takes no more room than counting it
+        return words
+    return ngettext("%(names)s and %(count)s more", "%(names)s and %(count)s more", more) % {
+        "names": ", ".join(names[:SHOWN_NAMES]), "count": more,
+    }  # fmt: skip
+
+
+def wide(words: str) -> SafeString:
+    """Running text that needs room in a table."""
+    return format_html('<span class="wide">{}</span>', words)
 
 
 def _authorities() -> list[tuple[str, str]]:
@@ -75,10 +97,11 @@ class CompetenceList(ListPage):
     columns = (
         Column("action", _("What may be done"), lambda c: c.action_words, sort=("action",)),
         Column("authority", _("Authority"), lambda c: c.holder, sort=("authority__code",)),
-        Column("premises", _("Kinds of place"), lambda c: c.premises_words),
+        Column("text", _("Conditions"), lambda c: c.text, cell=lambda c: wide(c.text)),
         Column("entry", _("Entry"), lambda c: c.entry_right, sort=("entry_right",)),
+        Column("premises", _("Kinds of place"), lambda c: c.premises_words,
+               cell=lambda c: few(c.premises_words)),
         Column("notice", _("Prior notice"), lambda c: c.notice_words, default=False),
-        Column("text", _("Conditions"), lambda c: c.text),
         Column("basis", _("Legal reference"), lambda c: c.basis_words),
         Column("from", _("From"), lambda c: c.valid_from, sort=("valid_from",), default=False),
         Column("to", _("Until"), lambda c: c.valid_to, sort=("valid_to",), default=False),
@@ -126,7 +149,7 @@ class GroundFilter(django_filters.FilterSet):
         choices=lambda: terms.choices(TermKind.INFORMATION),
     )  # fmt: skip
     mode = django_filters.ChoiceFilter(
-        label=_("Way of giving"), field_name="versions__mode", distinct=True,
+        label=_("Way of giving"), method="by_mode",
         choices=lambda: terms.choices(TermKind.MODE),
     )  # fmt: skip
     state = django_filters.ChoiceFilter(
@@ -139,18 +162,25 @@ class GroundFilter(django_filters.FilterSet):
         authority = Authority.objects.get(code=value)
         codes = [value, *(g.code for g in AuthorityGroup.objects.all() if g.holds(authority))]
         field = {"giver": "givers", "receiver": "receivers"}[name]
-        found = GroundVersion.objects.filter(**{f"{field}__overlap": codes})
-        return rows.filter(pk__in=found.values("ground_id"))
+        return _saying(rows, **{f"{field}__overlap": codes})
 
     def by_information(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        found = GroundVersion.objects.filter(information__contains=[value])
-        return rows.filter(pk__in=found.values("ground_id"))
+        return _saying(rows, information__contains=[value])
+
+    def by_mode(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        return _saying(rows, mode=value)
 
     def by_state(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         if value == "open":
             waiting = GroundVersion.objects.filter(state=GroundState.SUBMITTED)
             return rows.filter(pk__in=waiting.values("ground_id"))
         return rows.filter(reviewed_on__isnull=True)
+
+
+def _saying(rows: QuerySet[Any], **what: Any) -> QuerySet[Any]:
+    """Grounds whose shown version says ``what``: older and rejected ones are not searched."""
+    found = GroundVersion.objects.filter(pk=OuterRef("shown_pk"), **what)
+    return rows.filter(Exists(found))
 
 
 class GroundList(ListPage):
@@ -161,13 +191,18 @@ class GroundList(ListPage):
     default_sort = "code"
     template = "authorities/grounds.html"
     columns = (
-        Column("code", _("Code"), lambda g: g.code, sort=("code",)),
-        Column("givers", _("Who gives"), lambda g: g.words["givers"]),
-        Column("receivers", _("Who receives"), lambda g: g.words["receivers"]),
-        Column("information", _("Kinds of information"), lambda g: g.words["information"]),
+        Column("code", _("Code"), lambda g: g.code, sort=("code",),
+               cell=lambda g: format_html('<span class="nowrap">{}</span>', g.code)),
+        Column("givers", _("Who gives"), lambda g: g.words["givers"],
+               cell=lambda g: few(g.words["givers"])),
+        Column("receivers", _("Who receives"), lambda g: g.words["receivers"],
+               cell=lambda g: few(g.words["receivers"])),
+        Column("information", _("Kinds of information"), lambda g: g.words["information"],
+               cell=lambda g: few(g.words["information"])),
         Column("mode", _("Way of giving"), lambda g: g.words["mode"]),
-        Column("kind", _("Does it apply?"), lambda g: g.words["kind"]),
-        Column("from", _("From"), lambda g: g.words["from"]),
+        Column("kind", _("Does it apply?"), lambda g: g.words["kind"],
+               sub=lambda g: g.words["since"]),
+        Column("from", _("From"), lambda g: g.words["from"], default=False),
         Column("reviewed", _("Reviewed"), lambda g: g.reviewed_on or _now("not reviewed"),
                sort=("reviewed_on",)),
     )  # fmt: skip
@@ -177,24 +212,27 @@ class GroundList(ListPage):
         return reverse("authorities:ground_detail", args=[row.code])
 
     def queryset(self) -> QuerySet[Any]:
-        newest = GroundVersion.objects.filter(
-            ground=OuterRef("pk"), state=GroundState.PUBLISHED
-        ).order_by("-number")
-        return Ground.objects.annotate(reviewed_on=Subquery(newest.values("reviewed_on")[:1]))
+        """Grounds with the version that is shown: the newest published, else the newest."""
+        published_first = Case(When(state=GroundState.PUBLISHED, then=Value(0)), default=Value(1))
+        shown = (
+            GroundVersion.objects.visible_to(self.actor)
+            .filter(ground=OuterRef("pk"))
+            .order_by(published_first, "-number")
+        )
+        return Ground.objects.annotate(
+            shown_pk=Subquery(shown.values("pk")[:1]),
+            reviewed_on=Subquery(shown.values("reviewed_on")[:1]),
+        ).filter(shown_pk__isnull=False)
 
     def annotate_page(self, rows: list[Any]) -> None:
         from authorities.powers_forms import group_names
 
-        newest = {
-            v.ground_id: v
-            for v in GroundVersion.objects.filter(ground__in=rows).order_by("ground_id", "number")
-            if v.state == GroundState.PUBLISHED or v.number == 1
-        }
+        newest = GroundVersion.objects.in_bulk([row.shown_pk for row in rows])
         names, kinds, modes = (
             group_names(), terms.labels(TermKind.INFORMATION), terms.labels(TermKind.MODE),
         )  # fmt: skip
         for row in rows:
-            row.words = version_words(newest[row.pk], names, kinds, modes)
+            row.words = version_words(newest[row.shown_pk], names, kinds, modes)
 
     def actions(self) -> list[dict[str, Any]]:
         if self.actor is None or not self.actor.has_role("administrator"):
@@ -214,11 +252,18 @@ def version_words(
     """A version's codes as words for a reader."""
     today = timezone.localdate()
     kind = version.get_kind_display()
-    if version.kind == "in_force" and version.valid_from and version.valid_from > today:
+    if version.is_open:
+        kind = version.get_state_display()
+    elif version.kind == GroundKind.IN_FORCE and version.valid_from and version.valid_from > today:
         kind = _now("will apply")
+    elif version.kind == GroundKind.IN_FORCE and version.valid_to and version.valid_to < today:
+        kind = _now("no longer applies")
     return {
         "givers": ", ".join(names.get(code, code) for code in version.givers),
         "receivers": ", ".join(names.get(code, code) for code in version.receivers),
         "information": ", ".join(kinds.get(code, code) for code in version.information),
         "mode": modes.get(version.mode, version.mode), "kind": kind, "from": version.valid_from,
+        "since": _now("from %(day)s")
+        % {"day": date_format(version.valid_from, "SHORT_DATE_FORMAT")}
+        if version.valid_from else "",
     }  # fmt: skip

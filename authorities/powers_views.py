@@ -31,6 +31,7 @@ from authorities.powers_card import powers_card
 from authorities.powers_forms import (
     CardForm,
     CompetenceForm,
+    EndForm,
     GatewayForm,
     GroundForm,
     InterestForm,
@@ -80,24 +81,53 @@ def ask_gateway(request: HttpRequest) -> HttpResponse:
     form = _asked(request, GatewayForm, giver=own) if request.GET else GatewayForm(
         initial={"giver": own, "day": timezone.localdate()}
     )  # fmt: skip
-    found: list[gateway.Answer] = []
-    same = False
-    if form.is_bound and form.is_valid():
-        data = form.cleaned_data
-        giver = Authority.objects.get(code=data["giver"])
-        same = data["receiver"] == data["giver"]
-        if data["receiver"] and not same:
-            receiver = Authority.objects.get(code=data["receiver"])
-            found = [gateway.answer(giver, receiver, data["information"], data["day"])]
-        elif not same:
-            found = gateway.answers(giver, data["information"], data["day"])
+    kinds = terms.labels(TermKind.INFORMATION)
+    found = _answers(form, kinds) if form.is_bound and form.is_valid() else []
+    single = len(found) == 1
     context = {
-        "form": form, "answers": found, "same": same, "requires": terms.labels(TermKind.REQUIRES),
-        "kinds": terms.labels(TermKind.INFORMATION), "forces": terms.labels(TermKind.FORCE),
-        "single": len(found) == 1,
+        "form": form, "single": single, "kinds": kinds,
+        "answers": [a for a in found if single or a.outcome != gateway.MAY_NOT],
+        "refused": [a for a in found if not single and a.outcome == gateway.MAY_NOT],
+        "first": found[0] if found else None, "groups": [] if single else _alike(found),
+        "of_kinds": bool(found) and not form.cleaned_data["information"],
+        "all_reviewed": all(a.grounds and a.reviewed for a in found),
+        "requires": terms.labels(TermKind.REQUIRES), "forces": terms.labels(TermKind.FORCE),
     }  # fmt: skip
     status = 422 if form.is_bound and form.errors else 200
     return render(request, "authorities/gateway.html", context, status=status)
+
+
+def _alike(found: list[gateway.Answer]) -> list[list[gateway.Answer]]:
+    """Answers with the same outcome on the same grounds together, in the order they come."""
+    groups: dict[Any, list[gateway.Answer]] = {}
+    for answer in found:
+        key = (answer.outcome, *(version.pk for version in answer.grounds))
+        groups.setdefault(key, []).append(answer)
+    order = list(gateway.OUTCOMES)
+    return sorted(groups.values(), key=lambda g: (order.index(g[0].outcome), -len(g)))
+
+
+def _answers(form: GatewayForm, kinds: dict[str, str]) -> list[gateway.Answer]:
+    """What a valid question gets: for one receiver or all, for one kind or all."""
+    data = form.cleaned_data
+    giver = Authority.objects.get(code=data["giver"])
+    day, known_at = data["day"], form.known_at
+    if not data["receiver"]:
+        return gateway.answers(giver, data["information"], day, known_at)
+    receiver = Authority.objects.get(code=data["receiver"])
+    if not data["information"]:
+        return gateway.kinds_between(giver, receiver, kinds, day, known_at)
+    return [gateway.answer(giver, receiver, data["information"], day, known_at)]
+
+
+# Sign and words of a cell; on request, duty and permission have signs of their own.
+MARKS = {
+    gateway.MUST: ("●", gateway.OUTCOMES[gateway.MUST]),
+    gateway.MAY: ("○", gateway.OUTCOMES[gateway.MAY]),
+    "must_on_request": ("!", gateway.MUST_ON_REQUEST),
+    gateway.ON_REQUEST: ("?", gateway.OUTCOMES[gateway.ON_REQUEST]),
+    gateway.MAY_NOT: ("–", gateway.OUTCOMES[gateway.MAY_NOT]),
+}
 
 
 @require_GET
@@ -105,20 +135,19 @@ def ask_gateway(request: HttpRequest) -> HttpResponse:
 def gateway_matrix(request: HttpRequest) -> HttpResponse:
     """Authority by authority for one kind of information."""
     kinds = terms.labels(TermKind.INFORMATION)
-    form = _asked(request, MatrixForm, information=next(iter(kinds), ""))
+    form = _asked(request, MatrixForm, information=next(iter(kinds), ""), who="inspects")
     rows: list[Any] = []
     shown: list[Any] = []
     if form.is_valid():
         data = form.cleaned_data
-        codes = [
-            a.code
-            for a in Authority.objects.valid_on(data["day"]).filter(inspects=True).order_by("code")
-        ]
+        wanted = Authority.objects.valid_on(data["day"]).order_by("code")
+        if data["who"] == "inspects":
+            wanted = wanted.filter(inspects=True)
+        codes = list(wanted.values_list("code", flat=True))
         register, rows = gateway.matrix(data["information"], codes, data["day"])
         shown = [register.authorities[code] for code in codes if code in register.authorities]
     context = {
-        "form": form, "rows": rows, "shown": shown, "outcomes": gateway.OUTCOMES.items(),
-        "marks": {"must_give": "●", "may_give": "○", "on_request": "?", "may_not": "–"},
+        "form": form, "rows": rows, "shown": shown, "marks": MARKS,
     }  # fmt: skip
     status = 422 if form.errors else 200
     return render(request, "authorities/matrix.html", context, status=status)
@@ -158,10 +187,10 @@ def competence_detail(request: HttpRequest, public_id: str) -> HttpResponse:
         {"label": _("Until"), "value": row.valid_to},
         {"label": _("Reviewed"), "value": row.reviewed_by},
     ]
-    editable = bool(actor and row.authority and powers.may_edit_powers(actor, row.authority))
+    editable = bool(actor and powers.may_edit_competence(actor, row))
     context = {
         "row": row, "facts": facts, "title": terms.label(TermKind.ACTION, row.action),
-        "editable": editable, "review_form": ReviewForm(),
+        "editable": editable, "review_form": ReviewForm(), "end_form": EndForm(),
         "timeline": timeline(row, actor) if actor else [],
     }  # fmt: skip
     return render(request, "authorities/competence.html", context)
@@ -174,9 +203,10 @@ def competence_create(request: HttpRequest) -> HttpResponse:
 
 @acting()
 def competence_edit(request: HttpRequest, public_id: str) -> HttpResponse:
-    row = get_object_or_404(Competence.objects.select_related("authority"), public_id=public_id)
-    actor = request.actor  # type: ignore[attr-defined]
-    require(row.authority is not None and powers.may_edit_powers(actor, row.authority))
+    row = get_object_or_404(
+        Competence.objects.select_related("authority", "group"), public_id=public_id
+    )
+    require(powers.may_edit_competence(request.actor, row))  # type: ignore[attr-defined]
     return _competence_form(request, row)
 
 
@@ -188,11 +218,8 @@ def _competence_form(request: HttpRequest, row: Competence | None) -> HttpRespon
     if request.method == "POST" and form.is_valid():
         values = dict(form.cleaned_data)
         shown = values.pop("shown") or 0
-        authority = row.authority if row and row.authority else actor.authority
         try:
-            saved = powers.save_competence(
-                actor=actor, authority=authority, competence=row, shown=shown, **values
-            )
+            saved = powers.save_competence(actor=actor, competence=row, shown=shown, **values)
         except DomainError as error:
             add_error(form, error)
         else:
@@ -220,10 +247,33 @@ def competence_review(request: HttpRequest, public_id: str) -> HttpResponse:
     return redirect("authorities:competence_detail", public_id=public_id)
 
 
+@require_POST
+@acting()
+def competence_end(request: HttpRequest, public_id: str) -> HttpResponse:
+    row = get_object_or_404(
+        Competence.objects.select_related("authority", "group"), public_id=public_id
+    )
+    actor = request.actor  # type: ignore[attr-defined]
+    require(powers.may_edit_competence(actor, row))
+    form = EndForm(request.POST)
+    if form.is_valid():
+        _attempt(
+            request, _("The competence ends on that day."),
+            lambda: powers.end_competence(
+                actor=actor, competence=row, last_day=form.cleaned_data["last_day"]
+            ),
+        )  # fmt: skip
+    else:
+        messages.warning(request, _("Give the last day as a date."))
+    return redirect("authorities:competence_detail", public_id=public_id)
+
+
 def _attempt(request: HttpRequest, done: str, act: Callable[[], Any]) -> Any:
     """Do it and say so, or say why not; being not allowed is answered as such."""
     try:
         result = act()
+    except grounds.CasesFail:
+        raise  # shown at length on the page itself
     except (RuleViolation, Conflict) as error:
         messages.warning(request, str(error.message))
         return None
@@ -234,13 +284,23 @@ def _attempt(request: HttpRequest, done: str, act: Callable[[], Any]) -> Any:
 @require_GET
 @open_or_acting
 def ground_detail(request: HttpRequest, code: str) -> HttpResponse:
-    ground = get_object_or_404(Ground, code=code)
+    return _ground_page(request, get_object_or_404(Ground, code=code))
+
+
+def _ground_page(
+    request: HttpRequest, ground: Ground, failing: list[str] | None = None
+) -> HttpResponse:
+    """Every version of a ground; with ``failing`` test cases it says why it was not published."""
     actor = request.actor  # type: ignore[attr-defined]
-    versions = list(ground.versions.select_related("drafted_by", "decided_by").order_by("-number"))
-    if actor is None:
-        versions = [v for v in versions if v.state == GroundState.PUBLISHED]
+    versions = list(
+        GroundVersion.objects.visible_to(actor)
+        .filter(ground=ground)
+        .select_related("ground", "drafted_by", "decided_by")
+        .order_by("-number")
+    )
     if not versions:
         raise Http404
+    register = gateway.register_on(timezone.localdate())
     names, kinds, modes = (
         group_names(), terms.labels(TermKind.INFORMATION), terms.labels(TermKind.MODE),
     )  # fmt: skip
@@ -250,19 +310,23 @@ def ground_detail(request: HttpRequest, code: str) -> HttpResponse:
             "row": v, "words": version_words(v, names, kinds, modes),
             "force": forces.get(v.force, v.force),
             "requires": [requires.get(c, c) for c in v.requires],
-            "may_edit": bool(actor) and grounds.may_edit(actor, v),
-            "may_decide": bool(actor) and grounds.may_decide(actor, v),
+            "may_edit": bool(actor) and v.state != GroundState.REJECTED
+            and grounds.may_edit(actor, v, register),
+            "may_decide": bool(actor) and v.state == GroundState.SUBMITTED
+            and grounds.may_decide(actor, v, register),
             "cases": v.test_results or v.test_cases,
         }
         for v in versions
     ]  # fmt: skip
+    published = next((v for v in versions if v.state == GroundState.PUBLISHED), versions[0])
     context = {
-        "ground": ground, "versions": shown, "review_form": ReviewForm(),
-        "may_draft": bool(actor) and shown[0]["may_edit"]
-        and versions[0].state in (GroundState.PUBLISHED, GroundState.REJECTED),
+        "ground": ground, "versions": shown, "failing": failing or [], "kinds": kinds,
+        "names": names,
+        "may_draft": bool(actor) and not versions[0].is_open
+        and grounds.may_edit(actor, published, register),
         "timeline": timeline(ground, actor) if actor else [],
     }  # fmt: skip
-    return render(request, "authorities/ground.html", context)
+    return render(request, "authorities/ground.html", context, status=422 if failing else 200)
 
 
 @acting(Role.ADMINISTRATOR)
@@ -303,6 +367,9 @@ def ground_edit(request: HttpRequest, public_id: str) -> HttpResponse:
     version = get_object_or_404(GroundVersion.objects.select_related("ground"), public_id=public_id)
     actor = request.actor  # type: ignore[attr-defined]
     require(grounds.may_edit(actor, version))
+    if version.state != GroundState.DRAFT:
+        messages.warning(request, _("Only a draft can be changed. Make a new version."))
+        return redirect("authorities:ground_detail", code=version.ground.code)
     form = GroundForm(request.POST or None, initial=GroundForm.initial_of(version))
     if request.method == "POST" and form.is_valid():
         values = dict(form.cleaned_data)
@@ -343,7 +410,10 @@ def ground_decide(request: HttpRequest, public_id: str) -> HttpResponse:
     if step not in steps:
         raise Http404
     done, act = steps[step]
-    _attempt(request, done, act)
+    try:
+        _attempt(request, done, act)
+    except grounds.CasesFail as refused:
+        return _ground_page(request, version.ground, refused.cases)
     return redirect("authorities:ground_detail", code=version.ground.code)
 
 

@@ -24,6 +24,7 @@ urlpatterns = [
     path(
         "powers/<uuid:public_id>/review/", powers_views.competence_review, name="competence_review"
     ),
+    path("powers/<uuid:public_id>/end/", powers_views.competence_end, name="competence_end"),
     path("grounds/", powers_views.ground_list, name="ground_list"),
     path("grounds/add/", powers_views.ground_create, name="ground_create"),
     path("grounds/versions/<uuid:public_id>/", powers_views.ground_edit, name="ground_edit"),

@@ -15,11 +15,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from audit.errors import DomainError, RuleViolation
+from authorities import terms
 from authorities.access import acting
 from authorities.forms import MembershipForm, NewMembershipForm, ProfileForm
 from authorities.lists import AuthorityList, PersonList
 from authorities.middleware import ACTING, SEEN
-from authorities.models import Authority, Membership, Role, Unit, User
+from authorities.models import Authority, Interest, Membership, Role, TermKind, Unit, User
 from authorities.services import people
 from ui.forms import add_error, form_response, own_path
 
@@ -58,7 +59,12 @@ def authority_detail(request: HttpRequest, code: str) -> HttpResponse:
         or authority.mission_fi,
         "units": [(unit, by_unit[unit.pk]) for unit in units],
         "role_names": dict(Role.choices),
-    }
+        "interests": Interest.objects.valid_on()
+        .filter(authority=authority)
+        .prefetch_related("regions")
+        .order_by("information"),
+        "kinds": terms.labels(TermKind.INFORMATION),
+    }  # fmt: skip
     return render(request, "authorities/authority_detail.html", context)
 
 

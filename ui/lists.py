@@ -369,12 +369,18 @@ def _words(field: Any, value: Any) -> str:
     if isinstance(value, models.Model):
         return str(value)
     if isinstance(value, list | tuple | models.QuerySet):
-        names = dict(choices) if choices and not isinstance(value, models.QuerySet) else {}
+        plain = choices is not None and not isinstance(value, models.QuerySet)
+        names = _names(choices) if plain else {}
         return ", ".join(str(names.get(v, v)) for v in value)
     if isinstance(value, bool):
         return _("yes")
     if hasattr(value, "isoformat"):
         return date_format(value, "SHORT_DATE_FORMAT")
-    if choices:
-        return str(dict(choices).get(value, value))
+    if choices is not None:
+        return str(_names(choices).get(value, value))
     return str(value)
+
+
+def _names(choices: Any) -> dict[Any, Any]:
+    """Value → words. Choices given by a function can be walked but not counted, as dict() would."""
+    return dict(iter(choices))

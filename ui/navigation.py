@@ -15,8 +15,10 @@ class Item:
     label: Promise
     icon: str
     roles: tuple[str, ...] = ()
+    heading: Promise | str = ""  # items with the same heading stand together under it
 
 
+POWERS = _("Powers and sharing")
 ITEMS = (
     Item("worklist:my_work", _("My work"), "tasks"),
     Item("planning:operation_list", _("Operations"), "operations"),
@@ -31,8 +33,8 @@ ITEMS = (
     Item(
         "targets:import_list", _("Imports"), "import", ("coordinator", "analyst", "administrator")
     ),
-    Item("authorities:gateway", _("Who may be told"), "message"),
-    Item("authorities:competence_list", _("Powers"), "shield"),
+    Item("authorities:gateway", _("Who may be told"), "message", heading=POWERS),
+    Item("authorities:competence_list", _("Powers"), "shield", heading=POWERS),
     Item("authorities:authority_list", _("Authorities and people"), "people"),
     Item("targets:recusals", _("Recusals"), "eye", ("administrator", "manager")),
     Item("targets:erasure_list", _("Proofs of erasure"), "trash", ("administrator", "manager")),
@@ -55,6 +57,7 @@ def items_for(request: HttpRequest) -> list[dict[str, Any]]:
                 "url": url,
                 "label": item.label,
                 "icon": item.icon,
+                "heading": item.heading,
                 "current": request.path.startswith(url),
             }
         )

@@ -4,7 +4,9 @@ Codes of vocabularies (kinds of information, actions, premises, conditions) trav
 room; their words are rows of ``Term``. Nothing here is code: law changes by adding dated rows.
 """
 
+import datetime as dt
 import uuid
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -20,6 +22,9 @@ from authorities.models.organisation import (
     dates_in_order,
 )
 from ui.names import NamedModel, language_order
+
+if TYPE_CHECKING:
+    from authorities.actors import Actor
 
 CODE = 60
 
@@ -48,26 +53,49 @@ class Term(NamedModel):
         constraints = [models.UniqueConstraint(fields=["kind", "code"], name="term_unique")]
 
 
-class AuthorityGroup(models.Model):
-    """A name in grounds for many authorities: by their codes, or all but some kinds."""
+class AuthorityGroup(NamedModel):
+    """A name in grounds for many authorities: by their codes, or all but some kinds.
 
+    ``label`` describes it at length, as the starter file does; ``name`` is shown where it has one.
+    """
+
+    name_fi = models.CharField(max_length=200, blank=True)
     code = models.CharField(max_length=CODE, unique=True)
     label = models.TextField()
     members = ArrayField(models.CharField(max_length=CODE), default=list)
     # Given instead of members: every authority whose kind is none of these.
     all_but_kinds = ArrayField(models.CharField(max_length=40), default=list)
+    # What it said before, oldest first: [{"until": ISO moment, "members", "all_but_kinds"}].
+    earlier = models.JSONField(default=list, blank=True)
 
     class Meta:
         ordering = ["code"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(members__len=0) ^ Q(all_but_kinds__len=0), name="group_one_rule"
+            )
+        ]
 
     def __str__(self) -> str:
-        return self.label
+        return self.name or self.label
 
-    def holds(self, authority: Authority) -> bool:
-        """Whether the authority belongs to the group."""
-        if self.all_but_kinds:
-            return authority.kind not in self.all_but_kinds
-        return authority.code in self.members
+    def rule(self, known_at: dt.datetime | None = None) -> tuple[list[str], list[str]]:
+        """Members, and kinds left out, as the group read at a moment (default now).
+
+        A group that changes would else change past answers with it.
+        """
+        if known_at is not None:
+            for past in self.earlier:
+                if known_at < dt.datetime.fromisoformat(past["until"]):
+                    return past["members"], past["all_but_kinds"]
+        return self.members, self.all_but_kinds
+
+    def holds(self, authority: Authority, known_at: dt.datetime | None = None) -> bool:
+        """Whether the authority belongs to the group, as it read at a moment (default now)."""
+        members, all_but_kinds = self.rule(known_at)
+        if all_but_kinds:
+            return authority.kind not in all_but_kinds
+        return authority.code in members
 
 
 class TrilingualText(models.Model):
@@ -103,6 +131,11 @@ class Sourced(models.Model):
     @property
     def is_reviewed(self) -> bool:
         return bool(self.reviewed_by and self.reviewed_on)
+
+    @property
+    def is_starter(self) -> bool:
+        """Whether the row still says what the starter file says."""
+        raise NotImplementedError
 
     @property
     def basis_words(self) -> str:
@@ -157,6 +190,10 @@ class Competence(TrilingualText, Sourced, DatedModel):
         ]
 
     @property
+    def is_starter(self) -> bool:
+        return bool(self.code) and not self.edited
+
+    @property
     def holder(self) -> str:
         """Whose competence it is, in words."""
         return self.authority.name if self.authority else str(self.group)
@@ -190,11 +227,24 @@ class GroundState(models.TextChoices):
     REJECTED = "rejected", _("Rejected")
 
 
+# The ways and forces that the gateway reckons with; their words are rows of Term.
+MODES = ["own_initiative", "on_request", "mass_data", "joint_presence"]
+FORCES = ["duty", "permission"]
+
+
 class GroundKind(models.TextChoices):
     IN_FORCE = "in_force", _("applies")
     PROPOSED = "proposed", _("proposed, does not apply")
     OPEN_QUESTION = "open_question", _("open question, does not apply")
     WITHDRAWN = "withdrawn", _("withdrawn")
+
+
+class GroundVersionQuerySet(DatedQuerySet):
+    def visible_to(self, actor: "Actor | None") -> "GroundVersionQuerySet":
+        """Everything to those who act here; what is published to everybody else."""
+        if actor is not None:
+            return self
+        return self.filter(state=GroundState.PUBLISHED)
 
 
 class GroundVersion(TrilingualText, Sourced, DatedModel):
@@ -222,10 +272,13 @@ class GroundVersion(TrilingualText, Sourced, DatedModel):
     onward_allowed = models.BooleanField(default=False)
     test_cases = models.JSONField(default=list, blank=True)
     test_results = models.JSONField(default=list, blank=True)
-    note = models.TextField(blank=True)  # why this version; why it was rejected
+    note = models.TextField(blank=True)  # why this version
+    refusal = models.TextField(blank=True)  # why it was rejected
     drafted_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
     )
+    # Ids of everybody who wrote in the draft: none of them can be the second person.
+    writers = ArrayField(models.BigIntegerField(), default=list, blank=True)
     drafted_at = models.DateTimeField(auto_now_add=True)
     decided_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
@@ -233,7 +286,7 @@ class GroundVersion(TrilingualText, Sourced, DatedModel):
     published_at = models.DateTimeField(null=True, blank=True)
     version = models.PositiveIntegerField(default=1)  # for clashes of two editors
 
-    objects = DatedQuerySet.as_manager()
+    objects = GroundVersionQuerySet.as_manager()
 
     class Meta:
         ordering = ["ground", "number"]
@@ -257,12 +310,29 @@ class GroundVersion(TrilingualText, Sourced, DatedModel):
                 | (Q(drafted_by__isnull=False, decided_by__isnull=False)
                    & ~Q(drafted_by=F("decided_by"))),
                 name="ground_second_person",
+            ),  # and none of ``writers``: ground_no_writer, migration 0003
+            models.CheckConstraint(
+                condition=Q(mode__in=MODES) & Q(force__in=FORCES), name="ground_known_mode"
+            ),
+            models.CheckConstraint(
+                condition=Q(reviewed_on__isnull=True)
+                | (~Q(reviewed_by="") & Q(state="published")),
+                name="ground_reviewed_by",
             ),
             dates_in_order("ground_dates"),
         ]  # fmt: skip
 
     def __str__(self) -> str:
         return f"{self.ground.code} v{self.number}"
+
+    @property
+    def is_starter(self) -> bool:
+        return self.state == GroundState.PUBLISHED and self.drafted_by_id is None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nobody has decided on it yet."""
+        return self.state in (GroundState.DRAFT, GroundState.SUBMITTED)
 
 
 class Limit(TrilingualText):

@@ -28,22 +28,40 @@ def may_edit_powers(actor: "Actor", authority: Authority) -> bool:
     return actor.has_role(Role.ADMINISTRATOR) and actor.authority.pk == authority.pk
 
 
+def may_edit_competence(actor: "Actor", competence: Competence) -> bool:
+    """As above; a group's competence by administrators of any authority that belongs to it."""
+    if actor.user.is_superuser:
+        return True
+    return actor.has_role(Role.ADMINISTRATOR) and competence.is_of(actor.authority)
+
+
+def _locked(competence: Competence) -> Competence:
+    return (
+        Competence.objects.select_for_update(of=("self",))
+        .select_related("authority", "group")
+        .get(pk=competence.pk)
+    )
+
+
 @service
 def save_competence(
     *,
     actor: "Actor",
-    authority: Authority,
+    authority: Authority | None = None,
     competence: Competence | None = None,
     shown: int = 0,
     **values: Any,
 ) -> Competence:
-    """Add or change a competence of the own authority; a changed one counts as not reviewed."""
-    if not may_edit_powers(actor, authority):
-        raise NotAllowed(_("Only administrators of the authority itself may change this."))
+    """Add one to ``authority`` (default: the own), or change one; it counts as not reviewed then."""
     if competence is None:
-        row = Competence(authority=authority)
+        row = Competence(authority=authority or actor.authority, edited=True)
+        allowed = may_edit_powers(actor, authority or actor.authority)
     else:
-        row = Competence.objects.select_for_update().get(pk=competence.pk)
+        row = _locked(competence)
+        allowed = may_edit_competence(actor, row)
+    if not allowed:
+        raise NotAllowed(_("Only administrators of the authority itself may change this."))
+    if competence is not None:
         if row.version != shown:
             raise Conflict(_("Somebody has changed this since you opened it. Read it again."))
         row.version += 1
@@ -52,9 +70,18 @@ def save_competence(
         if name not in COMPETENCE_FIELDS:
             raise ValueError(name)
         setattr(row, name, value)
-    known = set(Term.objects.filter(kind=TermKind.ACTION).values_list("code", flat=True))
-    if row.action not in known:
-        raise RuleViolation(_("Choose from the list."), field="action")
+    for field, kind in (
+        ("action", TermKind.ACTION), ("premises", TermKind.PREMISES), ("notice", TermKind.NOTICE),
+    ):  # fmt: skip
+        value = getattr(row, field)
+        codes = [value] if isinstance(value, str) else value
+        known = set(Term.objects.filter(kind=kind).values_list("code", flat=True))
+        if any(code not in known for code in codes):
+            raise RuleViolation(_("Choose from the list."), field=field)
+    if row.entry_right and not row.premises:
+        raise RuleViolation(
+            _("A right of entry needs a kind of place. Tick where it holds."), field="premises"
+        )
     if row.valid_from and row.valid_to and row.valid_to < row.valid_from:
         raise RuleViolation(_("The last day is before the first."), field="valid_to")
     row.edited, row.reviewed_by, row.reviewed_on = True, "", None
@@ -69,10 +96,26 @@ def save_competence(
 
 
 @service
+def end_competence(*, actor: "Actor", competence: Competence, last_day: dt.date) -> Competence:
+    """Let a competence end; what it says and its review stay, for the days it held."""
+    row = _locked(competence)
+    if not may_edit_competence(actor, row):
+        raise NotAllowed(_("Only administrators of the authority itself may change this."))
+    if row.valid_from and last_day < row.valid_from:
+        raise RuleViolation(_("The last day is before the first."), field="last_day")
+    row.valid_to, row.edited, row.version = last_day, True, row.version + 1
+    row.save(update_fields=["valid_to", "edited", "version"])
+    record(
+        actor=actor, verb="competence.ended", subject=row, data={"last_day": last_day.isoformat()}
+    )
+    return row
+
+
+@service
 def review_competence(*, actor: "Actor", competence: Competence, role: str) -> Competence:
     """Note that the authority's lawyers have reviewed a competence."""
-    row = Competence.objects.select_for_update().get(pk=competence.pk)
-    if row.authority is None or not may_edit_powers(actor, row.authority):
+    row = _locked(competence)
+    if not may_edit_competence(actor, row):
         raise NotAllowed(_("Only administrators of the authority itself may note a review."))
     if not role.strip():
         raise RuleViolation(_("Say in which role it was reviewed."), field="role")

@@ -32,6 +32,34 @@ NARROW = {
 }  # fmt: skip
 EVERYBODY_BUT = ["helping_body", "trade_union", "eu_body"]
 STARTER_LANGUAGES = ("fi", "sv", "en")
+# The file describes its groups in English and at length; these are their names on pages.
+GROUP_NAMES = {
+    "G_STATE_MUNICIPAL_ALAND": {
+        "fi": "valtion, kuntien ja Ahvenanmaan viranomaiset (621/1999 4 §)",
+        "sv": "statliga och kommunala myndigheter och myndigheter på Åland (621/1999 4 §)",
+        "en": "state, municipal and Åland authorities (621/1999 section 4)",
+    },
+    "G_ANY_AUTHORITY": {
+        "fi": "mikä tahansa viranomainen tai julkista tehtävää hoitava",
+        "sv": "vilken myndighet eller vilket organ med offentligt uppdrag som helst",
+        "en": "any authority or body with a public task",
+    },
+    "G_PTR": {
+        "fi": "poliisi, Tulli ja Rajavartiolaitos (PTR, 687/2009)",
+        "sv": "polisen, Tullen och Gränsbevakningsväsendet (PTG, 687/2009)",
+        "en": "police, Customs and Border Guard (PTR, 687/2009)",
+    },
+    "G_CRIMINAL_JUSTICE": {
+        "fi": "esitutkintaviranomaiset ja syyttäjät",
+        "sv": "förundersökningsmyndigheterna och åklagarna",
+        "en": "pre-trial investigation authorities and prosecutors",
+    },
+    "G_INSURERS": {
+        "fi": "eläke- ja tapaturmavakuuttajat ja niiden keskukset",
+        "sv": "pensions- och olycksfallsförsäkrare och deras centraler",
+        "en": "pension and accident insurers and their centres",
+    },
+}
 
 
 def _texts(entry: dict[str, str], prefix: str) -> dict[str, str]:
@@ -48,15 +76,7 @@ def load_powers(folder: Path) -> dict[str, int]:
     authorities = {a.code: a for a in Authority.objects.order_by("code")}
     _load_terms(data["vocabularies"])
     for code, entry in data["groups"].items():
-        members = entry["members"]
-        named = isinstance(members, list)
-        AuthorityGroup.objects.update_or_create(
-            code=code,
-            defaults={
-                "label": entry["label"], "members": members if named else [],
-                "all_but_kinds": [] if named else EVERYBODY_BUT,
-            },
-        )  # fmt: skip
+        _load_group(code, entry)
     for entry in data["competences"]:
         _load_competence(entry, authorities)
     for entry in data["disclosure_rules"]:
@@ -89,6 +109,35 @@ def _load_terms(vocabularies: dict[str, Any]) -> None:
             )  # fmt: skip
 
 
+def _load_group(code: str, entry: dict[str, Any]) -> None:
+    """A group; what it said until now is kept, so that past answers stay as they were."""
+    named = isinstance(entry["members"], list)
+    members = entry["members"] if named else []
+    all_but_kinds = [] if named else EVERYBODY_BUT
+    names = _texts(GROUP_NAMES.get(code, {}), "name")
+    group, created = AuthorityGroup.objects.select_for_update().get_or_create(
+        code=code,
+        defaults={
+            "label": entry["label"], "members": members, "all_but_kinds": all_but_kinds, **names,
+        },
+    )  # fmt: skip
+    if created:
+        return
+    if (group.members, group.all_but_kinds) != (members, all_but_kinds):
+        group.earlier = [
+            *group.earlier,
+            {
+                "until": timezone.now().isoformat(), "members": group.members,
+                "all_but_kinds": group.all_but_kinds,
+            },
+        ]  # fmt: skip
+        group.members, group.all_but_kinds = members, all_but_kinds
+    group.label = entry["label"]
+    for name, value in names.items():
+        setattr(group, name, value)
+    group.save()
+
+
 def _load_competence(entry: dict[str, Any], authorities: dict[str, Authority]) -> None:
     known = Competence.objects.filter(code=entry["id"]).first()
     if known is not None and (known.edited or known.reviewed_by):
@@ -110,25 +159,42 @@ def _load_competence(entry: dict[str, Any], authorities: dict[str, Authority]) -
 
 
 def _load_ground(entry: dict[str, Any]) -> None:
-    """First version of a ground. One that exists already is history and is not touched."""
+    """A ground with its first version; a corrected entry of the file makes a new one.
+
+    Published versions are history and are not touched. As soon as a person has written or reviewed
+    a version, the ground is theirs and the file is no longer followed.
+    """
     ground, _created = Ground.objects.get_or_create(code=entry["id"])
-    if ground.versions.exists():
+    values = _values_of(entry)
+    known = list(ground.versions.order_by("number"))
+    if any(v.drafted_by_id is not None or v.is_reviewed for v in known):
         return
+    if known and all(getattr(known[-1], name) == value for name, value in values.items()):
+        return
+    GroundVersion.objects.create(
+        ground=ground, number=len(known) + 1, state=GroundState.PUBLISHED,
+        published_at=timezone.now(), **values,
+    )  # fmt: skip
+
+
+def _values_of(entry: dict[str, Any]) -> dict[str, Any]:
+    """Columns of a version from a rule of the file."""
     giver = entry["giver"]
     kinds = {"proposed": "proposed", "open_question": "open_question"}
-    cases = [
-        {key: str(value) for key, value in case.items()} for case in entry.get("test_cases", [])
-    ]
-    GroundVersion.objects.create(
-        ground=ground, number=1, state=GroundState.PUBLISHED, published_at=timezone.now(),
-        kind=kinds.get(entry.get("status", ""), "in_force"),
-        givers=giver if isinstance(giver, list) else [giver], receivers=entry["receivers"],
-        information=entry["information"], mode=entry["mode"], force=entry["force"],
-        requires=entry["requires"], basis=entry["basis"], confidence=entry["confidence"],
-        onward=entry.get("onward", ""), valid_from=entry.get("valid_from"),
-        valid_to=entry.get("valid_to"), test_cases=cases,
+    return {
+        "kind": kinds.get(entry.get("status", ""), "in_force"),
+        "givers": giver if isinstance(giver, list) else [giver],
+        "receivers": entry["receivers"], "information": entry["information"],
+        "mode": entry["mode"], "force": entry["force"], "requires": entry["requires"],
+        "basis": [{key: str(value) for key, value in e.items()} for e in entry["basis"]],
+        "confidence": entry["confidence"], "onward": entry.get("onward", ""),
+        "valid_from": entry.get("valid_from"), "valid_to": entry.get("valid_to"),
+        "test_cases": [
+            {key: str(value) for key, value in case.items()}
+            for case in entry.get("test_cases", [])
+        ],
         **_texts(entry["conditions"], "text"),
-    )  # fmt: skip
+    }  # fmt: skip
 
 
 def _load_interests(entry: dict[str, Any], authorities: dict[str, Authority]) -> None:

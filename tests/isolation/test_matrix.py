@@ -91,6 +91,7 @@ ROUTES: dict[str, tuple[str, str | None, set[tuple[str, str]] | str, int]] = {
     "authorities:card": ("get", None, EVERYBODY, 0),
     "authorities:competence_detail": ("get", "competence", EVERYBODY, 0),
     "authorities:competence_edit": ("get", "competence", {("OSH", "administrator")}, 403),
+    "authorities:competence_end": ("post", "competence", {("OSH", "administrator")}, 403),
     "authorities:competence_review": ("post", "competence", {("OSH", "administrator")}, 403),
     "authorities:ground_list": ("get", None, EVERYBODY, 0),
     "authorities:ground_create": ("get", None, ADMINISTRATORS, 403),
