@@ -52,6 +52,13 @@ def covered_by(purpose: Any) -> None:
         watch.purpose = purpose
 
 
+def at_route(route: str) -> None:
+    """Log the present request under this address: its own would tell more than it should."""
+    watch = _watch.get()
+    if watch is not None:
+        watch.route = route
+
+
 @contextmanager
 def watching(actor: "Actor", route: str) -> Iterator[Watch]:
     """Note looks of ``actor``; at the end of the block they are written, even after an error."""

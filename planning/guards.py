@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -11,6 +12,7 @@ from planning.models import (
     Operation,
     ParticipationState,
 )
+from planning.selectors import day_cards
 from planning.services.availability import unavailable_picks
 from planning.states import register_guard
 
@@ -75,7 +77,29 @@ def all_planned(operation: Operation) -> list[Any]:
     ]
 
 
+def lawful_entry(operation: Operation) -> list[Any]:
+    """Somebody on each team may enter each place by right, where the register knows such a right."""
+    missing = []
+    for day in operation.days.order_by("date", "pk"):
+        for place in day_cards(day):
+            if place.card.may_enter or not place.card.entry_partners:
+                continue
+            missing.append(
+                _(
+                    "Nobody on the team of %(date)s may enter %(sites)s (%(place)s). Ask along: %(who)s."
+                )
+                % {
+                    "date": date_format(day.date, "SHORT_DATE_FORMAT"),
+                    "sites": ", ".join(site.shown_name for site in place.sites),
+                    "place": place.card.premises_label,
+                    "who": ", ".join(a.short for a in place.card.entry_partners),
+                }
+            )
+    return missing
+
+
 def register() -> None:
+    register_guard("start_execution", lawful_entry)
     register_guard("invite", others_invited)
     register_guard("open_nominations", others_accepted)
     register_guard("start_selection", something_nominated)

@@ -70,7 +70,29 @@ class NominationQuerySet(_OfOperationQuerySet):
 
 
 class DecisionRecordQuerySet(_OfOperationQuerySet):
-    pass
+    def visible_to(self, actor: "Actor") -> "DecisionRecordQuerySet":
+        """Not for whoever is recused from a target that the document names."""
+        from audit.context import as_system
+        from targets.models import Recusal
+
+        records = super().visible_to(actor)
+        with as_system("what a recused person may not see is looked for in their place"):
+            kept_away = list(
+                Recusal.objects.filter(user=actor.user, ended_at__isnull=True).values_list(
+                    "site_id", "company_id"
+                )
+            )
+            if not kept_away:
+                return records  # type: ignore[return-value]
+            sites = [site for site, _company in kept_away if site]
+            companies = [company for _site, company in kept_away if company]
+            named = list(
+                self.model.objects.filter(
+                    Q(operation__choices__site_id__in=sites)
+                    | Q(operation__choices__site__company_id__in=companies)
+                ).values_list("pk", flat=True)
+            )
+        return records.exclude(pk__in=named)  # type: ignore[return-value]
 
 
 class InspectionDayQuerySet(_OfOperationQuerySet):

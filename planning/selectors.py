@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from django.db.models import Prefetch, QuerySet
 from django.utils import timezone
 
+from authorities.models import Authority
+from authorities.powers_card import PowersCard, powers_card
 from planning.models import (
     InspectionDay,
     Nomination,
@@ -77,6 +79,28 @@ def days_with_visits(operation: Operation) -> QuerySet[InspectionDay]:
             PlannedVisit.objects.select_related("site__municipality").order_by("order", "pk"),
         ),
     )
+
+
+@dataclass
+class PlaceCard:
+    """The powers card of a kind of place with the sites of that kind."""
+
+    card: PowersCard
+    sites: list[Site]
+
+
+USUAL_PLACE = "business_premises"  # of sites whose kind nobody has said
+
+
+def day_cards(day: InspectionDay) -> list[PlaceCard]:
+    """Powers cards for the kinds of place on a day. Two queries, and three a kind."""
+    team = list(
+        Authority.objects.filter(pk__in=day.members.values("authority_id")).order_by("code")
+    )
+    by_kind: dict[str, list[Site]] = defaultdict(list)
+    for visit in day.visits.select_related("site").order_by("order", "pk"):
+        by_kind[visit.site.kind or USUAL_PLACE].append(visit.site)
+    return [PlaceCard(powers_card(team, kind, day.date), sites) for kind, sites in by_kind.items()]
 
 
 def own_days(actor: "Actor") -> QuerySet[InspectionDay]:

@@ -62,7 +62,7 @@ ARROWS: dict[str, Arrow] = {
         Arrow("all_signed", (S.SIGNING,), S.SCHEDULED, _("All have signed"), MANAGE,
               "operation.scheduled", makes=("planning.days",)),
         Arrow("start_execution", (S.SCHEDULED,), S.EXECUTING, _("Start inspections"), MANAGE,
-              "operation.executing", requires=("all_planned",), makes=("execution.day",)),
+              "operation.executing", requires=("all_planned", "lawful_entry"), makes=("execution.day",)),
         Arrow("start_feedback", (S.EXECUTING,), S.FEEDBACK, _("Move to feedback"), MANAGE,
               "operation.feedback", requires=("visits_finished",)),
         Arrow("close", (S.FEEDBACK,), S.CLOSED, _("Close the operation"), MANAGE,

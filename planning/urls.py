@@ -1,6 +1,6 @@
 from django.urls import path
 
-from planning.views import days, operations, participants, selection
+from planning.views import days, holds, operations, participants, selection
 
 app_name = "planning"
 urlpatterns = [
@@ -32,5 +32,13 @@ urlpatterns = [
     path("days/<uuid:public_id>/remove/", days.day_remove, name="day_remove"),
     path("days/<uuid:public_id>/visits/", days.visit_add, name="visit_add"),
     path("days/<uuid:public_id>/briefing.pdf", days.briefing, name="briefing"),
+    path("days/<uuid:public_id>/powers/", days.powers, name="powers"),
     path("visits/<uuid:public_id>/", days.visit_change, name="visit_change"),
+    path("visits/<uuid:public_id>/postpone/", holds.visit_postpone, name="visit_postpone"),
+    path("visits/<uuid:public_id>/day/", holds.visit_redate, name="visit_redate"),
+    path("holds/", holds.holds, name="holds"),
+    path("holds/<uuid:public_id>/", holds.hold, name="hold"),
+    path("overlaps/", holds.overlaps, name="overlaps"),
+    path("overlaps/<uuid:public_id>/", holds.overlap, name="overlap"),
+    path("<uuid:public_id>/set-aside/<uuid:site>/", holds.reservation, name="reservation"),
 ]  # fmt: skip

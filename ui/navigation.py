@@ -22,6 +22,8 @@ POWERS = _("Powers and sharing")
 ITEMS = (
     Item("worklist:my_work", _("My work"), "tasks"),
     Item("planning:operation_list", _("Operations"), "operations"),
+    Item("planning:holds", _("Holds"), "lock", ("coordinator", "manager", "analyst")),
+    Item("planning:overlaps", _("Overlapping visits"), "history"),
     Item("execution:my_days", _("Inspection days"), "calendar"),
     Item("feedback:measure_list", _("Follow-up"), "follow"),
     Item("feedback:report_list", _("Reports"), "report"),

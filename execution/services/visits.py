@@ -7,7 +7,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from audit.context import service
+from audit.context import as_system, service
 from audit.errors import Conflict, NotAllowed, RuleViolation
 from audit.services import record
 from execution.models import (
@@ -131,9 +131,14 @@ def mark_not_possible(*, actor: "Actor", visit: Visit, reason: str, note: str = 
         raise RuleViolation(_("Say in words why the visit was not possible."), field="note")
     if visit.state == VisitState.NOT_POSSIBLE:
         return visit
-    if visit.records.filter(state="submitted").exists() or visit.state == VisitState.ENDED:
+    with as_system("whether anybody has found anything, not what"):
+        made = visit.records.filter(state="submitted").exists()
+        found = visit.records.filter(
+            findings__removed_at__isnull=True, findings__isnull=False
+        ).exists()
+    if made or visit.state == VisitState.ENDED:
         raise RuleViolation(_("The visit has been made; it cannot be marked as not possible."))
-    if visit.records.filter(findings__removed_at__isnull=True, findings__isnull=False).exists():
+    if found:
         raise RuleViolation(
             _("The visit has findings; strike them out first if it was not possible.")
         )

@@ -250,8 +250,12 @@ def reserve(*, actor: "Actor", operation: Operation, site: Site, reason: str) ->
 
 @service
 def end_reservation(*, actor: "Actor", reservation: Reservation) -> None:
-    row = Reservation.objects.select_for_update(of=("self",)).get(pk=reservation.pk)
-    if row.authority_id != actor.authority.pk or not actor.has_role(Role.COORDINATOR, Role.MANAGER):
+    row = (
+        Reservation.objects.filter(pk=reservation.pk, authority=actor.authority)
+        .select_for_update(of=("self",))
+        .first()
+    )
+    if row is None or not actor.has_role(Role.COORDINATOR, Role.MANAGER):
         raise NotAllowed(_("Only the authority that set it aside may end that."))
     if row.ended_at is None:
         row.ended_at = timezone.now()

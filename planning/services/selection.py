@@ -100,8 +100,10 @@ def selection_content(operation: Operation) -> dict[str, Any]:
 
 
 def selection_hash(operation: Operation) -> str:
-    """SHA-256 over the canonical JSON of what is signed."""
-    text = json.dumps(selection_content(operation), sort_keys=True, ensure_ascii=False)
+    """SHA-256 over the canonical JSON of what is signed: the whole, whoever asks."""
+    with as_system("one selection has one hash"):
+        content = selection_content(operation)
+    text = json.dumps(content, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -19,7 +19,7 @@ from planning.calendar import feed_for, ical, renew_feed
 from planning.documents import briefing_content
 from planning.forms import DayForm
 from planning.models import CalendarFeed, ChoiceState, InspectionDay, PlannedVisit
-from planning.selectors import days_with_visits, own_days
+from planning.selectors import day_cards, days_with_visits, own_days
 from planning.services import (
     add_visit,
     create_day,
@@ -48,9 +48,21 @@ def days(request: HttpRequest, public_id: str) -> HttpResponse:
         .select_related("municipality")
         .order_by("name", "pk"),
         "planning": context["rights"]["manage"] and operation.state in ("scheduled", "executing"),
+        "may_postpone": operation.state in ("scheduled", "executing")
+        and request.actor.has_role("coordinator", "manager"),  # type: ignore[attr-defined]
         "changing": context["rights"]["manage"] and operation.state == "scheduled",
     }
     return render(request, "planning/days.html", context)
+
+
+@require_GET
+@acting()
+def powers(request: HttpRequest, public_id: str) -> HttpResponse:
+    """The powers cards of a day: one for each kind of place on it."""
+    day = _day(request, public_id)
+    operation = fetch(request, str(day.operation.public_id))
+    context = frame(request, operation, "days") | {"day": day, "cards": day_cards(day)}
+    return render(request, "planning/powers.html", context)
 
 
 def _day(request: HttpRequest, public_id: str) -> InspectionDay:

@@ -16,6 +16,7 @@ from planning.lists import CandidateList
 from planning.models import DecisionRecord, Nomination
 from planning.selectors import joint_list
 from planning.services import choose, make_nomination, sign, withdraw_nomination
+from planning.services.availability import OPEN_STATES, not_available_words
 from planning.services.selection import selection_content, selection_hash, unsigned
 from planning.views.base import attempt, fetch, frame
 from targets.models import Site
@@ -140,6 +141,7 @@ def selection(request: HttpRequest, public_id: str) -> HttpResponse:
                 address = reverse("planning:selection", args=[public_id])
                 return redirect(f"{address}#site-{site.public_id}")
     entries = joint_list(operation)
+    known = {a.site_id: a for a in operation.availabilities.all()}
     rows = []
     for entry in entries:
         initial = {}
@@ -148,10 +150,13 @@ def selection(request: HttpRequest, public_id: str) -> HttpResponse:
         form = ChoiceForm(prefix=str(entry.site.pk), initial=initial)
         if bound is not None and str(entry.site.public_id) == wanted:
             form = bound
-        rows.append({"entry": entry, "form": form})
+        availability = known.get(entry.site.pk)
+        rows.append({"entry": entry, "form": form, "availability": availability})
     context |= {
         "rows": rows,
         "deciding": deciding,
+        "may_reserve": actor.has_role("coordinator", "manager") and operation.state in OPEN_STATES,
+        "unavailable_words": not_available_words(),
         "picked": sum(1 for e in entries if e.choice and e.choice.state == "picked"),
         "undecided": sum(1 for e in entries if e.choice is None),
         "error_form": bound if bound is not None and bound.errors else None,

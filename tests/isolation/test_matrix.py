@@ -20,12 +20,14 @@ from authorities.models import Competence, Interest
 from execution.services import add_photo
 from feedback.services import open_measure
 from planning.calendar import renew_feed
+from planning.models import Overlap, PlannedVisit
+from planning.services import set_hold
 from targets.models import Dataset, DatasetRun, ImportRun
 from targets.services.handovers import hand_over
 from targets.services.recusals import recuse
 from targets.services.sharing import ask
 from targets.services.signals import add_file
-from tests.factories import Cast, make_actor, make_ground, make_signal
+from tests.factories import Cast, make_actor, make_ground, make_signal, make_site
 from ui.models import ExportJob, SavedView
 from worklist.services import create_task, notify
 
@@ -161,6 +163,18 @@ ROUTES: dict[str, tuple[str, str | None, set[tuple[str, str]] | str, int]] = {
     "planning:day_remove": ("post", "day", PARTICIPANTS, 404),
     "planning:visit_add": ("post", "day", PARTICIPANTS, 404),
     "planning:briefing": ("get", "day", PARTICIPANTS, 404),
+    "planning:powers": ("get", "day", PARTICIPANTS, 404),
+    "planning:visit_postpone": (
+        "post", "planned", of(*CODES[:3], roles=("coordinator", "manager")), 5,
+    ),
+    "planning:visit_redate": ("get", "planned", LEADS, 5),
+    "planning:holds": ("get", None, of(*CODES, roles=TARGETING), 403),
+    "planning:hold": ("get", "hold", {("OSH", "coordinator"), ("OSH", "manager")}, 404),
+    "planning:overlaps": ("get", None, EVERYBODY, 0),
+    "planning:overlap": ("get", "overlap", PARTICIPANTS, 404),
+    "planning:reservation": (
+        "get", "aside", of(*CODES[:3], roles=("coordinator", "manager")), 5,
+    ),
     "planning:visit_change": ("post", "planned", PARTICIPANTS, 404),
     "execution:my_days": ("get", None, EVERYBODY, 0),
     "execution:day": ("get", "day", PARTICIPANTS, 404),
@@ -239,7 +253,18 @@ def stage(db: None) -> tuple[Cast, dict[str, dict[str, Any]]]:
     )
     day = operation.days.get()
     ground = make_ground("G-1", ["OSH"], ["TAX"], "tip")
+    planned = day.visits.order_by("order").first()
+    other = PlannedVisit.objects.create(
+        operation=Cast().to("draft"), day=day, site=planned.site, order=99
+    )
     values = sharing_values(cast) | {
+        "hold": {"public_id": set_hold(
+            actor=lead, target=make_site(), kind="silent", liaison="Call", reason="Secret",
+            superior=cast.actors["OSH", "manager"].user).public_id},
+        "overlap": {"public_id": Overlap.objects.create(
+            site=planned.site, first=planned, second=other, first_operation=operation,
+            second_operation=other.operation).public_id},
+        "aside": {"public_id": operation.public_id, "site": planned.site.public_id},
         "competence": {"public_id": Competence.objects.create(
             authority=lead.authority, action="enter", text_fi="x").public_id},
         "ground": {"code": "G-1"}, "ground_version": {"public_id": ground.public_id},

@@ -33,7 +33,9 @@ STATE_STYLE: dict[str, tuple[str, str]] = {
     "rejected": ("bad", "close"), "expired": ("neutral", "clock"), "answered": ("ok", "check"),
     "refused": ("bad", "close"), "offered": ("warn", "wait"), "lapsed": ("bad", "warn"),
     "postponed": ("warn", "clock"), "new": ("neutral", "clock"), "reading": ("info", "play"),
-    "ready": ("ok", "check"),
+    "ready": ("ok", "check"), "checking": ("neutral", "wait"), "available": ("ok", "check"),
+    "not_available": ("neutral", "dash"), "conditional": ("warn", "warn"),
+    "released": ("neutral", "check"), "merged": ("ok", "check"),
 }  # fmt: skip
 
 
