@@ -100,6 +100,8 @@ SENTENCES: dict[str, Any] = {
     "visit.redated": gettext_lazy("The visit to %(site)s was put on %(date)s."),
     "overlap.merged": gettext_lazy("Two visits to %(site)s were merged, on %(date)s."),
     "overlap.declined": gettext_lazy("Two visits to one site were not merged."),
+    "authority.succession_planned": gettext_lazy("%(new)s follows from %(date)s."),
+    "authority.succeeded": gettext_lazy("%(new)s carries on what %(old)s did."),
     "purpose.stated": gettext_lazy("A purpose was stated."),
     "person.added": gettext_lazy("%(name)s was added."),
     "person.closed": gettext_lazy("The account of %(name)s was closed."),

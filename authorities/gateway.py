@@ -129,9 +129,13 @@ class Register:
         self.in_force = [code for code, a in self.authorities.items() if a.is_valid_on(day)]
         # Rules name the present authority; those it followed are meant on the days before.
         self._before: dict[str, set[str]] = {}
+        # A rule that still names an authority that has ended means those who follow it.
+        self._after: dict[str, set[str]] = {}
         for heir, former, on in before:
             if day < on:
                 self._before.setdefault(heir, set()).add(former)
+            else:
+                self._after.setdefault(former, set()).add(heir)
         self.narrow = set(narrow)
         self._groups = {g.code: g for g in groups}
         self._members: dict[str, frozenset[str]] = {}
@@ -162,7 +166,8 @@ class Register:
             if group is not None:
                 found = {c for c, a in self.authorities.items() if group.holds(a, self.known_at)}
             former = {f for heir in found for f in self._before.get(heir, ())}
-            self._members[code] = frozenset(found | former)
+            heirs = {h for ended in found for h in self._after.get(ended, ())}
+            self._members[code] = frozenset(found | former | heirs)
         return self._members[code]
 
     def _all(self, codes: Iterable[str]) -> frozenset[str]:

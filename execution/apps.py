@@ -8,7 +8,7 @@ class ExecutionConfig(AppConfig):
     def ready(self) -> None:
         from django.utils.translation import gettext_lazy as _
 
-        from execution import kinds, subscribers  # noqa: F401
+        from execution import kinds, subscribers, succession  # noqa: F401
         from execution.selectors import briefing_checklist
         from planning import documents, tabs
 

@@ -7,7 +7,7 @@ class TargetsConfig(AppConfig):
 
     def ready(self) -> None:
         from authorities.purposes import case_model
-        from targets import kinds  # noqa: F401
+        from targets import kinds, succession  # noqa: F401
         from targets.lists import search_companies, search_sites
         from targets.models import Company, Signal, Site
         from targets.signal_lists import search_signals

@@ -53,7 +53,7 @@ def visits_of(site: Site, actor: "Actor") -> QuerySet[PastVisit]:
     return (
         PastVisit.objects.visible_to(actor)
         .filter(site=site)
-        .select_related("authority")
+        .select_related("authority", "performed_by")
         .order_by("-on", "-pk")[:VISITS_SHOWN]
     )
 

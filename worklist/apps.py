@@ -7,7 +7,7 @@ class WorklistConfig(AppConfig):
 
     def ready(self) -> None:
         from ui import hooks
-        from worklist import purposes  # noqa: F401
+        from worklist import purposes, succession  # noqa: F401
         from worklist.models import Notification
 
         hooks.page_context(

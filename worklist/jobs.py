@@ -2,6 +2,7 @@
 
 from celery import shared_task
 
+from authorities.services import succession
 from worklist.services.digests import sweep
 from worklist.services.lookups import review_lookups
 
@@ -16,3 +17,9 @@ def sweep_reminders() -> int:
 def review_access() -> None:
     """Tell supervisors of unusual look-ups; safe to run at any time and twice."""
     review_lookups()
+
+
+@shared_task
+def carry_out_successions() -> None:
+    """Move what passes to another authority, from the midnight of its day on."""
+    succession.sweep()

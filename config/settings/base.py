@@ -235,6 +235,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "link the access log": {"task": "audit.jobs.seal_access_log", "schedule": 30.0},
     "sweep reminders": {"task": "worklist.jobs.sweep_reminders", "schedule": 60.0},
+    "carry out successions": {"task": "worklist.jobs.carry_out_successions", "schedule": 60.0},
     "review unusual look-ups": {"task": "worklist.jobs.review_access", "schedule": 600.0},
     "take up stalled imports": {"task": "targets.jobs.sweep_imports", "schedule": 60.0},
     "take up stalled data sets": {"task": "targets.jobs.sweep_datasets", "schedule": 60.0},

@@ -291,6 +291,10 @@ class PastVisit(ClassifiedModel):
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="past_visits")
     authority = models.ForeignKey(Authority, on_delete=models.PROTECT, related_name="past_visits")
+    # Who made it, where another authority has since taken over what it did.
+    performed_by = models.ForeignKey(
+        Authority, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
     shared = models.BooleanField(default=False)
     on = models.DateField()
     kind = models.CharField(max_length=60, blank=True)
