@@ -95,6 +95,8 @@ def test_every_kind_between_two_authorities(inspector):
         ({"giver": "TAX"}, "Choose a kind of information, or who could get it"),
         ({"giver": "TAX", "information": "tip", "day": "32.1.2026"}, "Enter a valid date"),
         ({"giver": "NOBODY", "information": "tip"}, "not one of the available choices"),
+        ({"giver": "TAX", "information": "tip", "known": "9999-12-31"}, "a day that has been"),
+        ({"giver": "TAX", "information": "tip", "known": "0001-01-01"}, "a day that has been"),
     ],
 )
 def test_a_question_that_makes_no_sense_says_so_and_keeps_what_was_chosen(inspector, asked, words):
@@ -134,6 +136,16 @@ def test_the_notice_goes_when_everything_shown_is_reviewed(inspector, catalogue)
     words = text(inspector.get(reverse(URL["gateway"]), asked))
     assert "Not legal advice" not in words
     assert "LVV_OSH: lawyer" in words
+
+
+def test_the_lists_say_starter_data_until_every_row_is_reviewed(inspector):
+    paths = [reverse(URL[name]) for name in ("ground_list", "competence_list", "gateway_matrix")]
+    for path in paths:
+        assert "Not legal advice" in text(inspector.get(path)), path
+    for model in (GroundVersion, Competence):
+        model.objects.update(reviewed_by="X: lawyer", reviewed_on=dt.date(2026, 5, 4))
+    for path in paths:
+        assert "Not legal advice" not in text(inspector.get(path)), path
 
 
 # ------------------------------------------------------------------ matrix
