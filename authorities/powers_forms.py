@@ -128,6 +128,12 @@ class GatewayForm(forms.Form):
         receiver.choices = [("", _("Everybody")), *rows]
         information.choices = terms.choices(TermKind.INFORMATION, _("Every kind"))
 
+    def clean_known(self) -> dt.date | None:
+        day: dt.date | None = self.cleaned_data["known"]
+        if day is not None and not dt.date(1900, 1, 1) <= day <= timezone.localdate():
+            raise forms.ValidationError(_("Choose a day that has been, or leave this empty."))
+        return day
+
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or {}
         if data.get("giver") and data.get("giver") == data.get("receiver"):

@@ -116,6 +116,9 @@ class CompetenceList(ListPage):
     def queryset(self) -> QuerySet[Any]:
         return Competence.objects.select_related("authority", "group")
 
+    def extra_context(self) -> dict[str, Any]:
+        return {"all_reviewed": not self.queryset().filter(reviewed_on__isnull=True).exists()}
+
     def annotate_page(self, rows: list[Any]) -> None:
         actions, places, notices = (
             terms.labels(kind) for kind in (TermKind.ACTION, TermKind.PREMISES, TermKind.NOTICE)
@@ -223,6 +226,9 @@ class GroundList(ListPage):
             shown_pk=Subquery(shown.values("pk")[:1]),
             reviewed_on=Subquery(shown.values("reviewed_on")[:1]),
         ).filter(shown_pk__isnull=False)
+
+    def extra_context(self) -> dict[str, Any]:
+        return {"all_reviewed": not self.queryset().filter(reviewed_on__isnull=True).exists()}
 
     def annotate_page(self, rows: list[Any]) -> None:
         from authorities.powers_forms import group_names

@@ -138,6 +138,7 @@ def gateway_matrix(request: HttpRequest) -> HttpResponse:
     form = _asked(request, MatrixForm, information=next(iter(kinds), ""), who="inspects")
     rows: list[Any] = []
     shown: list[Any] = []
+    all_reviewed = False
     if form.is_valid():
         data = form.cleaned_data
         wanted = Authority.objects.valid_on(data["day"]).order_by("code")
@@ -146,8 +147,10 @@ def gateway_matrix(request: HttpRequest) -> HttpResponse:
         codes = list(wanted.values_list("code", flat=True))
         register, rows = gateway.matrix(data["information"], codes, data["day"])
         shown = [register.authorities[code] for code in codes if code in register.authorities]
+        all_reviewed = all(version.is_reviewed for version in register.versions)
     context = {
         "form": form, "rows": rows, "shown": shown, "marks": MARKS,
+        "all_reviewed": all_reviewed,
     }  # fmt: skip
     status = 422 if form.errors else 200
     return render(request, "authorities/matrix.html", context, status=status)

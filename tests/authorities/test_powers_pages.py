@@ -95,6 +95,8 @@ def test_every_kind_between_two_authorities(inspector):
         ({"giver": "TAX"}, "Choose a kind of information, or who could get it"),
         ({"giver": "TAX", "information": "tip", "day": "32.1.2026"}, "Enter a valid date"),
         ({"giver": "NOBODY", "information": "tip"}, "not one of the available choices"),
+        ({"giver": "TAX", "information": "tip", "known": "9999-12-31"}, "a day that has been"),
+        ({"giver": "TAX", "information": "tip", "known": "0001-01-01"}, "a day that has been"),
     ],
 )
 def test_a_question_that_makes_no_sense_says_so_and_keeps_what_was_chosen(inspector, asked, words):
@@ -134,6 +136,16 @@ def test_the_notice_goes_when_everything_shown_is_reviewed(inspector, catalogue)
     words = text(inspector.get(reverse(URL["gateway"]), asked))
     assert "Not legal advice" not in words
     assert "LVV_OSH: lawyer" in words
+
+
+def test_the_lists_say_starter_data_until_every_row_is_reviewed(inspector):
+    paths = [reverse(URL[name]) for name in ("ground_list", "competence_list", "gateway_matrix")]
+    for path in paths:
+        assert "Not legal advice" in text(inspector.get(path)), path
+    for model in (GroundVersion, Competence):
+        model.objects.update(reviewed_by="X: lawyer", reviewed_on=dt.date(2026, 5, 4))
+    for path in paths:
+        assert "Not legal advice" not in text(inspector.get(path)), path
 
 
 # ------------------------------------------------------------------ matrix
@@ -440,19 +452,26 @@ def test_an_authority_page_leads_to_what_it_may_give_us(inspector):
 PUBLIC = ("gateway", "gateway_matrix", "card", "competence_list", "ground_list")
 
 
-def test_the_register_is_closed_unless_the_installation_opens_it(catalogue, client, settings):
+@pytest.fixture
+def anybody(client):
+    """Somebody without an account; the browser asks for English, in which words are compared."""
+    client.defaults["HTTP_ACCEPT_LANGUAGE"] = "en"
+    return client
+
+
+def test_the_register_is_closed_unless_the_installation_opens_it(catalogue, anybody, settings):
     for name in (*PUBLIC, "interests"):
-        assert client.get(reverse(URL[name])).status_code == 302, name
+        assert anybody.get(reverse(URL[name])).status_code == 302, name
     settings.PUBLIC_POWERS = True
     for name in PUBLIC:
-        page = client.get(reverse(URL[name]))
+        page = anybody.get(reverse(URL[name]))
         assert page.status_code == 200, name
         assert "Starter data, not reviewed" in text(page) or name in ("gateway", "card")
-    assert client.get(reverse(URL["interests"])).status_code == 302
-    assert client.get(reverse("authorities:ground_create")).status_code == 302
+    assert anybody.get(reverse(URL["interests"])).status_code == 302
+    assert anybody.get(reverse("authorities:ground_create")).status_code == 302
 
 
-def test_what_is_open_shows_no_people_no_drafts_and_no_tools(catalogue, client, settings):
+def test_what_is_open_shows_no_people_no_drafts_and_no_tools(catalogue, anybody, settings):
     settings.PUBLIC_POWERS = True
     writer, second = person("TAX", "administrator"), person("TAX", "manager")
     version = submitted(
@@ -469,11 +488,11 @@ def test_what_is_open_shows_no_people_no_drafts_and_no_tools(catalogue, client, 
     competence = Competence.objects.get(code="C-TAX-01")
     asked = {"giver": "TAX", "receiver": "POLICE", "information": "business_ban"}
     pages = [
-        client.get(reverse("authorities:ground_detail", args=["D-TAX-04"])),
-        client.get(reverse("authorities:competence_detail", args=[competence.public_id])),
-        client.get(reverse(URL["gateway"]), asked),
-        client.get(reverse(URL["ground_list"]), {"per_page": "100"}),
-        client.get(reverse(URL["competence_list"]), {"per_page": "100"}),
+        anybody.get(reverse("authorities:ground_detail", args=["D-TAX-04"])),
+        anybody.get(reverse("authorities:competence_detail", args=[competence.public_id])),
+        anybody.get(reverse(URL["gateway"]), asked),
+        anybody.get(reverse(URL["ground_list"]), {"per_page": "100"}),
+        anybody.get(reverse(URL["competence_list"]), {"per_page": "100"}),
     ]
     for page in pages:
         html = page.content.decode()
@@ -485,16 +504,16 @@ def test_what_is_open_shows_no_people_no_drafts_and_no_tools(catalogue, client, 
                       "Version 3", "Timeline"):  # fmt: skip
             assert words not in html, (page.request["PATH_INFO"], words)
     assert "Version 2" in text(pages[0])
-    assert client.get(reverse("authorities:ground_detail", args=["D-NEW"])).status_code == 404
-    export = client.get(reverse(URL["ground_list"]), {"export": "csv"})
+    assert anybody.get(reverse("authorities:ground_detail", args=["D-NEW"])).status_code == 404
+    export = anybody.get(reverse(URL["ground_list"]), {"export": "csv"})
     assert export["Content-Type"].startswith("text/html")
     assert not Event.objects.filter(verb="list.exported").exists()
 
 
-def test_people_of_an_authority_stay_closed(catalogue, client, settings):
+def test_people_of_an_authority_stay_closed(catalogue, anybody, settings):
     settings.PUBLIC_POWERS = True
     for name, args in (("authority_list", []), ("authority_detail", ["TAX"])):
-        assert client.get(reverse(f"authorities:{name}", args=args)).status_code == 302
+        assert anybody.get(reverse(f"authorities:{name}", args=args)).status_code == 302
 
 
 @pytest.mark.parametrize("language", ["fi", "sv", "en"])

@@ -29,8 +29,8 @@ PINNED = {
     "feedback:inbox": 17,
     "feedback:report_list": 16,
     "authorities:authority_list": 14,
-    "authorities:competence_list": 20,
-    "authorities:ground_list": 23,
+    "authorities:competence_list": 21,
+    "authorities:ground_list": 24,
     "authorities:access_list": 14,
 }
 
