@@ -268,14 +268,14 @@ class Cast:
         self.operation = Operation.objects.get(pk=self.operation.pk)
         return self.operation
 
-    def to(self, state: str, sites: int = 3) -> Operation:
-        """Build up to ``state``; visits of ``executing`` are planned for today."""
+    def to(self, state: str, sites: int = 3, first: Site | None = None) -> Operation:
+        """Build up to ``state`` with ``first`` among the sites; visits are planned for today."""
         steps = (
             ("draft", self._draft), ("inviting", self._invite), ("nominating", self._accept),
             ("selecting", self._nominate), ("signing", self._choose), ("scheduled", self._sign),
             ("executing", self._execute), ("feedback", self._record), ("closed", self._close),
         )  # fmt: skip
-        self.sites = [make_site() for _ in range(sites)]
+        self.sites = [first or make_site(), *(make_site() for _ in range(sites - 1))]
         for name, step in steps:
             step()
             if name == state:
