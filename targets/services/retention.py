@@ -58,7 +58,9 @@ def sweep() -> dict[str, int]:
 
 def _each(find: Any, act: Any) -> int:
     count = 0
-    for pk in find():
+    with transaction.atomic():  # outside a transaction the walls show nothing, to nobody
+        due = find()
+    for pk in due:
         try:
             with transaction.atomic():
                 count += act(pk)
@@ -273,7 +275,7 @@ def sweep_orphans() -> int:
 
 
 # ------------------------------------------------------------------------------------- verification
-def doubts() -> Iterator[str]:
+def doubts() -> list[str]:
     """What speaks against the proofs, a line each in English: for the command ``erasures``.
 
     A proof whose item is still there; a proof that does not say what the event of its erasure says,
@@ -281,6 +283,7 @@ def doubts() -> Iterator[str]:
     """
     from audit.models import Event
 
+    found: list[str] = []
     with transaction.atomic(), as_system("proofs of every authority are checked"):
         models: dict[str, Any] = {"signal": Signal, "dataset": Dataset}
         told: dict[int | None, Any] = dict(
@@ -289,14 +292,14 @@ def doubts() -> Iterator[str]:
         for proof in Erasure.objects.order_by("pk").iterator(chunk_size=1_000):
             label = f"proof {proof.public_id} ({proof.what} {proof.item})"
             if models[proof.what].objects.filter(public_id=proof.item).exists():
-                yield f"{label}: the item is still there"
+                found.append(f"{label}: the item is still there")
             event = told.pop(proof.pk, None)
             if event is None:
-                yield f"{label}: no event tells of this erasure"
+                found.append(f"{label}: no event tells of this erasure")
             elif (event.get("what"), event.get("rows")) != (proof.what, proof.rows):
-                yield f"{label}: the event of the erasure says something else"
+                found.append(f"{label}: the event of the erasure says something else")
         for pk in sorted(told):
-            yield f"proof number {pk}: the event is there, the proof is not"
+            found.append(f"proof number {pk}: the event is there, the proof is not")
         late = timezone.localdate() - ORPHAN_AGE
         for what, model in models.items():
             held = LegalHold.objects.filter(lifted_at__isnull=True, **{f"{what}__isnull": False})
@@ -304,6 +307,6 @@ def doubts() -> Iterator[str]:
                 pk__in=held.values(f"{what}_id")
             )
             for item in rows.order_by("pk").values_list("public_id", flat=True):
-                yield f"{what} {item}: its time is over and it has not been erased"
-    for name in orphans():
-        yield f"file {name}: no row knows it"
+                found.append(f"{what} {item}: its time is over and it has not been erased")
+    found += [f"file {name}: no row knows it" for name in orphans()]
+    return found

@@ -13,12 +13,12 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
-from audit.context import as_system
+from audit.context import Context, as_system, using
 from audit.services import record
 from targets.models import Erasure, Signal, SignalFile
 from targets.services import retention
 from targets.services.signals import add_file
-from tests.factories import make_actor, make_retention, make_signal
+from tests.factories import give, make_actor, make_retention, make_signal
 
 pytestmark = pytest.mark.django_db
 LATER = dt.timedelta(days=5)
@@ -81,6 +81,24 @@ def test_killed_in_the_middle_nothing_is_half_erased_and_nothing_twice(monkeypat
     with as_system("a test counts"):
         assert Erasure.objects.count() == 1
     assert not default_storage.exists(file.file.name)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_with_nothing_set_in_its_session_finds_what_is_due():
+    """Tests look as the system (conftest); a worker's connection outside a transaction sees nothing."""
+    osh, tax = make_actor("OSH", "manager"), make_actor("TAX")
+    signal = short(osh)
+    give(osh, signal, tax.authority)
+    stored = default_storage.save("signals/left-behind", ContentFile(b"x"))
+    age(stored, 30)
+    with connection.cursor() as cursor, using(Context()):
+        cursor.execute("SELECT set_config('tarkka.system', '', false)")
+        assert not Signal.objects.exists()
+        with time_machine.travel(timezone.now() + LATER, tick=False):
+            done = retention.sweep()
+            assert retention.sweep_orphans() >= 1
+            assert f"{signal.public_id}" not in about_items()
+    assert (done["disclosures"], done["signals"]) == (1, 1)
 
 
 def age(name: str, days: int) -> None:

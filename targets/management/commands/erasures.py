@@ -15,12 +15,11 @@ class Command(BaseCommand):
         parser.add_argument("action", choices=["verify"])
 
     def handle(self, *args: Any, **options: Any) -> None:
-        found = 0
-        for line in doubts():
+        found = doubts()
+        for line in found:
             self.stderr.write(line)
-            found += 1
         if found:
-            raise CommandError(f"{found} doubts")
+            raise CommandError(f"{len(found)} doubts")
         self.stdout.write(f"{number_of_proofs()} proofs hold; nothing is overdue.")
 
 
