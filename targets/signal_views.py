@@ -56,7 +56,7 @@ def own(request: HttpRequest, public_id: str) -> Signal:
     )
 
 
-def _prefilled(request: HttpRequest) -> dict[str, Any]:
+def prefilled(request: HttpRequest) -> dict[str, Any]:
     """Values from a link of a site's or company's page."""
     actor = request.actor  # type: ignore[attr-defined]
     for about, model in ((About.SITE, Site), (About.COMPANY, Company)):
@@ -75,7 +75,7 @@ def _prefilled(request: HttpRequest) -> dict[str, Any]:
 def signal_create(request: HttpRequest) -> HttpResponse:
     """Write a signal on one page."""
     actor = request.actor  # type: ignore[attr-defined]
-    start = _prefilled(request)
+    start = prefilled(request)
     form = SignalForm(request.POST or None, initial=SignalForm.starting(**start))
     if start.get("pick"):
         field = form.fields["pick"]

@@ -7,13 +7,15 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 from django.utils import timezone
 
+from authorities.models import Interest
 from authorities.purposes import state_purpose
-from targets.models import Disclosure, Signal
+from targets.models import Disclosure, HandOver, InformationRequest, Offer, Signal
 from targets.services.handovers import hand_over, refuse_handover
 from targets.services.signals import add_file
 from tests.factories import (
     give,
     make_actor,
+    make_company,
     make_ground,
     make_retention,
     make_signal,
@@ -146,3 +148,99 @@ def test_a_refused_hand_over_shows_on_the_target(osh, tax, as_user):
         for actor, there in ((osh, True), (tax, True), (outsider, False)):
             state_purpose(actor=actor, case=target, text=WHY)
             assert ("Handled elsewhere" in as_user(actor).get(page).content.decode()) is there
+
+
+# ------------------------------------------------------------------------------- answering
+def test_one_click_gives_what_another_wants_to_know(osh, tax, as_user):
+    make_term("requires", "necessary", name_en="it is necessary")
+    make_ground("G-O", ["OSH"], ["TAX"], "tip", requires=["necessary"])
+    Interest.objects.create(authority=tax.authority, information="tip")
+    signal = make_signal(osh)
+    offer = Offer.objects.get()
+    client = as_user(osh)
+    assert "it is necessary" in client.get(detail(signal)).content.decode()
+    address = reverse("targets:offer_decide", args=[offer.public_id])
+    page = client.post(address, {"step": "accept"}, follow=True).content.decode()
+    assert "Confirm each condition" in page
+    assert not Disclosure.objects.exists()
+    client.post(address, {"step": "accept", "confirmed": ["necessary"]})
+    client.post(address, {"step": "accept", "confirmed": ["necessary"]})  # pressed twice
+    assert Disclosure.objects.get().confirmed == ["necessary"]
+    assert client.post(address, {"step": "other"}).status_code == 404
+    assert as_user(tax).post(address, {"step": "accept"}).status_code == 404
+
+
+def test_a_request_comes_filled_in_from_the_gateway_and_from_a_target(osh, tax, as_user):
+    make_ground("G-7", ["TAX"], ["OSH"], "payroll", mode="on_request", force="duty")
+    company = make_company(name="Kulma Oy")
+    client = as_user(osh)
+    gateway = client.get(
+        reverse("authorities:gateway"),
+        {"giver": "TAX", "receiver": "OSH", "information": "payroll"},
+    ).content.decode()
+    form = reverse("targets:request_create")
+    assert f"{form}?holder=TAX&amp;kind=payroll" in gateway
+    other = (
+        as_user(tax)
+        .get(
+            reverse("authorities:gateway"),
+            {"giver": "TAX", "receiver": "OSH", "information": "payroll"},
+        )
+        .content.decode()
+    )
+    assert f"{form}?holder" not in other
+    client = as_user(osh)  # there is one client; it is whoever signed in last
+    page = client.get(f"{form}?holder=TAX&kind=payroll&company={company.public_id}")
+    start = page.context["form"].initial
+    assert (start["holder"], start["kind"], start["target"]) == ("TAX", "payroll", "Kulma Oy")
+    typed = {k: start[k] for k in ("holder", "kind", "about", "target", "pick")} | {
+        "purpose": "Hours", "necessity": " ", "deadline": start["deadline"].isoformat(),
+    }  # fmt: skip
+    answer = client.post(form, typed)
+    assert answer.status_code == 422
+    assert "Kulma Oy" in answer.content.decode()
+    answer = client.post(form, typed | {"necessity": "One visit is not enough"})
+    row = InformationRequest.objects.get()
+    assert answer.url == reverse("targets:request", args=[row.public_id])
+    assert row.company == company
+    signal = make_signal(tax, kind="payroll", company=company)
+    holder = as_user(tax)
+    page = holder.get(answer.url).content.decode()
+    assert str(signal.public_id) in page
+    holder.post(answer.url, {"step": "answer", "signal": str(signal.public_id)})
+    row.refresh_from_db()
+    assert row.state == "answered"
+    assert holder.post(answer.url, {"step": "refuse", "reason": "late"}).status_code == 302
+
+
+def test_a_hand_over_is_answered_on_its_page(osh, tax, as_user):
+    ground = make_ground("G-H", ["OSH"], ["TAX"], "tip")
+    signal = make_signal(osh)
+    send = reverse("targets:signal_hand_over", args=[signal.public_id])
+    day = timezone.localdate() + dt.timedelta(days=4)
+    typed = {"receiver": "TAX", "ground": ground.pk, "purpose": "x", "message": "Yours to act on"}
+    client = as_user(osh)
+    answer = client.post(send, typed | {"deadline": timezone.localdate().isoformat()})
+    assert answer.status_code == 422
+    assert "Yours to act on" in answer.content.decode()
+    client.post(send, typed | {"deadline": day.isoformat()})
+    row = HandOver.objects.get()
+    address = reverse("targets:handover", args=[row.public_id])
+    holder = as_user(tax)
+    page = holder.post(address, {"step": "refuse", "reason_class": "known"}, follow=True)
+    assert "Say why" in page.content.decode()
+    holder.post(address, {"step": "refuse", "reason_class": "known", "reason": "Open here"})
+    client = as_user(osh)
+    assert "Open here" in client.get(address).content.decode()
+    assert client.post(address, {"step": "accept"}).status_code == 403
+    assert as_user(make_actor("POL")).get(address).status_code == 404
+
+
+def test_what_may_not_be_given_says_what_may_be_said_and_how_it_is_asked_for(osh, tax, as_user):
+    make_ground("G-7", ["OSH"], ["TAX"], "tip", mode="on_request")
+    signal = make_signal(osh)
+    address = reverse("targets:signal_disclose", args=[signal.public_id])
+    page = as_user(osh).get(address, {"receiver": "TAX"}).content.decode()
+    assert "no ground" in page
+    assert "can ask for it" in page
+    assert 'name="ground"' not in page
