@@ -59,7 +59,7 @@ def _disclosed(actor: "Actor", item: str) -> Subquery:
     rows = Disclosure.objects.filter(
         **{item: OuterRef("pk")}, receiver_id=actor.authority.pk, state="active",
         expires_on__gte=timezone.localdate(),
-    ).order_by(item)  # fmt: skip
+    ).order_by(f"{item}_id")  # fmt: skip  # the column: the relation would join the item again
     return Subquery(rows.values("pk")[:1])
 
 

@@ -1,6 +1,7 @@
 """What is once: a disclosure by giver, an open request; a hand-over ends with its disclosure.
 
-A hand-over keeps that its signal was secret; a reading counts how often it was begun.
+A hand-over keeps that its signal was secret; a reading counts how often it was begun; the list of
+signals has an index in its order.
 """
 
 from django.db import migrations, models
@@ -30,6 +31,9 @@ class Migration(migrations.Migration):
                 fields=["asker", "holder", "kind", "company", "site"], condition=Q(state="open"),
                 nulls_distinct=False, name="request_open_once",
             ),
+        ),
+        migrations.AddIndex(
+            "signal", models.Index(fields=["-observed_on", "-id"], name="signal_by_day")
         ),
         migrations.AddField("handover", "secret", models.BooleanField(default=False)),
         migrations.AddField(
