@@ -1,4 +1,4 @@
-"""Celery jobs of the register: imports."""
+"""Celery jobs of the register: imports, data sets, clocks."""
 
 import datetime as dt
 from pathlib import Path
@@ -63,3 +63,9 @@ def sweep_datasets() -> None:
 def sweep_clocks() -> None:
     """End what has run out and erase what has expired; safe to run at any time and twice."""
     retention.sweep()
+
+
+@shared_task
+def sweep_orphans() -> None:
+    """Delete files that a killed process left without a row."""
+    retention.sweep_orphans()

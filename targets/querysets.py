@@ -59,7 +59,7 @@ def _disclosed(actor: "Actor", item: str) -> Subquery:
     rows = Disclosure.objects.filter(
         **{item: OuterRef("pk")}, receiver_id=actor.authority.pk, state="active",
         expires_on__gte=timezone.localdate(),
-    ).order_by(item)  # fmt: skip
+    ).order_by(f"{item}_id")  # fmt: skip  # the column: the relation would join the item again
     return Subquery(rows.values("pk")[:1])
 
 
@@ -123,8 +123,13 @@ class RequestQuerySet(models.QuerySet):  # type: ignore[type-arg]
 
 class HandOverQuerySet(models.QuerySet):  # type: ignore[type-arg]
     def visible_to(self, actor: "Actor") -> "HandOverQuerySet":
+        """Both sides; of a secret signal only who reads such, and who sent or answered it."""
         own = actor.authority.pk
-        return self.filter(Q(sender_id=own) | Q(receiver_id=own))
+        visible = self.filter(Q(sender_id=own) | Q(receiver_id=own))
+        if not actor.has_role(*SECRET_READERS):
+            mine = Q(sent_by_id=actor.user.pk) | Q(answered_by_id=actor.user.pk)
+            visible = visible.filter(Q(secret=False) | mine)
+        return visible
 
 
 class OfferQuerySet(models.QuerySet):  # type: ignore[type-arg]

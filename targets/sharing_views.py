@@ -50,6 +50,7 @@ from targets.signal_forms import (
     RequestForm,
 )
 from targets.signal_lists import DatasetList, ErasureList
+from targets.signal_views import prefilled
 from ui.forms import add_error, form_response
 
 dataset_list = require_GET(acting("analyst", "coordinator", "manager")(DatasetList.as_view()))
@@ -130,10 +131,13 @@ def request_create(request: HttpRequest) -> HttpResponse:
     actor = request.actor  # type: ignore[attr-defined]
     start = {name: request.GET.get(name, "") for name in ("holder", "kind", "target", "about")}
     start["about"] = start["about"] or "company"
+    start |= prefilled(request)
     form = RequestForm(
         request.POST or None, actor=actor,
         initial=start | {"deadline": timezone.localdate() + dt.timedelta(days=14)},
     )  # fmt: skip
+    if start.get("pick"):
+        form.fields["pick"].choices = [(start["pick"], start["target"])]  # type: ignore[attr-defined]
     if request.method == "POST":
         picked = request.POST.get("pick", "")
         if picked:

@@ -56,7 +56,7 @@ def own(request: HttpRequest, public_id: str) -> Signal:
     )
 
 
-def _prefilled(request: HttpRequest) -> dict[str, Any]:
+def prefilled(request: HttpRequest) -> dict[str, Any]:
     """Values from a link of a site's or company's page."""
     actor = request.actor  # type: ignore[attr-defined]
     for about, model in ((About.SITE, Site), (About.COMPANY, Company)):
@@ -75,7 +75,7 @@ def _prefilled(request: HttpRequest) -> dict[str, Any]:
 def signal_create(request: HttpRequest) -> HttpResponse:
     """Write a signal on one page."""
     actor = request.actor  # type: ignore[attr-defined]
-    start = _prefilled(request)
+    start = prefilled(request)
     form = SignalForm(request.POST or None, initial=SignalForm.starting(**start))
     if start.get("pick"):
         field = form.fields["pick"]
@@ -153,16 +153,36 @@ def signal_detail(request: HttpRequest, public_id: str) -> HttpResponse:
         .order_by("-duty", "pk") if is_own else [],
         "handovers": signal.handovers.visible_to(actor).select_related("sender", "receiver")
         .order_by("-sent_at", "-pk"),
-        "refusals": earlier_refusals(signal, actor),
+        "refusals": earlier_refusals(
+            actor, site=signal.site, company=signal.company, but=signal
+        ),
         "held": signal.legal_holds.filter(lifted_at__isnull=True).first() if is_own else None,
         "requires": terms.labels(TermKind.REQUIRES),
         "timeline": timeline(signal, actor), "today": timezone.localdate(), "tabs": [],
-        "answers": gateway.answers(signal.authority, signal.kind, signal.observed_on)
-        if is_own else [],
+        # The law of the day of giving counts, not of the day of seeing.
+        "answers": gateway.answers(actor.authority, signal.kind)
+        if is_own or _may_pass_on(actor, given) else [],
         "kinds": {}, "forces": terms.labels(TermKind.FORCE),
         "may_stop": is_own and actor.has_role("manager", "administrator"),
     }  # fmt: skip
     return render(request, "targets/signal.html", context)
+
+
+def _may_pass_on(actor: Any, given: Any) -> bool:
+    today = timezone.localdate()
+    return any(
+        d.receiver_id == actor.authority.pk and d.may_pass_on and d.state == "active"
+        and d.expires_on >= today
+        for d in given
+    )  # fmt: skip
+
+
+def _purpose_first(request: HttpRequest, signal: Signal) -> HttpResponse | None:
+    """To the signal's page, which asks why, when another's signal is opened without a purpose."""
+    actor = request.actor  # type: ignore[attr-defined]
+    if purpose_of(actor, signal) is None and signal.authority_id != actor.authority.pk:
+        return redirect("targets:signal_detail", public_id=signal.public_id)
+    return None
 
 
 @require_POST
@@ -191,10 +211,13 @@ def signal_file_add(request: HttpRequest, public_id: str) -> HttpResponse:
 def signal_file(request: HttpRequest, public_id: str) -> HttpResponse:
     """Hand out an attachment to whoever may see its signal; never shown inside the page."""
     row = get_object_or_404(
-        SignalFile.objects.visible_to(request.actor),  # type: ignore[attr-defined]
+        SignalFile.objects.visible_to(request.actor).select_related(  # type: ignore[attr-defined]
+            "signal"
+        ),
         public_id=public_id,
     )
-    purpose_of(request.actor, row.signal)  # type: ignore[attr-defined]
+    if (ask := _purpose_first(request, row.signal)) is not None:
+        return ask
     if not default_storage.exists(row.file.name):
         raise Http404
     response = FileResponse(
@@ -214,6 +237,8 @@ def signal_disclose(request: HttpRequest, public_id: str) -> HttpResponse:
     """Give a signal: the gateway's grounds to choose from, its conditions to confirm."""
     actor = request.actor  # type: ignore[attr-defined]
     signal = fetch(request, public_id)
+    if (ask := _purpose_first(request, signal)) is not None:
+        return ask
     receiver = _receiver(request)
     require(receiver.pk != actor.authority.pk)
     answer = gateway.answer(actor.authority, receiver, signal.kind)

@@ -28,6 +28,7 @@ from targets.selectors import (
     site_facts,
     visits_of,
 )
+from targets.services.handovers import earlier_refusals
 from targets.services.imports.messages import row_message
 from targets.services.uploads import IMPORTERS, start_upload
 from ui.exports import safe_text
@@ -56,6 +57,7 @@ def site_detail(request: HttpRequest, public_id: str) -> HttpResponse:
         "open": open_,
         "case_token": case_token(site),
         "signals": signals_about(actor, site=site) if open_ else [],
+        "refusals": earlier_refusals(actor, site=site) if open_ else [],
         "visits": visits_of(site, actor) if open_ else [],
         "identifiers": site.company.identifiers.order_by("scheme", "value") if site.company else [],
         "operators": site.operators.select_related("company").order_by("valid_from", "id"),
@@ -96,6 +98,7 @@ def company_detail(request: HttpRequest, public_id: str) -> HttpResponse:
         "open": open_,
         "case_token": case_token(company),
         "signals": signals_about(actor, company=company) if open_ else [],
+        "refusals": earlier_refusals(actor, company=company) if open_ else [],
         "sets": datasets_about(actor, company) if open_ else [],
         "names": company.names.order_by("kind", "valid_from", "id"),
         "registrations": registrations,

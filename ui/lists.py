@@ -156,8 +156,13 @@ class ListPage(ABC):
 
     def ordered(self, rows: models.QuerySet[Any]) -> models.QuerySet[Any]:
         column, descending = self.sort_key()
+        # A column that is never empty is asked for plainly: "nulls last" could not use its index.
+        never_empty = {f.name for f in rows.model._meta.concrete_fields if not f.null}
+        last = {name: None if name in never_empty else True for name in column.sort}
         order = [
-            F(name).desc(nulls_last=True) if descending else F(name).asc(nulls_last=True)
+            F(name).desc(nulls_last=last[name])
+            if descending
+            else F(name).asc(nulls_last=last[name])
             for name in column.sort
         ]
         return rows.order_by(*order, "-pk" if descending else "pk")

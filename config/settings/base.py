@@ -240,6 +240,7 @@ CELERY_BEAT_SCHEDULE = {
     "take up stalled imports": {"task": "targets.jobs.sweep_imports", "schedule": 60.0},
     "take up stalled data sets": {"task": "targets.jobs.sweep_datasets", "schedule": 60.0},
     "end and erase what has expired": {"task": "targets.jobs.sweep_clocks", "schedule": 300.0},
+    "delete files without a row": {"task": "targets.jobs.sweep_orphans", "schedule": 3600.0},
     "take up stalled exports": {"task": "ui.jobs.sweep_exports", "schedule": 60.0},
     "decide availability, ask owners of holds": {
         "task": "planning.jobs.sweep_availability",

@@ -127,6 +127,7 @@ class DatasetRun(ClassifiedModel):
     message = models.CharField(max_length=300, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     heartbeat_at = models.DateTimeField(null=True, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)  # a file that kills its reader ends
     finished_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:

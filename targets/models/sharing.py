@@ -107,12 +107,13 @@ class Disclosure(ClassifiedModel):
                 name="disclosure_ended_when",
             ),
             models.UniqueConstraint(
-                fields=["signal", "receiver", "context_type", "context_id"],
+                # By giver: another may have given the same before, unknown to this one.
+                fields=["signal", "giver", "receiver", "context_type", "context_id"],
                 condition=Q(state="active", signal__isnull=False), nulls_distinct=False,
                 name="disclosure_once_signal",
             ),
             models.UniqueConstraint(
-                fields=["dataset", "receiver", "context_type", "context_id"],
+                fields=["dataset", "giver", "receiver", "context_type", "context_id"],
                 condition=Q(state="active", dataset__isnull=False), nulls_distinct=False,
                 name="disclosure_once_dataset",
             ),
@@ -182,7 +183,11 @@ class InformationRequest(ClassifiedModel):
             models.CheckConstraint(
                 condition=~Q(purpose="") & ~Q(necessity=""), name="request_purpose_and_need"
             ),
-        ]
+            models.UniqueConstraint(
+                fields=["asker", "holder", "kind", "company", "site"], condition=Q(state="open"),
+                nulls_distinct=False, name="request_open_once",
+            ),
+        ]  # fmt: skip
 
 
 class HandOverState(models.TextChoices):
@@ -190,6 +195,7 @@ class HandOverState(models.TextChoices):
     ACCEPTED = "accepted", _("Accepted")
     REFUSED = "refused", _("Refused")
     LAPSED = "lapsed", _("Not answered in time")
+    WITHDRAWN = "withdrawn", _("Taken back")
 
 
 class RefusalClass(models.TextChoices):
@@ -218,6 +224,7 @@ class HandOver(ClassifiedModel):
         Site, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
     kind = models.CharField(max_length=CODE)
+    secret = models.BooleanField(default=False)  # as the signal was, which may be out of sight
     sender = models.ForeignKey(Authority, on_delete=models.PROTECT, related_name="handed_over")
     receiver = models.ForeignKey(Authority, on_delete=models.PROTECT, related_name="taken_over")
     message = models.TextField(blank=True)

@@ -113,6 +113,8 @@ class Signal(ClassifiedModel):
         verbose_name_plural = _("signals")
         indexes = [
             models.Index(fields=["authority", "-observed_on", "-id"], name="signal_of_authority"),
+            # The list reads newest first through the walls and stops at the end of the page.
+            models.Index(fields=["-observed_on", "-id"], name="signal_by_day"),
             models.Index(fields=["expires_on"], name="signal_expiry"),
         ]
         constraints = [

@@ -2,16 +2,19 @@
 
 import datetime as dt
 import json
+import logging
 import uuid
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from xml.etree.ElementTree import ParseError
 
 import openpyxl
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import UploadedFile
-from django.db import DataError, IntegrityError, connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -32,6 +35,7 @@ from targets.models import (
 from targets.services.imports import readers
 from targets.services.imports.messages import file_message
 from targets.services.imports.records import (
+    PERSONAL_CODE,
     FileRefused,
     Refused,
     business_id,
@@ -43,6 +47,7 @@ from targets.services.sharing import disclose
 if TYPE_CHECKING:
     from authorities.actors import Actor
 
+logger = logging.getLogger(__name__)
 KEEPERS = (Role.ANALYST, Role.COORDINATOR, Role.ADMINISTRATOR)
 ENDINGS = (".csv", ".txt", ".xlsx", ".jsonl", ".ndjson")
 MAX_UPLOAD = 500 * 1024 * 1024
@@ -50,6 +55,9 @@ MAX_ROWS = 5_000_000
 BATCH = 5_000
 SHOWN_ERRORS = 200
 STALE_SECONDS = 120
+MAX_ATTEMPTS = 5
+MAX_COLUMNS = 500
+ERASED_AT_ONCE = 50_000
 
 
 @service
@@ -156,6 +164,7 @@ def confirm_run(*, actor: "Actor", run: DatasetRun) -> DatasetRun:
         or dataset.runs.filter(rehearsal=False).exclude(state=DatasetRunState.FAILED).exists()
     ):
         raise Conflict(_("The data set has been read already. Make a new one."))
+    forget_rows(dataset)
     real = DatasetRun.objects.create(
         dataset=dataset, authority=run.authority, started_by=actor.user, rehearsal=False,
         file_name=run.file_name, stored_as=run.stored_as, keep=run.keep,
@@ -163,6 +172,22 @@ def confirm_run(*, actor: "Actor", run: DatasetRun) -> DatasetRun:
     )  # fmt: skip
     transaction.on_commit(lambda: read_dataset.delay(real.pk))
     return real
+
+
+def forget_rows(dataset: Dataset) -> None:
+    """Remove all rows, in the caller's transaction: erased, or of a reading that ended badly.
+
+    In pieces, each well within the statement timeout, whatever the size of the set.
+    """
+    with connection.cursor() as cursor:
+        while True:
+            cursor.execute(
+                "DELETE FROM targets_datasetrow WHERE id = ANY (ARRAY("
+                "SELECT id FROM targets_datasetrow WHERE dataset_id = %s LIMIT %s))",
+                [dataset.pk, ERASED_AT_ONCE],
+            )
+            if cursor.rowcount < ERASED_AT_ONCE:
+                return
 
 
 @service
@@ -197,6 +222,7 @@ def perform(run_id: int) -> bool:
         if run.state == DatasetRunState.RUNNING and run.heartbeat_at and run.heartbeat_at > stale:
             return False
         run.state, run.heartbeat_at = DatasetRunState.RUNNING, now
+        run.attempts += 1
         run.lines_read = run.good = run.matched = run.refused = 0
         run.errors = []
         run.save()
@@ -204,12 +230,17 @@ def perform(run_id: int) -> bool:
             Dataset.objects.filter(pk=run.dataset_id).update(state=DatasetState.READING)
     with using(Context(authority=run.authority_id, user=run.started_by_id)):
         try:
+            if run.attempts > MAX_ATTEMPTS:
+                raise FileRefused("crash", number=run.pk)
             columns = _read(run)
         except FileRefused as refused:
             _end(run, DatasetRunState.FAILED, file_message(refused.code, refused.params)[:300], [])
-        except (DataError, IntegrityError) as error:
-            _end(run, DatasetRunState.FAILED, type(error).__name__, [])
-            raise
+        except (OperationalError, InterfaceError):
+            raise  # the database went away: the sweep takes the run up again
+        except Exception:
+            # Left running, the sweep would read the same file for ever.
+            logger.exception("Reading a data set failed (run %s)", run.pk)
+            _end(run, DatasetRunState.FAILED, file_message("crash", {"number": run.pk})[:300], [])
         else:
             _end(run, DatasetRunState.DONE, "", columns)
     return True
@@ -222,6 +253,8 @@ def _end(run: DatasetRun, state: str, message: str, columns: list[str]) -> None:
         if run.rehearsal:
             return
         done = state == DatasetRunState.DONE
+        if not done:
+            forget_rows(run.dataset)
         Dataset.objects.filter(pk=run.dataset_id).update(
             state=DatasetState.READY if done else DatasetState.FAILED, columns=columns,
             row_count=run.dataset.rows.count(),
@@ -236,26 +269,38 @@ def _read(run: DatasetRun) -> list[str]:
     """Read every row; returns the columns kept. Memory stays that of one batch."""
     path = Path(default_storage.path(run.stored_as))
     columns, rows = _rows(path, run.business_id_column)
-    kept = [c for c in columns if not run.keep or c in run.keep or c == run.business_id_column]
+    wanted = {*run.keep, run.business_id_column} if run.keep else None
     batch: list[tuple[int, str, str]] = []
     for line, row in rows:
         run.lines_read += 1
         if run.lines_read > MAX_ROWS:
-            raise FileRefused("long_line", line=line)
+            raise FileRefused("too_many_rows", limit=MAX_ROWS)
         try:
-            check_personal_codes(row)
             number = business_id(row[run.business_id_column])
-            data = json.dumps({c: storable(row.get(c)) for c in kept}, default=str)
+            batch.append((line, number, _content(row, wanted)))
+            run.good += 1
         except (Refused, KeyError) as problem:
             _refuse(run, line, problem)
-            continue
-        run.good += 1
-        batch.append((line, number, data))
-        if len(batch) >= BATCH:
+        if run.lines_read % BATCH == 0:
             _store(run, batch)
             batch = []
     _store(run, batch)
-    return kept
+    return [c for c in columns if wanted is None or c in wanted]
+
+
+def _content(row: dict[str, Any], wanted: set[str] | None) -> str:
+    """The kept columns as JSON; Refused for personal codes at any depth and for what is no JSON."""
+    check_personal_codes(row)
+    try:
+        data = json.dumps(
+            {c: storable(v) for c, v in row.items() if c and (wanted is None or c in wanted)},
+            default=str, allow_nan=False,
+        )  # fmt: skip
+    except (ValueError, RecursionError):  # not-a-number, infinite, nested without end
+        raise Refused("", "number_form") from None
+    if PERSONAL_CODE.search(data):
+        raise Refused("", "personal_code")
+    return data
 
 
 def _refuse(run: DatasetRun, line: int, problem: Exception) -> None:
@@ -319,9 +364,8 @@ def _xlsx(path: Path, needed: str) -> tuple[list[str], Iterator[readers.Row]]:
             raise FileRefused("zip_size", limit="8 GiB")
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
     except (zipfile.BadZipFile, KeyError, ValueError, OSError):
-        raise FileRefused("zip_broken") from None
-    sheet = book.worksheets[0]
-    lines = sheet.iter_rows(values_only=True)
+        raise FileRefused("xlsx_broken") from None
+    lines = _sheet_lines(book)
     columns = ["" if v is None else str(v).strip() for v in next(lines, ())]
     _has(needed, columns)
 
@@ -331,6 +375,16 @@ def _xlsx(path: Path, needed: str) -> tuple[list[str], Iterator[readers.Row]]:
                 yield number, dict(zip(columns, values, strict=False))
 
     return [c for c in columns if c], rows()
+
+
+def _sheet_lines(book: Any) -> Iterator[tuple[Any, ...]]:
+    """Rows of the first sheet. It is parsed while it is read, so it may turn out broken late."""
+    try:
+        yield from book.worksheets[0].iter_rows(values_only=True)
+    except (ParseError, zipfile.BadZipFile, zlib.error, KeyError, ValueError, IndexError, OSError):
+        raise FileRefused("xlsx_broken") from None
+    finally:
+        book.close()
 
 
 def _json_lines(path: Path, needed: str) -> tuple[list[str], Iterator[readers.Row]]:
@@ -349,11 +403,16 @@ def _json_lines(path: Path, needed: str) -> tuple[list[str], Iterator[readers.Ro
                     raise FileRefused("not_json", record=number) from None
                 if not isinstance(row, dict):
                     raise FileRefused("not_json", record=number)
+                # A key may come up for the first time in any line.
+                for name in row:
+                    if name not in known and len(known) < MAX_COLUMNS:
+                        known.add(name)
+                        columns.append(name)
                 yield number, row
 
-    first = next(rows(), None)
-    if first is None:
+    columns: list[str] = []
+    known: set[str] = set()
+    if next(rows(), None) is None:
         raise FileRefused("empty")
-    columns = list(first[1])
     _has(needed, columns)
     return columns, rows()

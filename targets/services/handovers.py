@@ -4,6 +4,7 @@ import datetime as dt
 from typing import TYPE_CHECKING
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -13,13 +14,18 @@ from audit.errors import Conflict, NotAllowed, RuleViolation
 from audit.services import record
 from authorities.models import Authority, GroundVersion
 from targets.models import (
+    Classification,
+    Company,
+    DisclosureState,
     HandOver,
     HandOverState,
     RefusalClass,
     Signal,
+    Site,
 )
 from targets.services.sharing import disclose, names
-from targets.services.signals import own_locked
+from targets.services.signals import own_locked, refuse_identity_codes
+from targets.services.telling import place_for, tell
 from worklist.services import ensure_task, finish_tasks
 
 if TYPE_CHECKING:
@@ -41,6 +47,7 @@ def hand_over(
     signal = own_locked(actor, signal)
     if deadline <= timezone.localdate():
         raise RuleViolation(_("Choose a deadline to come."), field="deadline")
+    refuse_identity_codes(message=message)
     given = disclose(
         actor=actor, item=signal, receiver=receiver, ground=ground, confirmed=confirmed,
         purpose=signal.purpose,
@@ -51,6 +58,7 @@ def hand_over(
                 signal=signal, disclosure=given, company=signal.company, site=signal.site,
                 kind=signal.kind, sender=actor.authority, receiver=receiver,
                 message=message.strip(), deadline=deadline, sent_by=actor.user,
+                secret=signal.classification == Classification.SECRET,
             )  # fmt: skip
     except IntegrityError:
         raise Conflict(
@@ -61,11 +69,11 @@ def hand_over(
         data={"receiver": receiver.name, "sender": actor.authority.name},
         audience=[actor.authority.pk, receiver.pk],
     )  # fmt: skip
-    unit = receiver.units.order_by("pk").first()
-    if unit is not None:
+    place = place_for(receiver, secret=row.secret)
+    if place is not None:
         ensure_task(
             key=f"sharing.handover:{row.pk}", kind="sharing.handover", authority=receiver,
-            unit=unit, role="coordinator", subject=row, due=deadline,
+            unit=place[0], role=place[1], subject=row, due=deadline,
             url=reverse("targets:handover", args=[row.public_id]),
             params=names("sender", actor.authority),
         )  # fmt: skip
@@ -74,7 +82,9 @@ def hand_over(
 
 def _to_answer(actor: "Actor", row: HandOver) -> HandOver:
     HandOver.objects.select_for_update(of=("self",)).get(pk=row.pk)
-    row = HandOver.objects.select_related("signal", "sender", "receiver").get(pk=row.pk)
+    row = HandOver.objects.select_related(
+        "signal", "sender", "receiver", "sent_by", "disclosure"
+    ).get(pk=row.pk)
     if row.receiver_id != actor.authority.pk:
         raise NotAllowed(_("Only the authority it was handed to may answer."))
     if row.state not in (HandOverState.OFFERED, HandOverState.LAPSED):
@@ -93,6 +103,11 @@ def _answered(actor: "Actor", row: HandOver, verb: str) -> HandOver:
         data={"receiver": row.receiver.name, "reason": row.reason},
         audience=[row.sender_id, row.receiver_id],
     )  # fmt: skip
+    tell(
+        authority=row.sender, kind=f"sharing.handover_{row.state}", about=row, person=row.sent_by,
+        managers=row.state == HandOverState.REFUSED, params=names("receiver", row.receiver),
+        url=reverse("targets:handover", args=[row.public_id]),
+    )  # fmt: skip
     return row
 
 
@@ -100,6 +115,11 @@ def _answered(actor: "Actor", row: HandOver, verb: str) -> HandOver:
 def accept_handover(*, actor: "Actor", row: HandOver) -> HandOver:
     """Take it on; a late answer counts too."""
     row = _to_answer(actor, row)
+    if row.disclosure.state != DisclosureState.ACTIVE:
+        raise Conflict(
+            _("What was handed over is no longer open to you: %(state)s.")
+            % {"state": row.disclosure.get_state_display()}
+        )
     row.state = HandOverState.ACCEPTED
     return _answered(actor, row, "handover.accepted")
 
@@ -112,21 +132,34 @@ def refuse_handover(*, actor: "Actor", row: HandOver, reason_class: str, reason:
         raise RuleViolation(_("Choose from the list."), field="reason_class")
     if not reason.strip():
         raise RuleViolation(_("Say why."), field="reason")
+    refuse_identity_codes(reason=reason)
     row.state, row.reason_class, row.reason = HandOverState.REFUSED, reason_class, reason.strip()
     return _answered(actor, row, "handover.refused")
 
 
-def earlier_refusals(signal: Signal, actor: "Actor") -> list[HandOver]:
-    """Refused or lapsed hand-overs on the same target that the actor may see. One query."""
-    if signal.company_id is None and signal.site_id is None:
+def earlier_refusals(
+    actor: "Actor",
+    *,
+    site: Site | None = None,
+    company: Company | None = None,
+    but: Signal | None = None,
+) -> list[HandOver]:
+    """Refused or lapsed hand-overs on the same target that the actor may see, newest first.
+
+    A site and the company that runs it are one target. ``but``: leave those of this signal out.
+    One query (``site.company`` is not fetched).
+    """
+    if site is not None:
+        same = Q(site=site)
+        if site.company_id is not None:
+            same |= Q(company_id=site.company_id) | Q(site__company_id=site.company_id)
+    elif company is not None:
+        same = Q(company=company) | Q(site__company=company)
+    else:
         return []
-    return list(
-        HandOver.objects.visible_to(actor)
-        .filter(
-            company_id=signal.company_id, site_id=signal.site_id,
-            state__in=[HandOverState.REFUSED, HandOverState.LAPSED],
-        )
-        .exclude(signal=signal)
-        .select_related("sender", "receiver")
-        .order_by("-sent_at", "-pk")[:20]
-    )  # fmt: skip
+    rows = HandOver.objects.visible_to(actor).filter(
+        same, state__in=[HandOverState.REFUSED, HandOverState.LAPSED]
+    )
+    if but is not None:
+        rows = rows.exclude(signal=but)
+    return list(rows.select_related("sender", "receiver").order_by("-sent_at", "-pk")[:20])

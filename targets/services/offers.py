@@ -3,6 +3,7 @@
 import datetime as dt
 from typing import TYPE_CHECKING
 
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -12,9 +13,13 @@ from audit.services import record
 from authorities import gateway
 from targets.models import Disclosure, Offer, OfferState, Signal
 from targets.services.sharing import disclose
+from targets.services.signals import refuse_identity_codes
+from worklist.services import ensure_task, finish_tasks, move_task
 
 if TYPE_CHECKING:
     from authorities.actors import Actor
+
+DECIDE_DAYS = 7  # a writer's task to decide on offers falls due then
 
 
 def make_offers(*, actor: "Actor", signal: Signal) -> list[Offer]:
@@ -32,7 +37,7 @@ def make_offers(*, actor: "Actor", signal: Signal) -> list[Offer]:
         for a in gateway.answers(signal.authority, signal.kind)
         if a.may_give_now and a.receiver.pk in wanted
     ]
-    return [
+    offers = [
         Offer.objects.get_or_create(
             signal=signal, receiver=a.receiver,
             defaults={
@@ -42,6 +47,31 @@ def make_offers(*, actor: "Actor", signal: Signal) -> list[Offer]:
         )[0]
         for a in found
     ]  # fmt: skip
+    if offers:
+        ensure_task(
+            key=_task_of(signal), kind="sharing.offer", authority=signal.authority,
+            unit=signal.unit, assignee=signal.author, subject=signal,
+            url=reverse("targets:signal_detail", args=[signal.public_id]),
+            due=timezone.localdate() + dt.timedelta(days=DECIDE_DAYS),
+        )  # fmt: skip
+    return offers
+
+
+def _task_of(signal: Signal) -> str:
+    return f"sharing.offer:{signal.pk}"
+
+
+def _renew_task(actor: "Actor", signal: Signal) -> None:
+    """The writer's task ends with the last decision, and comes back on the day postponed to."""
+    left = list(
+        signal.offers.filter(state__in=[OfferState.OPEN, OfferState.POSTPONED])
+        .order_by("pk")
+        .values_list("state", "postponed_to")
+    )
+    if not left:
+        finish_tasks(actor=actor, key=_task_of(signal))
+    elif all(state == OfferState.POSTPONED for state, _day in left):
+        move_task(key=_task_of(signal), due=min(day for _state, day in left))
 
 
 def _place(signal: Signal) -> tuple[str, int | None]:
@@ -81,6 +111,7 @@ def _decide(actor: "Actor", offer: Offer, state: str, **values: object) -> Offer
         data={"receiver": offer.receiver.name, "reason": offer.reason},
         audience=[offer.authority_id],
     )  # fmt: skip
+    _renew_task(actor, offer.signal)
     return offer
 
 
@@ -113,4 +144,5 @@ def decline_offer(*, actor: "Actor", offer: Offer, reason: str) -> Offer:
     offer = _locked(actor, offer)
     if not reason.strip():
         raise RuleViolation(_("Say why it is not given."), field="reason")
+    refuse_identity_codes(reason=reason)
     return _decide(actor, offer, OfferState.DECLINED, reason=reason.strip())

@@ -38,7 +38,10 @@ if TYPE_CHECKING:
     from authorities.actors import Actor
 
 # Finnish personal identity code: DDMMYY, a sign of the century, three figures, a check character.
-IDENTITY_CODE = re.compile(r"\b\d{6}[-+ABCDEFYXWVU]\d{3}[0-9A-FHJ-NPR-Y]\b", re.IGNORECASE)
+# Word processors make other dashes of a hyphen.
+IDENTITY_CODE = re.compile(
+    r"\b\d{6}[-\u2010-\u2015\u2212+ABCDEFYXWVU]\d{3}[0-9A-FHJ-NPR-Y]\b", re.IGNORECASE
+)
 MAX_FILE = 20 * 1024 * 1024
 MAX_FILES = 20
 
@@ -48,7 +51,7 @@ def refuse_identity_codes(**texts: str) -> None:
     for field, text in texts.items():
         if IDENTITY_CODE.search(text or ""):
             raise RuleViolation(
-                _("Leave out the personal identity code: a signal identifies nobody."), field=field
+                _("Leave out the personal identity code: nobody is identified here."), field=field
             )
 
 

@@ -1,5 +1,7 @@
 """Every list costs the same number of queries, whatever its length."""
 
+import uuid
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -8,8 +10,8 @@ from django.utils import timezone
 
 from authorities.models import Competence, Ground
 from feedback.services import open_measure
-from targets.models import ImportRun
-from tests.factories import Cast, make_ground, make_past_visit, make_site
+from targets.models import Dataset, Erasure, ImportRun
+from tests.factories import Cast, make_ground, make_past_visit, make_signal, make_site
 from ui.lists import ListPage
 from worklist.services import create_task, notify
 
@@ -18,9 +20,12 @@ pytestmark = pytest.mark.django_db
 # Queries of a page in full: session, person, place, groups, inbox count, then the list itself.
 PINNED = {
     "planning:operation_list": 19,
-    "targets:site_list": 18,
+    "targets:site_list": 19,
     "targets:company_list": 14,
     "targets:import_list": 14,
+    "targets:signal_list": 17,
+    "targets:dataset_list": 16,
+    "targets:erasure_list": 14,
     "worklist:task_list": 15,
     "worklist:inbox": 14,
     "worklist:my_work": 13,
@@ -48,7 +53,16 @@ def grow(cast: Cast, rows: int) -> None:
         open_measure(
             actor=osh, visit=cast.visits()[0], kind="advice", deadline=timezone.localdate()
         )
-        make_ground(f"G-{Ground.objects.count()}", ["OSH"], ["TAX"], "tip")
+        ground = make_ground(f"G-{Ground.objects.count()}", ["OSH"], ["TAX"], "tip")
+        make_signal(lead)
+        Dataset.objects.create(
+            authority=lead.authority, created_by=lead.user, title="S", kind="tip", ground=ground,
+            purpose="p", expires_on=timezone.localdate(),
+        )  # fmt: skip
+        Erasure.objects.create(
+            authority=lead.authority, what="signal", item=uuid.uuid4(), rows=1, digest="0" * 64,
+            expired_on=timezone.localdate(),
+        )  # fmt: skip
         Competence.objects.create(authority=lead.authority, action="enter", text_fi="x")
 
 

@@ -60,6 +60,10 @@ FILE: dict[str, Any] = {
     "unknown_format": _("There is no format or mapping named %(name)s. Known: %(known)s."),
     "wrong_kind": _("The mapping %(name)s is for another kind of data."),
     "long_line": _("Line %(line)s is longer than a megabyte. This is not a table."),
+    "xlsx_broken": _("The workbook is broken or locked with a password. Nothing was stored."),
+    "too_many_rows": _(
+        "The file has more than %(limit)s rows. Nothing was stored. Split the file."
+    ),
     "zip_content": _("The zip file must hold exactly one JSON file."),
     "zip_size": _("The zip file unpacks to more than is allowed (%(limit)s)."),
     "binary": _("The file is not text. CSV, JSON or Parquet is expected."),
