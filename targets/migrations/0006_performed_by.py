@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('authorities', '0003_powers_second_person'),
-        ('targets', '0004_recused_work'),
+        ('targets', '0005_sharing_once'),
     ]
 
     operations = [
