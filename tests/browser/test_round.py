@@ -16,7 +16,7 @@ from execution.services.checklists import load_checklists
 from planning.jobs import make_decision_records
 from planning.models import Operation
 from targets.models import Site
-from tests.factories import PASSWORD, make_actor, make_unit
+from tests.factories import PASSWORD, make_actor, make_available, make_unit
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.browser]
 
@@ -123,6 +123,8 @@ def plan(lead, tax, police) -> Operation:
     lead.open(address)
     lead.press("Start selection")
     lead.press("Start selection")
+    assert "Being checked" in lead.open(f"{address}selection/").locator("main").inner_text()
+    make_available(operation)
     decide(lead, operation)
     lead.open(address)
     lead.press("Ask for sign-off")

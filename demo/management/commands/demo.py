@@ -11,6 +11,7 @@ from authorities.models import Authority, User
 from demo.load import SITES, TOTP_SECRET, load_people, load_register
 from demo.operations import load_operations
 from demo.people import AUTHORITIES, PASSWORD, PEOPLE, address
+from demo.sharing import load_sharing
 from execution.services.checklists import load_checklists
 
 
@@ -38,6 +39,7 @@ class Command(BaseCommand):
             self.stdout.write(f"People: {User.objects.count()}")
             load_register(today, self.stdout.write, options["sites"])
             load_operations(actors, today, self.stdout.write)
+            load_sharing(actors, today, self.stdout.write)
 
     def tell(self) -> None:
         if not User.objects.filter(email__endswith=".demo.example").exists():
