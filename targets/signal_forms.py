@@ -140,7 +140,8 @@ class SignalForm(TargetMixin):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        _choice(self, "kind").choices = terms.choices(TermKind.INFORMATION)
+        # None is chosen beforehand: a wrong kind would ask the gateway the wrong question.
+        _choice(self, "kind").choices = terms.choices(TermKind.INFORMATION, _("Choose"))
         retention = self.fields["retention"]
         assert isinstance(retention, forms.ModelChoiceField)
         retention.queryset = RetentionClass.objects.order_by("days")
@@ -194,6 +195,8 @@ class GroundChoiceForm(forms.Form):
         words = terms.labels(TermKind.REQUIRES)
         needed = {code for version in grounds for code in version.requires}
         _choice(self, "confirmed").choices = [(c, w) for c, w in words.items() if c in needed]
+        # Not "optional" where every ground has conditions; which of them, the service says.
+        self.fields["confirmed"].required = bool(grounds) and all(v.requires for v in grounds)
         if len(self.grounds) == 1:
             self.initial.setdefault("ground", next(iter(self.grounds)))
 

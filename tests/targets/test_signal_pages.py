@@ -244,3 +244,19 @@ def test_what_may_not_be_given_says_what_may_be_said_and_how_it_is_asked_for(osh
     assert "no ground" in page
     assert "can ask for it" in page
     assert 'name="ground"' not in page
+
+
+def test_no_kind_is_chosen_beforehand_and_conditions_are_not_optional(osh, tax, as_user):
+    make_term("requires", "necessary", name_en="it is necessary")
+    make_ground("G-C", ["OSH"], ["TAX"], "tip", requires=["necessary"])
+    signal = make_signal(osh)
+    client = as_user(osh)
+    kinds = client.get(reverse("targets:signal_create")).context["form"].fields["kind"].choices
+    assert kinds[0][0] == ""
+    address = reverse("targets:signal_disclose", args=[signal.public_id])
+    form = client.get(address, {"receiver": "TAX"}).context["form"]
+    ground = next(iter(form.grounds))
+    answer = client.post(address, {"receiver": "TAX", "ground": ground, "purpose": "Its task"})
+    assert answer.status_code == 422
+    assert set(answer.context["form"].errors) == {"confirmed"}
+    assert not Disclosure.objects.exists()
