@@ -3,7 +3,9 @@
 What has ended (withdrawn disclosures, answered requests, proofs of erasure) still names the old one.
 """
 
-from django.db.models import F
+from typing import Any
+
+from django.db.models import Q
 from django.utils import timezone
 
 from authorities.services.succession import Move, moves, rename_owner
@@ -25,33 +27,19 @@ from targets.models import (
     Signal,
     SignalFile,
 )
+from worklist.services import finish_tasks
 
 
 @moves
 def move_register(move: Move) -> dict[str, int]:
     signals = rename_owner(Signal.objects.all(), move, "authority")
     rename_owner(SignalFile.objects.all(), move, "authority")
-    # Between the two themselves nothing is left to disclose.
-    active = Disclosure.objects.filter(state=DisclosureState.ACTIVE)
-    inner = active.filter(giver__in=[move.old, move.new], receiver__in=[move.old, move.new])
-    inner.update(state=DisclosureState.WITHDRAWN, ended_at=timezone.now(), end_reason=str(move.new))
-    clashing = active.filter(receiver=move.old).filter(
-        signal__disclosures__receiver=move.new, signal__disclosures__state=DisclosureState.ACTIVE,
-        signal__disclosures__context_id=F("context_id"),
-    )  # fmt: skip
-    clashing.update(
-        state=DisclosureState.WITHDRAWN, ended_at=timezone.now(), end_reason=str(move.new)
-    )
-    disclosures = rename_owner(active, move, "giver", "receiver")
+    disclosures = _move_disclosures(move)
     datasets = rename_owner(Dataset.objects.all(), move, "authority")
     rename_owner(DatasetRun.objects.all(), move, "authority")
-    rename_owner(DatasetMapping.objects.all(), move, "authority")
-    requests = rename_owner(
-        InformationRequest.objects.filter(state=RequestState.OPEN), move, "asker", "holder"
-    )
-    handovers = rename_owner(
-        HandOver.objects.filter(state=HandOverState.OFFERED), move, "sender", "receiver"
-    )
+    _move_mappings(move)
+    requests = _move_requests(move)
+    handovers = _move_handovers(move)
     open_offers = Offer.objects.filter(state__in=[OfferState.OPEN, OfferState.POSTPONED])
     rename_owner(open_offers, move, "authority")
     rename_owner(LegalHold.objects.all(), move, "authority")
@@ -63,3 +51,87 @@ def move_register(move: Move) -> dict[str, int]:
         "requests": requests, "handovers": handovers,
         "past_visits": rename_owner(visits, move, "authority"),
     }  # fmt: skip
+
+
+def _clashes(rows: Any, move: Move, sides: tuple[str, ...], key: tuple[str, ...]) -> dict[int, int]:
+    """Rows that would become the same as another: theirs (of the old) → the one that stays.
+
+    ``sides``: columns that may name the old authority; ``key``: what else makes rows the same.
+    One query.
+    """
+    of_either = Q()
+    for side in sides:
+        of_either |= Q(**{f"{side}__in": [move.old, move.new]})
+    stays: dict[tuple[Any, ...], int] = {}
+    found: dict[int, int] = {}
+    values = rows.filter(of_either).order_by("pk").values_list("pk", *sides, *key)
+    # Those that change nothing stay.
+    for pk, *cells in sorted(values, key=lambda row: move.old.pk in row[1 : 1 + len(sides)]):
+        parties = [move.new.pk if cell == move.old.pk else cell for cell in cells[: len(sides)]]
+        same = (*parties, *cells[len(sides) :])
+        if same in stays:
+            found[pk] = stays[same]
+        else:
+            stays[same] = pk
+    return found
+
+
+def _between(rows: Any, move: Move, one: str, other: str) -> list[int]:
+    """Ids of rows between the two themselves: nothing is left to do between them."""
+    both = [move.old, move.new]
+    return list(
+        rows.filter(**{f"{one}__in": both, f"{other}__in": both}).values_list("pk", flat=True)
+    )
+
+
+def _move_disclosures(move: Move) -> int:
+    active = Disclosure.objects.filter(state=DisclosureState.ACTIVE)
+    ended = {"state": DisclosureState.WITHDRAWN, "ended_at": timezone.now(),
+             "end_reason": str(move.new)}  # fmt: skip
+    inner = _between(active, move, "giver", "receiver")
+    Disclosure.objects.filter(parent__in=inner).update(parent=None)  # its giver is the owner now
+    Disclosure.objects.filter(pk__in=inner).update(**ended)
+    context = ("context_type", "context_id")
+    found = _clashes(active, move, ("giver", "receiver"), ("signal_id", "dataset_id", *context))
+    for gone, stays in found.items():
+        # What hangs on it goes on, and ends with the one that stays.
+        Disclosure.objects.filter(parent=gone).update(parent=stays)
+        HandOver.objects.filter(disclosure=gone).update(disclosure=stays)
+    Disclosure.objects.filter(pk__in=found).update(**ended)
+    return rename_owner(active, move, "giver", "receiver")
+
+
+def _move_requests(move: Move) -> int:
+    rows = InformationRequest.objects.filter(state=RequestState.OPEN)
+    gone = _between(rows, move, "asker", "holder")
+    gone += _clashes(rows, move, ("asker", "holder"), ("kind", "company_id", "site_id"))
+    InformationRequest.objects.filter(pk__in=gone).update(state=RequestState.WITHDRAWN)
+    for pk in gone:
+        finish_tasks(actor=None, key=f"sharing.answer:{pk}", cancelled=True)
+    return rename_owner(rows, move, "asker", "holder")
+
+
+def _move_handovers(move: Move) -> int:
+    rows = HandOver.objects.filter(state=HandOverState.OFFERED)
+    gone = _between(rows, move, "sender", "receiver")
+    # One that was accepted by the new counts: the old's would ask for the same again.
+    taken = HandOver.objects.filter(
+        state__in=[HandOverState.OFFERED, HandOverState.ACCEPTED], signal__isnull=False
+    )
+    found = _clashes(taken, move, ("receiver",), ("signal_id",))
+    gone += rows.filter(pk__in=found).values_list("pk", flat=True)
+    HandOver.objects.filter(pk__in=gone).update(
+        state=HandOverState.WITHDRAWN, answered_at=timezone.now()
+    )
+    for pk in gone:
+        finish_tasks(actor=None, key=f"sharing.handover:{pk}", cancelled=True)
+    return rename_owner(rows, move, "sender", "receiver")
+
+
+def _move_mappings(move: Move) -> None:
+    """A name that both use stays the new one's; the old one's gets its code put behind."""
+    theirs = DatasetMapping.objects.filter(authority=move.new).values_list("name", flat=True)
+    for row in DatasetMapping.objects.filter(authority=move.old, name__in=list(theirs)):
+        row.name = f"{row.name[:100]} ({move.old.code})"[:120]
+        row.save(update_fields=["name"])
+    rename_owner(DatasetMapping.objects.all(), move, "authority")

@@ -60,7 +60,11 @@ def items_for(request: HttpRequest) -> list[dict[str, Any]]:
                 "label": item.label,
                 "icon": item.icon,
                 "heading": item.heading,
-                "current": request.path.startswith(url),
+                "current": False,
             }
         )
+    # One address may begin with another's ("operations/holds/"): the longest is where we are.
+    here = [entry for entry in entries if request.path.startswith(entry["url"])]
+    if here:
+        max(here, key=lambda entry: len(entry["url"]))["current"] = True
     return entries
