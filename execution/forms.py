@@ -6,6 +6,8 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from authorities import terms
+from authorities.models import TermKind
 from execution.models import (
     Answer,
     ChecklistItem,
@@ -101,11 +103,19 @@ class FindingForm(forms.Form):
     item = forms.ModelChoiceField(
         label=_("Question of the checklist"), queryset=ChecklistItem.objects.none(), required=False
     )
+    kind = forms.ChoiceField(
+        label=_("Kind of information"), required=False,
+        help_text=_("If you choose one, it is kept as a signal too, and you are offered to tell "
+                    "those who want to know it."),
+    )  # fmt: skip
     client_id = forms.UUIDField(widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, record: InspectionRecord, **kwargs: Any) -> None:
         kwargs["initial"] = {**kwargs.get("initial", {}), "client_id": uuid.uuid4()}
         super().__init__(*args, **kwargs)
+        kind = self.fields["kind"]
+        assert isinstance(kind, forms.ChoiceField)
+        kind.choices = terms.choices(TermKind.INFORMATION, empty="–")
         field = self.fields["item"]
         field.queryset = ChecklistItem.objects.filter(  # type: ignore[attr-defined]
             checklist=record.checklist_id

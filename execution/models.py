@@ -11,7 +11,7 @@ from audit.access import ClassifiedModel
 from authorities.models import Authority, DatedModel, DatedQuerySet, dates_in_order
 from execution.querysets import FindingQuerySet, PhotoQuerySet, RecordQuerySet, VisitQuerySet
 from planning.models import Operation, PlannedVisit
-from targets.models import Site
+from targets.models import Signal, Site
 from ui.names import NamedModel
 
 
@@ -226,6 +226,10 @@ class Finding(models.Model):
     severity = models.CharField(max_length=20, choices=Severity.choices)
     text = models.TextField()
     legal_reference = models.CharField(max_length=120)
+    # Written with the finding, so that others who want to know it can be told on a ground.
+    signal = models.ForeignKey(
+        Signal, null=True, blank=True, on_delete=models.SET_NULL, related_name="findings"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"

@@ -196,7 +196,9 @@ def record(request: HttpRequest, public_id: str) -> HttpResponse:
     context = {
         "record": row, "form": form, "clash": clash, "writing": can(actor, "write", row),
         "reopening": can(actor, "reopen", row),
-        "findings": row.findings.filter(removed_at__isnull=True).order_by("created_at", "pk"),
+        "findings": row.findings.filter(removed_at__isnull=True)
+        .select_related("signal")
+        .order_by("created_at", "pk"),
         "photos": row.photos.filter(removed_at__isnull=True).order_by("created_at", "pk"),
     }  # fmt: skip
     status = 409 if clash else 422 if form.is_bound and form.errors else 200
@@ -211,11 +213,13 @@ def finding_add(request: HttpRequest, public_id: str) -> HttpResponse:
     form = FindingForm(request.POST or None, record=row)
     if request.method == "POST" and form.is_valid():
         try:
-            add_finding(actor=actor, record=row, **form.cleaned_data)
+            finding = add_finding(actor=actor, record=row, **form.cleaned_data)
         except DomainError as error:
             add_error(form, error)
         else:
             messages.success(request, _("The finding was added."))
+            if finding.signal is not None and finding.signal.offers.exists():
+                return redirect("targets:signal_detail", public_id=finding.signal.public_id)
             return redirect("execution:record", public_id=public_id)
     context = {
         "title": _("Add a finding"), "submit_label": _("Add the finding"),
@@ -303,7 +307,9 @@ def record_submit(request: HttpRequest, public_id: str) -> HttpResponse:
     context = {
         "record": row, "form": form,
         "answers": row.answers.select_related("item").order_by("item__order"),
-        "findings": row.findings.filter(removed_at__isnull=True).order_by("created_at", "pk"),
+        "findings": row.findings.filter(removed_at__isnull=True)
+        .select_related("signal")
+        .order_by("created_at", "pk"),
         "facts": [
             {"label": _("People met"), "value": _shown(row.people_met)},
             {"label": _("People interviewed"), "value": _shown(row.people_interviewed)},

@@ -8,6 +8,7 @@ class PlanningConfig(AppConfig):
     def ready(self) -> None:
         from planning import guards, kinds, purposes, succession  # noqa: F401
         from planning.lists import search_operations
+        from planning.services import sharing  # noqa: F401
         from ui.hooks import search_provider
 
         guards.register()

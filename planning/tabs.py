@@ -22,6 +22,12 @@ _tabs: list[Tab] = [
     Tab("participants", _("Participants"), "planning:participants"),
     Tab("nominate", _("Nominations"), "planning:nominate"),
     Tab(
+        "signals",
+        _("Signals"),
+        "planning:shared_signals",
+        ("nominating", "selecting", "signing", "scheduled", "executing"),
+    ),
+    Tab(
         "selection",
         _("Selection"),
         "planning:selection",

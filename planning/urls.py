@@ -1,6 +1,6 @@
 from django.urls import path
 
-from planning.views import days, holds, operations, participants, selection
+from planning.views import days, holds, operations, participants, selection, sharing
 
 app_name = "planning"
 urlpatterns = [
@@ -26,6 +26,7 @@ urlpatterns = [
     path("<uuid:public_id>/sign-off/", selection.signoff, name="signoff"),
     path("<uuid:public_id>/record/<slug:language>.pdf", selection.decision_record,
          name="decision_record"),
+    path("<uuid:public_id>/signals/", sharing.shared_signals, name="shared_signals"),
     path("<uuid:public_id>/days/", days.days, name="days"),
     path("<uuid:public_id>/days/new/", days.day_create, name="day_create"),
     path("days/<uuid:public_id>/", days.day_edit, name="day_edit"),

@@ -24,6 +24,7 @@ from execution.models import (
 )
 from execution.permissions import can
 from planning.models import OperationState
+from targets.services.signals import usual_retention, write_signal
 from worklist.services import ensure_task
 
 if TYPE_CHECKING:
@@ -106,8 +107,13 @@ def add_finding(
     legal_reference: str,
     item: ChecklistItem | None = None,
     client_id: uuid.UUID | None = None,
+    kind: str = "",
 ) -> Finding:
-    """Add a finding. Sent again with the same ``client_id`` and content it is the same finding."""
+    """Add a finding. Sent again with the same ``client_id`` and content it is the same finding.
+
+    With a ``kind`` of information it is written as a signal too, and whoever has published an
+    interest in it is offered to be told (``targets.services.offers``).
+    """
     record = locked(actor, record)
     client_id = client_id or uuid.uuid4()
     earlier = Finding.objects.filter(client_id=client_id).first()
@@ -133,6 +139,14 @@ def add_finding(
         client_id=client_id, record=record, severity=severity, text=text.strip(),
         legal_reference=legal_reference.strip(), item=item, created_by=actor.user,
     )  # fmt: skip
+    if kind:
+        finding.signal = write_signal(
+            actor=actor, about="site", site=record.visit.site, kind=kind, text=text,
+            purpose=record.visit.operation.legal_purpose[:300], reliability="A", accuracy="1",
+            observed_on=timezone.localdate(record.visit.started_at), client_id=client_id,
+            retention=usual_retention(),
+        )  # fmt: skip
+        finding.save(update_fields=["signal"])
     record_event(
         actor=actor, verb="finding.added", subject=finding, context=record,
         data={"severity": severity}, audience=[record.authority_id],

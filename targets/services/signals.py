@@ -72,6 +72,12 @@ def _subject(about: str, company: Company | None, site: Site | None, topic: str)
     return {"company": None, "site": None, "topic": topic.strip()[:200]}
 
 
+def usual_retention() -> RetentionClass:
+    """The retention class taken when nobody chooses one."""
+    usual = RetentionClass.objects.filter(code="normal").first()
+    return usual or RetentionClass.objects.order_by("days")[0]
+
+
 @service
 def write_signal(
     *,

@@ -163,6 +163,7 @@ ROUTES: dict[str, tuple[str, str | None, set[tuple[str, str]] | str, int]] = {
     "planning:day_remove": ("post", "day", PARTICIPANTS, 404),
     "planning:visit_add": ("post", "day", PARTICIPANTS, 404),
     "planning:briefing": ("get", "day", PARTICIPANTS, 404),
+    "planning:shared_signals": ("get", "operation", PARTICIPANTS, 404),
     "planning:powers": ("get", "day", PARTICIPANTS, 404),
     "planning:visit_postpone": (
         "post", "planned", of(*CODES[:3], roles=("coordinator", "manager")), 5,
