@@ -42,6 +42,7 @@ from targets.services.sharing import (
     withdraw_disclosure,
     withdraw_request,
 )
+from targets.services.signals import lift_legal_hold, place_legal_hold
 from targets.signal_forms import (
     DatasetFileForm,
     DatasetForm,
@@ -333,8 +334,13 @@ def dataset_detail(request: HttpRequest, public_id: str) -> HttpResponse:
     context = {
         "dataset": dataset, "own": is_own, "form": form, "runs": runs, "tabs": [],
         "given": given.order_by("-given_at"), "sample": dataset.rows.order_by("line")[:10],
-        "answers": [a for a in gateway.answers(dataset.authority, dataset.kind) if a.mass]
+        "answers": [
+            a for a in gateway.answers(dataset.authority, dataset.kind)
+            if a.mass and a.receiver.code in dataset.recipients
+        ]
         if is_own else [],
+        "may_stop": is_own and actor.has_role("manager", "administrator"),
+        "held": dataset.legal_holds.filter(lifted_at__isnull=True).first() if is_own else None,
         "waiting": any(r.state in ("queued", "running") for r in runs),
         "visible_to": ", ".join(
             [dataset.authority.name, *sorted({d.receiver.name for d in given if d.state == "active"})]),
@@ -370,6 +376,27 @@ def dataset_confirm(request: HttpRequest, public_id: str) -> HttpResponse:
     except Conflict as error:
         messages.warning(request, str(error.message))
     return redirect("targets:dataset_detail", public_id=run.dataset.public_id)
+
+
+@require_POST
+@acting("manager", "administrator")
+def dataset_hold(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Stop the erasure of an own data set with a reason, or let it go on."""
+    actor = request.actor  # type: ignore[attr-defined]
+    dataset = get_object_or_404(Dataset, public_id=public_id, authority=actor.authority)
+    held = dataset.legal_holds.filter(lifted_at__isnull=True).first()
+    try:
+        if held is not None:
+            lift_legal_hold(actor=actor, hold=held)
+            messages.success(request, _("It will be erased on time."))
+        else:
+            place_legal_hold(actor=actor, item=dataset, reason=request.POST.get("reason", ""))
+            messages.success(request, _("It is not erased until the stop is lifted."))
+    except DomainError as error:
+        messages.warning(request, str(error.message))
+    if not actor.has_role("manager"):
+        return redirect("targets:erasure_list")
+    return redirect("targets:dataset_detail", public_id=public_id)
 
 
 @acting("analyst", "coordinator", "manager")

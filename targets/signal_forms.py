@@ -269,6 +269,10 @@ class DatasetForm(forms.Form):
     kind = forms.ChoiceField(label=gettext_lazy("Kind of information"))
     ground = forms.ChoiceField(label=gettext_lazy("Ground on which it is held"))
     purpose = forms.CharField(label=gettext_lazy("What it is for"), max_length=300)
+    recipients = forms.MultipleChoiceField(
+        label=gettext_lazy("Recipients"), required=False, widget=forms.CheckboxSelectMultiple,
+        help_text=gettext_lazy("Who else may get it, each on a ground. None: own use only."),
+    )  # fmt: skip
     expires_on = forms.DateField(
         label=gettext_lazy("Last day"), widget=DateInput(),
         help_text=gettext_lazy("Erased with a proof after this day."),
@@ -277,6 +281,10 @@ class DatasetForm(forms.Form):
     def __init__(self, *args: Any, actor: "Actor", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         _choice(self, "kind").choices = terms.choices(TermKind.INFORMATION)
+        others = Authority.objects.valid_on().exclude(pk=actor.authority.pk).order_by("code")
+        _choice(self, "recipients").choices = sorted(
+            ((a.code, a.name) for a in others), key=lambda row: row[1]
+        )
         register = gateway.register_on(timezone.localdate())
         self.grounds = {
             str(v.pk): v

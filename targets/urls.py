@@ -34,6 +34,7 @@ urlpatterns = [
     path("datasets/new/", sharing_views.dataset_create, name="dataset_create"),
     path("datasets/runs/<uuid:public_id>/", sharing_views.dataset_confirm, name="dataset_confirm"),
     path("datasets/<uuid:public_id>/", sharing_views.dataset_detail, name="dataset_detail"),
+    path("datasets/<uuid:public_id>/hold/", sharing_views.dataset_hold, name="dataset_hold"),
     path("datasets/<uuid:public_id>/share/", sharing_views.dataset_share, name="dataset_share"),
     path("erasures/", sharing_views.erasure_list, name="erasure_list"),
     path("recusals/", sharing_views.recusals, name="recusals"),

@@ -3,6 +3,7 @@
 import uuid
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -37,6 +38,8 @@ class Dataset(ClassifiedModel):
     ground = models.ForeignKey(GroundVersion, on_delete=models.PROTECT, related_name="+")
     purpose = models.CharField(max_length=300)
     use = models.CharField(max_length=20, default="targeting")
+    # Codes of the authorities it may be shared with, said before anything is read; none: own use.
+    recipients = ArrayField(models.CharField(max_length=40), default=list, blank=True)
     expires_on = models.DateField()
     state = models.CharField(max_length=20, choices=DatasetState.choices, default=DatasetState.NEW)
     columns = models.JSONField(default=list)

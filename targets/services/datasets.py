@@ -69,6 +69,7 @@ def create_dataset(
     ground: GroundVersion,
     purpose: str,
     expires_on: dt.date,
+    recipients: list[str] | None = None,
 ) -> Dataset:
     """A set with nothing in it yet. Its ground has to let data be had as a set by this authority.
 
@@ -96,6 +97,7 @@ def create_dataset(
     dataset = Dataset.objects.create(
         authority=actor.authority, created_by=actor.user, title=title.strip(), kind=kind,
         ground=ground, purpose=purpose.strip(), expires_on=expires_on,
+        recipients=sorted(set(recipients or [])),
     )  # fmt: skip
     record(
         actor=actor, verb="dataset.made", subject=dataset, audience=[actor.authority.pk],
@@ -196,6 +198,11 @@ def share_dataset(
     purpose: str, confirmed: list[str],
 ) -> Disclosure:  # fmt: skip
     """Let another authority use the set for targeting, on a ground for data sets."""
+    if receiver.code not in dataset.recipients:
+        raise RuleViolation(
+            _("%(name)s is not among the recipients named when the set was made.")
+            % {"name": receiver.name}
+        )
     return disclose(
         actor=actor, item=_own(actor, dataset), receiver=receiver, ground=ground, purpose=purpose,
         confirmed=confirmed,

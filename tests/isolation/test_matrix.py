@@ -132,6 +132,7 @@ ROUTES: dict[str, tuple[str, str | None, set[tuple[str, str]] | str, int]] = {
     "targets:dataset_create": ("get", None, IMPORTERS, 403),
     "targets:dataset_detail": ("get", "dataset", of("OSH", roles=TARGETING), 4),
     "targets:dataset_confirm": ("post", "run", OSH_IMPORTERS, 4),
+    "targets:dataset_hold": ("post", "dataset", OSH_SUPERVISORS, 5),
     "targets:dataset_share": ("get", "dataset", set(), 4),
     "targets:erasure_list": ("get", None, SUPERVISORS, 403),
     "targets:recusals": ("get", None, SUPERVISORS, 403),

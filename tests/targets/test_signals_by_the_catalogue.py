@@ -123,7 +123,7 @@ def test_debts_for_targeting_come_as_a_set_and_go_at_their_end(people):
     day = timezone.localdate() + dt.timedelta(days=10)
     dataset = datasets.create_dataset(
         actor=tax, title="Debts", kind="tax_debt", ground=ground, expires_on=day,
-        purpose="Targeting contractor's liability",
+        purpose="Targeting contractor's liability", recipients=["LVV_OSH"],
     )  # fmt: skip
     run = datasets.start_run(
         actor=tax, dataset=dataset, business_id_column="id",
@@ -132,6 +132,11 @@ def test_debts_for_targeting_come_as_a_set_and_go_at_their_end(people):
     datasets.perform(run.pk)
     datasets.perform(datasets.confirm_run(actor=tax, run=run).pk)
     dataset.refresh_from_db()
+    with pytest.raises(RuleViolation, match="not among the recipients"):
+        datasets.share_dataset(
+            actor=tax, dataset=dataset, receiver=people("POLICE", "analyst").authority,
+            ground=ground, purpose="Targeting", confirmed=ground.requires,
+        )  # fmt: skip
     given = datasets.share_dataset(
         actor=tax, dataset=dataset, receiver=osh.authority, ground=ground, purpose="Targeting",
         confirmed=ground.requires,
