@@ -11,6 +11,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
+from audit.context import as_system
 from planning.models import ChoiceState, DecisionRecord, InspectionDay, Operation
 from planning.selectors import joint_list
 from planning.services.selection import decided_at, selection_hash
@@ -101,7 +102,7 @@ def make_records(operation: Operation) -> int:
     for language, _name in settings.LANGUAGES:
         if operation.decision_records.filter(round=operation.round, language=language).exists():
             continue
-        with override(language):
+        with override(language), as_system("the record names every participant's nominations"):
             content = decision_content(operation)
             pdf = render_pdf("report", content, language)
         DecisionRecord.objects.create(

@@ -1,12 +1,17 @@
 """Raw SQL as the application's role with no, the wrong and the right context."""
 
+import json
+
 import pytest
 from django.conf import settings
 from django.db import connection, transaction
+from django.utils.translation import override
 
 from audit.access import watching
 from audit.context import Context, acting_as, as_system, using
 from execution.models import InspectionRecord
+from planning.documents import decision_content
+from planning.jobs import make_decision_records
 from planning.services import make_nomination, move, reserve
 from tests.factories import Cast, make_past_visit
 
@@ -90,3 +95,30 @@ def test_every_walled_table_holds_its_owner_too_and_the_role_cannot_pass():
             [settings.DATABASES["default"]["USER"]],
         )
         assert cursor.fetchone()[0] == 0
+
+
+def test_a_job_that_works_for_nobody_still_names_who_nominated():
+    """Workers have no context of their own: what a job needs beyond it, it says."""
+    cast = Cast()
+    operation = cast.to("scheduled")
+    operation.decision_records.all().delete()
+    with using(Context()):
+        make_decision_records(operation.pk)
+    stored = operation.decision_records.get(language="en").content
+    with override("en"):
+        whole = decision_content(operation)
+    assert json.loads(json.dumps(whole)) == stored
+
+
+def test_selection_starts_when_only_others_have_nominated():
+    """The lead does not see their nominations yet, and is not told that there are none."""
+    cast = Cast()
+    cast.to("nominating")
+    make_nomination(
+        actor=cast.actors["TAX", "coordinator"], operation=cast.operation, site=cast.sites[0],
+        reason="r", rating=3,
+    )  # fmt: skip
+    with acting_as(cast.lead):
+        assert count("planning_nomination") == 0
+        operation = move(actor=cast.lead, operation=cast.refresh(), arrow="start_selection")
+    assert operation.state == "selecting"
