@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -126,6 +126,8 @@ def reservation(request: HttpRequest, public_id: str, site: str) -> HttpResponse
     """Set a target aside in an operation, or end that; the others are told nothing."""
     actor = request.actor  # type: ignore[attr-defined]
     operation = fetch(request, public_id)
+    if operation.state in ("draft", "inviting", "nominating"):
+        raise Http404  # whether others have nominated a site is not to be found out here
     target = _site_of(request, operation, site)
     current = (
         Reservation.objects.visible_to(actor)

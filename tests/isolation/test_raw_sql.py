@@ -5,6 +5,7 @@ import json
 import pytest
 from django.conf import settings
 from django.db import connection, transaction
+from django.urls import reverse
 from django.utils.translation import override
 
 from audit.access import watching
@@ -122,3 +123,13 @@ def test_selection_starts_when_only_others_have_nominated():
         assert count("planning_nomination") == 0
         operation = move(actor=cast.lead, operation=cast.refresh(), arrow="start_selection")
     assert operation.state == "selecting"
+
+
+def test_setting_aside_does_not_tell_what_others_have_nominated(as_user):
+    cast = Cast()
+    cast.to("nominating")
+    tax = cast.actors["TAX", "coordinator"]
+    make_nomination(actor=tax, operation=cast.operation, site=cast.sites[0], reason="r", rating=3)
+    for site in cast.sites[:2]:  # nominated by another, and by nobody
+        page = reverse("planning:reservation", args=[cast.operation.public_id, site.public_id])
+        assert as_user(cast.lead).get(page).status_code == 404
