@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 class SiteQuerySet(models.QuerySet):  # type: ignore[type-arg]
     def visible_to(self, actor: "Actor") -> "SiteQuerySet":
-        if not actor.region_ids:
-            return self.all()
-        return self.filter(region_id__in=actor.region_ids)
+        """Those of the acting member's regions; of rows found to be the same, the one kept."""
+        visible = self.filter(merged_into__isnull=True)
+        return visible.filter(region_id__in=actor.region_ids) if actor.region_ids else visible
 
 
 class CompanyQuerySet(models.QuerySet):  # type: ignore[type-arg]
     def visible_to(self, actor: "Actor") -> "CompanyQuerySet":
         """All of the public register: a company may work in a region it is not registered in."""
-        return self.all()
+        return self.filter(merged_into__isnull=True)
 
 
 class PastVisitQuerySet(models.QuerySet):  # type: ignore[type-arg]
@@ -35,6 +35,24 @@ class PastVisitQuerySet(models.QuerySet):  # type: ignore[type-arg]
         if actor.region_ids:
             visible = visible.filter(site__region_id__in=actor.region_ids)
         return visible
+
+
+class OwnedFactQuerySet(models.QuerySet):  # type: ignore[type-arg]
+    """Of facts and links: those of open registers, and the own authority's."""
+
+    def visible_to(self, actor: "Actor") -> "OwnedFactQuerySet":
+        open_ = Q(shared=True) if self.model.__name__ == "Fact" else Q(authority__isnull=True)
+        return self.filter(open_ | Q(authority_id=actor.authority.pk))
+
+    def known(self) -> "OwnedFactQuerySet":
+        """Facts that are what is known now."""
+        return self.filter(known_to__isnull=True)
+
+
+class MappingQuerySet(models.QuerySet):  # type: ignore[type-arg]
+    def visible_to(self, actor: "Actor") -> "MappingQuerySet":
+        """Those that come with Tarkka and the own authority's."""
+        return self.filter(Q(authority__isnull=True) | Q(authority_id=actor.authority.pk))
 
 
 class ImportRunQuerySet(models.QuerySet):  # type: ignore[type-arg]

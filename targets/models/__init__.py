@@ -8,16 +8,26 @@ from targets.models.datasets import (
     DatasetRunState,
     DatasetState,
 )
+from targets.models.facts import Fact
+from targets.models.history import RegisterChange
+from targets.models.imports import (
+    ENDED,
+    ImportKind,
+    ImportMapping,
+    ImportPhase,
+    ImportRefusal,
+    ImportRow,
+    ImportRun,
+    ImportState,
+)
+from targets.models.links import LINK_ENDS, Link, LinkKind, PersonRole
 from targets.models.register import (
     Company,
     CompanyIdentifier,
+    CompanyKind,
     CompanyName,
     CompanyRegistration,
     CompanyStatus,
-    ImportMapping,
-    ImportRefusal,
-    ImportRun,
-    ImportState,
     Industry,
     IndustryEdition,
     NameKind,
@@ -25,6 +35,7 @@ from targets.models.register import (
     Site,
     SiteOperator,
     SiteStatus,
+    SiteType,
     VisitOutcome,
 )
 from targets.models.sharing import (
@@ -56,11 +67,14 @@ from targets.models.signals import (
 )
 
 __all__ = [
+    "ENDED",
+    "LINK_ENDS",
     "About",
     "Accuracy",
     "Classification",
     "Company",
     "CompanyIdentifier",
+    "CompanyKind",
     "CompanyName",
     "CompanyRegistration",
     "CompanyStatus",
@@ -73,10 +87,14 @@ __all__ = [
     "Disclosure",
     "DisclosureState",
     "Erasure",
+    "Fact",
     "HandOver",
     "HandOverState",
+    "ImportKind",
     "ImportMapping",
+    "ImportPhase",
     "ImportRefusal",
+    "ImportRow",
     "ImportRun",
     "ImportState",
     "Indicator",
@@ -84,12 +102,16 @@ __all__ = [
     "IndustryEdition",
     "InformationRequest",
     "LegalHold",
+    "Link",
+    "LinkKind",
     "NameKind",
     "Offer",
     "OfferState",
     "PastVisit",
+    "PersonRole",
     "Recusal",
     "RefusalClass",
+    "RegisterChange",
     "Reliability",
     "RequestState",
     "RetentionClass",
@@ -100,6 +122,7 @@ __all__ = [
     "Site",
     "SiteOperator",
     "SiteStatus",
+    "SiteType",
     "SourceType",
     "VisitOutcome",
 ]

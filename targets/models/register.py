@@ -5,7 +5,6 @@ A company is a legal person; a site is a place and outlives the companies that r
 
 import uuid
 
-from django.conf import settings
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
 from django.db.models import F, Q
@@ -14,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from audit.access import ClassifiedModel
 from authorities.models import Area, Authority, DatedModel, DatedQuerySet, dates_in_order
-from targets.querysets import CompanyQuerySet, ImportRunQuerySet, PastVisitQuerySet, SiteQuerySet
+from targets.querysets import CompanyQuerySet, PastVisitQuerySet, SiteQuerySet
 from ui.names import NamedModel, language_order
 
 
@@ -56,10 +55,20 @@ class CompanyStatus(models.TextChoices):
     UNKNOWN = "unknown", _("not known")
 
 
+class CompanyKind(models.TextChoices):
+    LEGAL = "legal", _("legal person")
+    TRADER = "trader", _("sole trader")
+    PUBLIC = "public", _("public body")
+    FOREIGN = "foreign", _("foreign company")
+    UNKNOWN = "unknown", _("not known")
+
+
 class Company(models.Model):
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     name = models.CharField(max_length=300)  # current name
     business_id = models.CharField(max_length=9, unique=True, null=True, blank=True)
+    kind = models.CharField(max_length=10, choices=CompanyKind.choices, default=CompanyKind.UNKNOWN)
+    country = models.CharField(max_length=2, default="FI")
     form = models.CharField(max_length=20, blank=True)
     status = models.CharField(
         max_length=20, choices=CompanyStatus.choices, default=CompanyStatus.UNKNOWN
@@ -76,6 +85,12 @@ class Company(models.Model):
     ended_on = models.DateField(null=True, blank=True)
     source = models.CharField(max_length=40)
     source_updated_at = models.DateTimeField(null=True, blank=True)
+    website = models.CharField(max_length=300, blank=True)
+    # The row that stands for this one since both were found to be the same.
+    merged_into = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="merged",
+        db_index=False,
+    )  # fmt: skip
     raw = models.JSONField(default=dict)  # the source's record as received; unknown fields kept
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -89,6 +104,11 @@ class Company(models.Model):
         indexes = [
             GinIndex(OpClass(Upper("name"), name="gin_trgm_ops"), name="company_name_trgm"),
             models.Index(fields=["name", "id"], name="company_by_name"),
+            models.Index(
+                fields=["merged_into"],
+                name="company_merged",
+                condition=Q(merged_into__isnull=False),
+            ),
         ]
         constraints = [
             models.CheckConstraint(
@@ -100,6 +120,10 @@ class Company(models.Model):
                 | Q(registered_on__isnull=True)
                 | Q(ended_on__gte=F("registered_on")),
                 name="company_dates",
+            ),
+            models.CheckConstraint(
+                condition=Q(merged_into__isnull=True) | ~Q(merged_into=F("id")),
+                name="company_not_into_itself",
             ),
         ]
 
@@ -178,6 +202,16 @@ class SiteStatus(models.TextChoices):
     UNKNOWN = "unknown", _("not known")
 
 
+class SiteType(models.TextChoices):
+    """What kind of place it is; ``Site.kind`` says what is done there."""
+
+    ESTABLISHMENT = "establishment", _("establishment")
+    TEMPORARY = "temporary", _("temporary site")
+    VEHICLE = "vehicle", _("vehicle")
+    DWELLING = "dwelling", _("dwelling used as lodging")
+    ONLINE = "online", _("online presence")
+
+
 class Site(models.Model):
     """A place where work is done. ``source`` + ``source_key`` make an import repeatable."""
 
@@ -187,6 +221,9 @@ class Site(models.Model):
     name_en = models.CharField(max_length=300, blank=True)
     # The name shown and sorted by; one of the above, or the register's only name.
     name = models.CharField(max_length=300)
+    type = models.CharField(max_length=15, choices=SiteType.choices, default=SiteType.ESTABLISHMENT)
+    # Registration of a vehicle, address on the web, number of a building permit.
+    locator = models.CharField(max_length=200, blank=True)
     kind = models.CharField(max_length=40, blank=True)  # premises vocabulary of authorities.yaml
     company = models.ForeignKey(
         Company, null=True, blank=True, on_delete=models.PROTECT, related_name="sites"
@@ -211,6 +248,12 @@ class Site(models.Model):
     closed_on = models.DateField(null=True, blank=True)
     source = models.CharField(max_length=40)
     source_key = models.CharField(max_length=80)
+    source_updated_at = models.DateTimeField(null=True, blank=True)
+    # The row that stands for this one since both were found to be the same place.
+    merged_into = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="merged",
+        db_index=False,
+    )  # fmt: skip
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -224,6 +267,9 @@ class Site(models.Model):
             GinIndex(OpClass(Upper("name"), name="gin_trgm_ops"), name="site_name_trgm"),
             models.Index(fields=["name", "id"], name="site_by_name"),
             models.Index(fields=["region", "name", "id"], name="site_region_name"),
+            models.Index(
+                fields=["merged_into"], name="site_merged", condition=Q(merged_into__isnull=False)
+            ),
         ]
         constraints = [
             models.UniqueConstraint(fields=["source", "source_key"], name="site_source_unique"),
@@ -238,6 +284,10 @@ class Site(models.Model):
                 | Q(opened_on__isnull=True)
                 | Q(closed_on__gte=F("opened_on")),
                 name="site_dates",
+            ),
+            models.CheckConstraint(
+                condition=Q(merged_into__isnull=True) | ~Q(merged_into=F("id")),
+                name="site_not_into_itself",
             ),
         ]
 
@@ -302,92 +352,22 @@ class PastVisit(ClassifiedModel):
     detail = models.JSONField(default=dict)  # source's grades as received
     source = models.CharField(max_length=40)
     source_key = models.CharField(max_length=120)
+    # The import that last said this, and what it said over: [{"run": id, "values": {...}}, ...].
+    run_id = models.BigIntegerField(null=True, blank=True)
+    previous = models.JSONField(default=list, blank=True)
 
     objects = PastVisitQuerySet.as_manager()
 
     class Meta:
         ordering = ["-on", "-id"]
-        indexes = [models.Index(fields=["site", "-on"], name="past_visit_site")]
+        indexes = [
+            models.Index(fields=["site", "-on"], name="past_visit_site"),
+            models.Index(
+                fields=["run_id"], name="past_visit_run", condition=Q(run_id__isnull=False)
+            ),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["source", "source_key"], name="past_visit_source_unique"
             )
         ]
-
-
-class ImportMapping(models.Model):
-    """Saved column mapping for files of one shape; ``columns`` is field → column name."""
-
-    code = models.SlugField(max_length=60, unique=True)  # NAME of --format for tabular files
-    name = models.CharField(max_length=120)
-    kind = models.CharField(max_length=10, choices=[("sites", _("sites")), ("visits", _("visits"))])
-    columns = models.JSONField(default=dict)
-    options = models.JSONField(
-        default=dict
-    )  # delimiter, encoding, date format, country, outcome map
-    authority = models.ForeignKey(
-        Authority, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
-    )
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        ordering = ["code"]
-
-
-class ImportState(models.TextChoices):
-    QUEUED = "queued", _("Waiting to start")
-    RUNNING = "running", _("Running")
-    DONE = "done", _("Done")
-    FAILED = "failed", _("Stopped by an error")
-
-
-class ImportRun(models.Model):
-    """One file being read. The row is the job: progress, result and refused rows hang on it."""
-
-    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    kind = models.CharField(max_length=10, choices=[("sites", _("sites")), ("visits", _("visits"))])
-    format = models.CharField(max_length=60)
-    file_name = models.CharField(max_length=255)
-    stored_as = models.CharField(max_length=255, blank=True)
-    sha256 = models.CharField(max_length=64, blank=True)
-    authority = models.ForeignKey(Authority, on_delete=models.PROTECT, related_name="+")
-    shared = models.BooleanField(default=False)
-    started_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
-    )
-    state = models.CharField(max_length=10, choices=ImportState.choices, default=ImportState.QUEUED)
-    rows_read = models.PositiveIntegerField(default=0)
-    rows_total = models.PositiveIntegerField(null=True, blank=True)
-    created_count = models.PositiveIntegerField(default=0)
-    updated_count = models.PositiveIntegerField(default=0)
-    unchanged_count = models.PositiveIntegerField(default=0)
-    refused_count = models.PositiveIntegerField(default=0)
-    message = models.TextField(blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
-    heartbeat_at = models.DateTimeField(null=True, blank=True)
-    finished_at = models.DateTimeField(null=True, blank=True)
-
-    objects = ImportRunQuerySet.as_manager()
-
-    class Meta:
-        ordering = ["-created_at", "-id"]
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(state__in=["done", "failed"], finished_at__isnull=False)
-                | Q(state__in=["queued", "running"], finished_at__isnull=True),
-                name="import_finished_when",
-            )
-        ]
-
-
-class ImportRefusal(models.Model):
-    """One refused row: where, which field, why (code and values; words are made when shown)."""
-
-    run = models.ForeignKey(ImportRun, on_delete=models.CASCADE, related_name="refusals")
-    line = models.PositiveIntegerField()
-    field = models.CharField(max_length=60, blank=True)
-    code = models.CharField(max_length=60)
-    value = models.CharField(max_length=300, blank=True)
-
-    class Meta:
-        ordering = ["run", "line", "id"]

@@ -1,0 +1,51 @@
+"""What an import changed, row by row: the history of names, addresses and states, and its undoing."""
+
+from django.db import models
+from django.db.models import Q
+
+from targets.models.imports import ImportRun
+from targets.models.register import Company, Site
+
+
+class RegisterChange(models.Model):
+    """One row made or changed by one import. ``old`` and ``new`` hold the changed columns only.
+
+    A row that was made has no ``old``. ``said_on`` is the source's own date of the change where it
+    has one, ``at`` when it became known here. Rows are written by the merge and never changed; an
+    undone import adds rows of its own (``undo``).
+    """
+
+    run = models.ForeignKey(
+        ImportRun, null=True, blank=True, on_delete=models.SET_NULL, related_name="changes"
+    )
+    site = models.ForeignKey(
+        Site, null=True, blank=True, on_delete=models.CASCADE, related_name="changes"
+    )
+    company = models.ForeignKey(
+        Company, null=True, blank=True, on_delete=models.CASCADE, related_name="changes"
+    )
+    old = models.JSONField(null=True, blank=True)
+    new = models.JSONField(null=True, blank=True)
+    source = models.CharField(max_length=40)
+    said_on = models.DateTimeField(null=True, blank=True)
+    undo = models.BooleanField(default=False)
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-at", "-id"]
+        indexes = [
+            models.Index(fields=["run", "id"], name="change_run"),
+            models.Index(
+                fields=["site", "id"], name="change_site", condition=Q(site__isnull=False)
+            ),
+            models.Index(
+                fields=["company", "id"], name="change_company", condition=Q(company__isnull=False)
+            ),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(site__isnull=False, company__isnull=True)
+                | Q(site__isnull=True, company__isnull=False),
+                name="change_of_one",
+            )
+        ]
