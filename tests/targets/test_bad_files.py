@@ -163,16 +163,16 @@ def test_register_in_every_wrapping(tmp_path, mark, form):
 def test_a_row_the_database_refuses_stands_alone(tmp_path, monkeypatch):
     from django.db import DataError
 
-    from targets.services.imports.store import Store
+    from targets.services.imports import merge
 
-    real = Store.sites
+    real = merge.merge_register
 
-    def sites(self, batch):
-        if any(record.name == "Bad" for _line, record in batch):
+    def refusing(params):
+        if params["low"] < 139 <= params["high"]:
             raise DataError("not storable")
-        return real(self, batch)
+        return real(params)
 
-    monkeypatch.setattr(Store, "sites", sites)
+    monkeypatch.setattr(merge, "merge_register", refusing)
     rows = b"".join(b"%d;%s\n" % (n, b"Bad" if n == 137 else b"Good") for n in range(300))
     run = load(tmp_path, "a.csv", HEAD + rows, "csv-sites")
     assert (run.state, run.created_count, run.refused_count) == ("done", 299, 1)

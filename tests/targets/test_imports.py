@@ -272,8 +272,11 @@ def test_upload_page_to_result(tmp_path, as_user, monkeypatch):
     page = client.get(answer["Location"]).content.decode()
     assert "The value is missing" in page
     assert Site.objects.filter(source="own:OSH").count() == 1
-    refused = client.get(answer["Location"] + "refused.csv").content.decode("utf-8-sig")
-    assert refused.splitlines()[1].startswith("3;name;")
+    refused = client.get(answer["Location"] + "refused.csv")
+    lines = b"".join(refused.streaming_content).decode("utf-8-sig").splitlines()
+    assert lines[0].startswith("id;name;name_sv;")
+    assert lines[1].startswith("2;;;;;56;Helsinki;")
+    assert lines[1].endswith("3;name;The value is missing. Fill it in, or take the row out.")
 
 
 def test_upload_of_a_wrong_type_is_refused_with_words(db, as_user):

@@ -4,6 +4,7 @@ import datetime as dt
 import math
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from stdnum.exceptions import InvalidChecksum, ValidationError
@@ -40,7 +41,10 @@ class CompanyRecord:
     registrations: list[tuple[str, str, dt.date | None, dt.date | None]] = field(
         default_factory=list
     )
+    kind: str = "unknown"  # CompanyKind
+    country: str = "FI"
     form: str = ""
+    website: str = ""
     status: str = "unknown"
     industry: tuple[str, str] | None = None  # edition code, class code
     municipality: str = ""
@@ -71,6 +75,27 @@ class SiteRecord:
     status: str = "unknown"
     opened_on: dt.date | None = None
     closed_on: dt.date | None = None
+    type: str = "establishment"  # SiteType
+    locator: str = ""
+    updated_at: dt.datetime | None = None  # as the source says
+    # [{"kind", "value", "from", "to"}]: what the row says of the site besides
+    facts: list[dict[str, Any]] = field(default_factory=list)
+    # [{"kind", "business_id", "name", "from", "to"}]: companies that do something at the site
+    links: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass
+class FactRecord:
+    """One statement about a company (``business_id``) or a site (``site_key`` of the source)."""
+
+    source_key: str
+    kind: str
+    business_id: str = ""
+    company_name: str = ""
+    site_key: str = ""
+    value: dict[str, Any] = field(default_factory=dict)
+    valid_from: dt.date | None = None
+    valid_to: dt.date | None = None
 
 
 @dataclass
@@ -83,9 +108,9 @@ class VisitRecord:
     detail: dict[str, Any] = field(default_factory=dict)
 
 
-def business_id(value: Any) -> str:
-    """``NNNNNNN-T`` from how people write it (spaces, missing hyphen, ``FI``, leading zero)."""
-    text = re.sub(r"[\s\u2010-\u2015\u2212-]", "", str(value)).upper().removeprefix("FI")
+@lru_cache(maxsize=100_000)
+def _business_id(value: str) -> str:
+    text = re.sub(r"[\s\u2010-\u2015\u2212-]", "", value).upper().removeprefix("FI")
     if text.isdigit() and len(text) == 7:
         text = "0" + text  # old six-digit numbers with their check digit
     try:
@@ -95,6 +120,11 @@ def business_id(value: Any) -> str:
     except ValidationError:
         raise Refused("business_id", "business_id_form", value) from None
     return f"{compact[:7]}-{compact[7]}"
+
+
+def business_id(value: Any) -> str:
+    """``NNNNNNN-T`` from how people write it (spaces, missing hyphen, ``FI``, leading zero)."""
+    return _business_id(str(value))
 
 
 DATE_FORMS = (
@@ -116,6 +146,14 @@ def date(value: Any, field_name: str) -> dt.date | None:
     text = str(value).strip()
     if not text:
         return None
+    day = _written_date(text)
+    if day is None:
+        raise Refused(field_name, "date_form", value)
+    return day
+
+
+@lru_cache(maxsize=50_000)  # a file of a million rows holds a few thousand days
+def _written_date(text: str) -> dt.date | None:
     if SERIAL.fullmatch(text):
         return SERIAL_DAY_ZERO + dt.timedelta(days=int(float(text)))
     for form in DATE_FORMS:
@@ -123,7 +161,7 @@ def date(value: Any, field_name: str) -> dt.date | None:
             return dt.datetime.strptime(text, form).date()
         except ValueError:
             continue
-    raise Refused(field_name, "date_form", value)
+    return None
 
 
 def number(value: Any, field_name: str) -> float | None:
