@@ -215,3 +215,14 @@ class ImportRow(models.Model):
 
     class Meta:
         indexes = [models.Index(fields=["run", "line"], name="import_row_line")]
+
+
+class ImportPart(models.Model):
+    """A chunk of lines that has been merged; written in its transaction, so that it is merged once."""
+
+    run = models.ForeignKey(ImportRun, on_delete=models.CASCADE, related_name="parts")
+    low = models.PositiveIntegerField()  # lines above this one
+    high = models.PositiveIntegerField()  # up to this one
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["run", "low"], name="import_part_once")]

@@ -221,18 +221,29 @@ HANGING = (
 )
 
 # Who ran the sites when: a new company ends the turn of the one before.
+FIRST_OPERATOR = """INSERT INTO targets_siteoperator (site_id, company_id, valid_from)
+    SELECT s.id, s.company_id, s.opened_on
+      FROM unnest(%(made)s) i(id)
+      JOIN LATERAL (SELECT * FROM targets_site t WHERE t.id = i.id OFFSET 0) s ON true
+     WHERE s.company_id IS NOT NULL
+    ON CONFLICT DO NOTHING"""
 OPERATORS = (
     """UPDATE targets_siteoperator o SET valid_to = %(today)s
-      FROM targets_site s
-     WHERE s.id = ANY (%(sites)s) AND o.site_id = s.id AND o.valid_to IS NULL
-       AND s.company_id IS NOT NULL AND o.company_id <> s.company_id
-       AND coalesce(o.valid_from <= %(today)s, true)""",
+      FROM (SELECT l.id FROM unnest(%(changed)s) i(id)
+              JOIN LATERAL (SELECT * FROM targets_site t WHERE t.id = i.id OFFSET 0) s ON true
+              JOIN LATERAL (SELECT q.id FROM targets_siteoperator q
+                             WHERE q.site_id = s.id AND q.valid_to IS NULL
+                               AND s.company_id IS NOT NULL AND q.company_id <> s.company_id
+                               AND coalesce(q.valid_from <= %(today)s, true) OFFSET 0) l
+                ON true) ended
+     WHERE o.id = ended.id""",
     """INSERT INTO targets_siteoperator (site_id, company_id, valid_from)
     SELECT s.id, s.company_id,
            CASE WHEN EXISTS (SELECT 1 FROM targets_siteoperator o WHERE o.site_id = s.id)
                 THEN %(today)s ELSE s.opened_on END
-      FROM targets_site s
-     WHERE s.id = ANY (%(sites)s) AND s.company_id IS NOT NULL
+      FROM unnest(%(changed)s) i(id)
+      JOIN LATERAL (SELECT * FROM targets_site t WHERE t.id = i.id OFFSET 0) s ON true
+     WHERE s.company_id IS NOT NULL
        AND NOT EXISTS (SELECT 1 FROM targets_siteoperator o
                         WHERE o.site_id = s.id AND o.company_id = s.company_id
                           AND o.valid_to IS NULL)
@@ -265,16 +276,16 @@ def run(sql: str, params: dict[str, Any]) -> int:
         return int(cursor.rowcount)
 
 
-def _store(name: str, params: dict[str, Any]) -> tuple[int, int, int, list[int]]:
-    """Staged, made and changed rows, and the ids of those made or changed."""
+def _store(name: str, params: dict[str, Any]) -> tuple[int, list[int], list[int]]:
+    """Number of staged rows, and the ids of those made and of those changed."""
     staged, made, ids = one(INSERT[name], params)
-    touched, changed, found = list(ids or []), 0, int(made < staged)
+    changed: list[int] = []
+    found = int(made < staged)
     while found:
         found, now_changed, others = one(UPDATE[name], params)
         found -= now_changed
-        changed += now_changed
-        touched += others or []
-    return staged, made, changed, touched
+        changed += others or []
+    return staged, list(ids or []), changed
 
 
 def merge_register(params: dict[str, Any]) -> Merged:
@@ -289,18 +300,22 @@ def merge_register(params: dict[str, Any]) -> Merged:
         f" count(*) FILTER (WHERE r.key = '') FROM targets_importrow r WHERE {LINES}", params,
     )  # fmt: skip
     if companies:
-        staged, made, changed, merged.companies = _store("company", params)
+        _staged, made, changed = _store("company", params)
+        merged.companies = [*made, *changed]
         if alone:
             _count_alone(merged, params)
         for statement in HANGING:
             run(statement, params)
-    staged, made, changed, merged.sites = _store("site", params)
-    merged.created += made
-    merged.updated += changed
-    merged.unchanged += staged - made - changed
-    if merged.sites:
+    staged, made, changed = _store("site", params)
+    merged.sites = [*made, *changed]
+    merged.created += len(made)
+    merged.updated += len(changed)
+    merged.unchanged += staged - len(made) - len(changed)
+    if made:
+        run(FIRST_OPERATOR, params | {"made": made})
+    if changed:
         for statement in OPERATORS:
-            run(statement, params | {"sites": merged.sites})
+            run(statement, params | {"changed": changed})
     return merged
 
 

@@ -170,7 +170,9 @@ def number(value: Any, field_name: str) -> float | None:
         return None
     if isinstance(value, float) and math.isnan(value):
         return None
-    text = re.sub(r"[\s\u00a0\u2009\u202f]", "", str(value)).replace(",", ".")
+    text = str(value).replace(",", ".")
+    if not text.isascii() or " " in text or "_" in text:
+        text = re.sub(r"[\s\u00a0\u2009\u202f]", "", text).replace("_", "?")
     if not text:
         return None
     try:
@@ -184,6 +186,8 @@ def number(value: Any, field_name: str) -> float | None:
 
 def text(value: Any) -> str:
     """Plain text of a cell; whole numbers lose their ``.0``."""
+    if type(value) is str and value.isascii() and "\0" not in value:
+        return value.strip()  # nearly every cell of a million
     if value is None or value != value:
         return ""
     if isinstance(value, float) and value.is_integer():
@@ -204,6 +208,9 @@ def storable(value: Any) -> Any:
 
 def check_personal_codes(row: dict[str, Any]) -> None:
     """Refuse a row that carries a personal identity code anywhere."""
+    whole = "\n".join([value for value in row.values() if type(value) is str])
+    if not PERSONAL_CODE.search(whole):
+        return
     for name, value in row.items():
         if isinstance(value, str) and PERSONAL_CODE.search(value):
             raise Refused(str(name)[:60], "personal_code")

@@ -5,12 +5,14 @@ import hashlib
 import logging
 import uuid
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from django.db import DataError, IntegrityError, OperationalError, transaction
-from django.db.models import Q
+from django.conf import settings
+from django.db import DataError, IntegrityError, OperationalError, connection, transaction
+from django.db.models import F, Q
 from django.utils import timezone
 
 from audit.context import as_system
@@ -21,6 +23,7 @@ from targets.models import (
     ENDED,
     ImportKind,
     ImportMapping,
+    ImportPart,
     ImportPhase,
     ImportRefusal,
     ImportRow,
@@ -166,6 +169,7 @@ def _restart_if_lost(run: ImportRun) -> None:
         if run.staged_line <= run.merged_line or ImportRow.objects.filter(run=run).exists():
             return
         ImportRefusal.objects.filter(run=run).delete()
+        ImportPart.objects.filter(run=run).delete()
         run.phase = ImportPhase.READ
         run.staged_line = run.merged_line = run.rows_read = run.refused_count = 0
         run.created_count = run.updated_count = run.unchanged_count = 0
@@ -218,6 +222,7 @@ def _move(run: ImportRun, what: str, message: str = "") -> None:
         ImportRun.objects.filter(pk=run.pk).update(wanted="")
         if ended:
             staging.forget(run.pk)
+            ImportPart.objects.filter(run=run).delete()
             record_event(
                 actor=None, verb=f"import.{run.state}", subject=run,
                 data={"file": run.file_name, "created": run.created_count},
@@ -429,19 +434,55 @@ def _add(total: dict[str, Any], part: dict[str, Any]) -> None:
 
 
 def _merge(run: ImportRun, progress: Progress | None) -> None:
+    """Merge what is staged, a few chunks at a time, each with a connection of its own."""
     with transaction.atomic():
         params = params_of(run)
-    for low, high in _chunks(run, run.merged_line):
-        _merge_lines(run, params, low, high)
-        if progress:
-            progress(run)
-        _heed(run)
+        done = set(ImportPart.objects.filter(run=run).values_list("low", flat=True))
+    # Inside somebody's transaction (a test) only its own connection sees the rows.
+    workers = 1 if connection.in_atomic_block else settings.IMPORT_CONNECTIONS
+    waiting = [part for part in _chunks(run, run.merged_line) if part[0] not in done]
+    with ThreadPoolExecutor(max_workers=workers) as pool:
+        for start in range(0, len(waiting), workers):
+            wave = waiting[start : start + workers]
+            if workers == 1:
+                _merge_lines(run, params, *wave[0])
+            else:
+                for future in [pool.submit(_merge_apart, run, params, *part) for part in wave]:
+                    future.result()
+            _look_again(run)
+            run.merged_line = wave[-1][1]
+            with transaction.atomic():
+                _save(run)
+            if progress:
+                progress(run)
+            _heed(run)
+    run.merged_line = run.staged_line
+
+
+COUNTS = ("created_count", "updated_count", "unchanged_count", "refused_count")
+
+
+def _look_again(run: ImportRun) -> None:
+    """Take over the counts that the chunks have added to the row."""
+    with transaction.atomic():
+        counts = ImportRun.objects.values_list(*COUNTS).get(pk=run.pk)
+    for name, value in zip(COUNTS, counts, strict=True):
+        setattr(run, name, value)
+
+
+def _merge_apart(run: ImportRun, params: dict[str, Any], low: int, high: int) -> None:
+    """``_merge_lines`` in a thread: it starts without a context and leaves no connection."""
+    try:
+        with as_system(WHY):
+            _merge_lines(run, params, low, high)
+    finally:
+        connection.close()
 
 
 def _merge_lines(run: ImportRun, params: dict[str, Any], low: int, high: int) -> None:
     """Merge the lines above ``low`` up to ``high``; halved when the database refuses one."""
     try:
-        _past_deadlocks(run, lambda: _merge_once(run, params, low, high))
+        _past_deadlocks(lambda: _merge_once(run, params, low, high))
     except (DataError, IntegrityError):
         if high - low > 1:
             middle = (low + high) // 2
@@ -451,9 +492,7 @@ def _merge_lines(run: ImportRun, params: dict[str, Any], low: int, high: int) ->
         logger.exception("import %s: line %s could not be stored", run.pk, high)
         with transaction.atomic():
             ImportRefusal.objects.create(run=run, line=high, code="unexpected")
-            run.refused_count += 1
-            run.merged_line = high
-            _save(run)
+            _count(run, low, high, merge.Merged(), refused=1)
 
 
 @transaction.atomic
@@ -471,23 +510,33 @@ def _merge_once(run: ImportRun, params: dict[str, Any], low: int, high: int) -> 
     else:
         merged = merge_facts.merge_facts(lines)
     tell(sites=merged.sites, companies=merged.companies)
-    run.created_count += merged.created
-    run.updated_count += merged.updated
-    run.unchanged_count += merged.unchanged
-    run.refused_count += refused.count() - known
-    run.merged_line = high
-    _save(run)
+    with connection.cursor() as cursor:
+        # References are checked now and not while the run's row is locked by the count below.
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    _count(run, low, high, merged, refused.count() - known)
 
 
-def _past_deadlocks(run: ImportRun, step: Callable[[], None]) -> None:
+def _count(run: ImportRun, low: int, high: int, merged: merge.Merged, refused: int) -> None:
+    """Add to the run's counts and note the chunk, unless another process has taken the run up."""
+    ImportPart.objects.create(run=run, low=low, high=high)
+    mine = ImportRun.objects.filter(
+        pk=run.pk, state=ImportState.RUNNING, heartbeat_at=run.heartbeat_at
+    ).update(
+        created_count=F("created_count") + merged.created,
+        updated_count=F("updated_count") + merged.updated,
+        unchanged_count=F("unchanged_count") + merged.unchanged,
+        refused_count=F("refused_count") + refused,
+    )
+    if not mine:
+        raise TakenOver
+
+
+def _past_deadlocks(step: Callable[[], None]) -> None:
     """Do a step; begin it anew when another import held its rows in another order."""
-    before = {name: getattr(run, name) for name in KEPT}
     for attempt in range(1, DEADLOCK_ATTEMPTS + 1):
         try:
             return step()
-        except (OperationalError, DataError, IntegrityError) as error:
-            for name, value in before.items():
-                setattr(run, name, value)
+        except OperationalError as error:
             deadlock = getattr(error.__cause__, "pgcode", "") == DEADLOCK
             if not deadlock or attempt == DEADLOCK_ATTEMPTS:
                 raise
@@ -530,6 +579,7 @@ def store_records(
             params = params_of(claimed) | {"source": source}
         for low, high in _chunks(claimed, 0):
             _merge_lines(claimed, params, low, high)
+        _look_again(claimed)
         claimed.rows_total = claimed.rows_read
         _move(claimed, "finish")
     return claimed
