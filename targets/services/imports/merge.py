@@ -5,6 +5,7 @@ keys through an index each (``LATERAL ... OFFSET 0`` keeps the planner from read
 register for a chunk whose size it does not know).
 """
 
+import json
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -348,6 +349,6 @@ def compare_register(params: dict[str, Any]) -> dict[str, Any]:
         staged, known, changed, examples, fields = one(sql, params)
         result[name] = {
             "new": staged - known, "changed": changed, "unchanged": known - changed,
-            "fields": fields or {}, "examples": examples or [],
+            "fields": json.loads(fields or "{}"), "examples": json.loads(examples or "[]"),
         }  # fmt: skip
     return result

@@ -136,6 +136,11 @@ def _names(line: str, delimiter: str) -> list[str]:
     return [column_name(value) for value in values]
 
 
+def _delimiter(line: str) -> str:
+    """The sign a header line uses most; a bar with spaces stands between two languages."""
+    return max(";,\t|", key=line.replace(" | ", " ").count)
+
+
 def _survey_csv(path: Path, needed: Sequence[str], options: dict[str, Any], tick: Tick) -> Survey:
     """The header is the first line, or the first of the first lines that has every column."""
     encoding, lines = _encoding_and_lines(path, tick)
@@ -147,7 +152,7 @@ def _survey_csv(path: Path, needed: Sequence[str], options: dict[str, Any], tick
                 break
             if not line.strip(" \t\r\n;,"):
                 continue
-            delimiter = options.get("delimiter") or max(";,\t|", key=line.count)
+            delimiter = options.get("delimiter") or _delimiter(line)
             names = _names(line, delimiter)
             survey = Survey(names, max(0, lines - number), encoding, delimiter, number)
             first = first or survey
