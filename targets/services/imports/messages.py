@@ -33,6 +33,8 @@ ROW: dict[str, Any] = {
     "duplicate": _(
         "A row further up has the same key. Give this row a key of its own, or take it out."
     ),
+    "too_deep": _("The record is nested deeper than any register's. Fetch it again."),
+    "range": _("The number lies outside what is possible here."),
     "too_long": _("The value is longer than can be stored."),
 }
 
@@ -69,7 +71,10 @@ FILE: dict[str, Any] = {
         "The file has more than %(limit)s rows. Nothing was stored. Split the file."
     ),
     "zip_content": _("The zip file must hold exactly one JSON file."),
-    "zip_size": _("The zip file unpacks to more than is allowed (%(limit)s)."),
+    "zip_size": _(
+        "The file unpacks to far more than its own size, or to more than %(limit)s. Nothing was "
+        "stored. Pack the file again, or split it."
+    ),
     "binary": _("The file is not text. CSV, XLSX, JSON or Parquet is expected."),
     "crash": _("The import was stopped by an error of ours. Number: %(number)s."),
 }

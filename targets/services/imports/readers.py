@@ -83,6 +83,8 @@ def _encoding_and_lines(path: Path, tick: Tick) -> tuple[str, int]:
     block = b"\n"
     with path.open("rb") as file:
         head = file.read(4)
+        if head in (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE):
+            raise FileRefused("encoding")
         if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             encoding = "utf-16"
         elif head.startswith(codecs.BOM_UTF8):

@@ -323,6 +323,8 @@ def _staged(
         return (stage.row(line, record) if record is not None else None), None
     except Refused as refusal:
         return None, _refusal(run, line, refusal, data)
+    except RecursionError:
+        return None, _refusal(run, line, Refused("", "too_deep"), None)
     except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError):
         logger.exception("import %s: line %s was not understood", run.pk, line)
         return None, _refusal(run, line, Refused("", "unexpected"), data)

@@ -58,7 +58,7 @@ def open_source(run: ImportRun, path: Path, tick: Callable[[], None]) -> Source:
     survey, found = _table(path, table, mapping.options, tick)
     for name in table.needed():
         if name not in survey.columns:
-            shown = ", ".join(c for c in survey.columns[:30] if c)
+            shown = ", ".join(c[:60] for c in survey.columns[:30] if c)
             raise FileRefused("no_columns", column=name, mapping=mapping.code, found=shown)
     make_of = {
         ImportKind.SITES: table.site, ImportKind.VISITS: table.visit, ImportKind.FACTS: table.fact,

@@ -129,7 +129,7 @@ class Table:
         municipality = self._text(row, "municipality")
         staff = number(self._value(row, "staff_estimate"), "staff_estimate")
         if staff is not None and not 0 <= staff < 10_000_000:
-            raise Refused("staff_estimate", "number_form", staff)
+            raise Refused("staff_estimate", "range", staff)
         return SiteRecord(
             type=self.options.get("type", "establishment"),
             locator=self._text(row, "locator", 200),
@@ -221,7 +221,7 @@ class Table:
         year = number(self._value(row, "year"), "year")
         if year is not None:
             if not 1900 <= year <= 2200:
-                raise Refused("year", "number_form", year)
+                raise Refused("year", "range", year)
             first, last = dt.date(int(year), 1, 1), dt.date(int(year), 12, 31)
         if first and last and last < first:
             raise Refused("valid_to", "dates_order", last)
