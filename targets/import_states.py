@@ -21,6 +21,7 @@ ARROWS: dict[tuple[str, str], str] = {
     (S.CANCELLED, "undo"): S.QUEUED,
     (S.FAILED, "undo"): S.QUEUED,
     (S.FAILED, "resume"): S.QUEUED,
+    (S.FAILED, "cancel"): S.CANCELLED,
 }
 # What a person may ask for; the rest is the job's own.
 ASKED = ("pause", "resume", "cancel", "store", "undo")

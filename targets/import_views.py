@@ -57,6 +57,7 @@ FIELDS = {
 KINDS = {
     "company": gettext_lazy("Companies"), "site": gettext_lazy("Sites"),
     "visits": gettext_lazy("Visits"), "facts": gettext_lazy("Facts"),
+    "roles": gettext_lazy("Roles of persons"),
 }  # fmt: skip
 
 

@@ -12,13 +12,13 @@ from django.utils import timezone
 from audit.context import as_system
 from targets.models import DatasetRun, DatasetRunState, ImportPhase, ImportRun, ImportState
 from targets.services import datasets, retention
-from targets.services.imports.run import (
+from targets.services.imports.life import (
     STALE_SECONDS,
     claim,
     close_orphan,
     give_up_waiting,
-    perform,
 )
+from targets.services.imports.run import perform
 
 
 @shared_task

@@ -15,6 +15,7 @@ class ImportKind(models.TextChoices):
     SITES = "sites", _("sites")
     VISITS = "visits", _("visits")
     FACTS = "facts", _("facts about companies or sites")
+    ROLES = "roles", _("roles of persons in companies")
 
 
 class ImportMapping(models.Model):

@@ -15,9 +15,9 @@ from audit.errors import NotAllowed, RuleViolation
 from audit.services import record
 from targets.models import ImportKind, ImportMapping, ImportRun
 from targets.services.imports.control import IMPORTERS
+from targets.services.imports.life import new_run
 from targets.services.imports.messages import file_message
 from targets.services.imports.records import FileRefused
-from targets.services.imports.run import new_run
 from targets.services.imports.sources import REGISTER_FORMATS
 
 if TYPE_CHECKING:

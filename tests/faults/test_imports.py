@@ -9,7 +9,7 @@ from django.utils import timezone
 from config.celery import app
 from config.services import Redis
 from targets.models import ImportRow, ImportRun, ImportState, RegisterChange, Site
-from targets.services.imports.run import STALE_SECONDS, new_run
+from targets.services.imports.life import STALE_SECONDS, new_run
 from targets.services.mappings import load_mappings
 from tests.factories import make_authority
 from tests.faults.conftest import Processes, wait_until

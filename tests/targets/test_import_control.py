@@ -8,6 +8,7 @@ from io import StringIO
 
 import pytest
 from django.conf import settings
+from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 from django.urls import reverse
@@ -23,11 +24,12 @@ from targets.models import (
     ImportRun,
     Link,
     PastVisit,
+    PersonRole,
     RegisterChange,
     Site,
     SiteOperator,
 )
-from targets.services.imports import run as running
+from targets.services.imports import reading, storing
 from targets.services.imports.control import ask, may
 from targets.services.mappings import load_mappings
 from targets.services.uploads import start_upload
@@ -112,13 +114,13 @@ def test_a_rehearsal_nobody_comes_back_to_ends(analyst):
 @pytest.mark.parametrize("what", ["pause", "cancel"])
 @pytest.mark.parametrize("phase", ["read", "merge"])
 def test_asked_in_the_middle_it_stops_between_two_batches(analyst, monkeypatch, what, phase):
-    monkeypatch.setattr(running, "BATCH", 10)
-    monkeypatch.setattr(running, "CHUNK", 10)
+    monkeypatch.setattr(reading, "BATCH", 10)
+    monkeypatch.setattr(storing, "CHUNK", 10)
     content = HEAD + "".join(row(n, f"Place {n}") for n in range(50))
     file = SimpleUploadedFile("list.csv", content.encode())
     run = start_upload(actor=analyst, kind="sites", format="sites", file=file)
-    name = "_put" if phase == "read" else "_merge_once"
-    real, calls = getattr(running, name), []
+    module, name = (reading, "_put") if phase == "read" else (storing, "_merge_once")
+    real, calls = getattr(module, name), []
 
     def asked(*arguments):
         real(*arguments)
@@ -126,7 +128,7 @@ def test_asked_in_the_middle_it_stops_between_two_batches(analyst, monkeypatch, 
         if len(calls) == 2:
             ask(actor=analyst, run=ImportRun.objects.get(pk=run.pk), what=what)
 
-    monkeypatch.setattr(running, name, asked)
+    monkeypatch.setattr(module, name, asked)
     work(run)
     assert run.state == {"pause": "paused", "cancel": "cancelled"}[what]
     stored = Site.objects.count()
@@ -411,3 +413,34 @@ def test_another_authority_can_neither_see_nor_steer_it(analyst, as_user):
     assert run.state == "ready"
     nonsense = reverse("targets:import_ask", args=[run.public_id, "explode"])
     assert as_user(analyst).post(nonsense).status_code == 404
+
+
+def test_roles_of_persons_are_kept_as_hashes_only(analyst):
+    head = "y-tunnus;nimi;rooli;henkilö;syntymäaika;alku;loppu\n"
+    rows = (
+        "9900010-6;Vanha Oy;board;Testi Henkilö;1.2.1980;2019-01-01;\n"
+        "9900147-5;Uusi Oy;managing_director;HENKILÖ  testi;1980-02-01;2025-01-01;\n"
+        "9900147-5;Uusi Oy;board;Toinen Henkilö;;2025-01-01;\n"
+        ";Uusi Oy;board;Kolmas Henkilö;;2025-01-01;\n"
+    )
+    run = upload(analyst, head + rows, "company-roles", "roles")
+    assert (run.state, run.created_count, run.refused_count) == ("done", 3, 1)
+    first, second, third = PersonRole.objects.order_by("company__business_id", "-role", "person")
+    assert first.person == second.person != third.person
+    assert first.company.name == "Vanha Oy"
+    assert run.refusals.get().row is None  # not even a refused row keeps a person
+    assert not default_storage.exists(run.stored_as or "imports/none")
+    ended = rows.replace("2019-01-01;", "2019-01-01;2024-12-31")
+    again = upload(analyst, head + ended, "company-roles", "roles")
+    assert (again.created_count, again.updated_count, again.unchanged_count) == (0, 1, 2)
+    first.refresh_from_db()
+    assert first.valid_to == dt.date(2024, 12, 31)
+
+
+def test_an_ended_import_keeps_no_file(analyst):
+    run = upload(analyst, HEAD + row(1, "One"), rehearse=True)
+    stored = run.stored_as
+    assert default_storage.exists(stored)
+    ask(actor=analyst, run=run, what="cancel")
+    run.refresh_from_db()
+    assert run.stored_as == ""

@@ -7,7 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from targets.models import ImportRun, Site
-from targets.services.imports.run import claim, new_run, perform
+from targets.services.imports.life import claim, new_run
+from targets.services.imports.run import perform
 from targets.services.mappings import load_mappings
 from targets.services.register_export import COLUMNS, write_sites
 from tests.factories import make_authority, make_industry, make_municipality

@@ -13,8 +13,8 @@ from django.urls import reverse
 
 from targets.jobs import run_import
 from targets.models import Company, ImportRun, PastVisit, Site
+from targets.services.imports.life import claim, new_run
 from targets.services.imports.records import Refused, business_id
-from targets.services.imports.run import claim, new_run
 from tests.factories import make_actor, make_authority
 
 SAMPLES = settings.REFERENCE_DIR / "samples"

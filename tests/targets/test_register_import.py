@@ -14,7 +14,8 @@ from django.utils import timezone
 from targets.jobs import sweep_imports
 from targets.models import Company, ImportRun, PastVisit, Site
 from targets.services.imports import merge
-from targets.services.imports.run import STALE_SECONDS, claim, new_run, perform
+from targets.services.imports.life import STALE_SECONDS, claim, new_run
+from targets.services.imports.run import perform
 from targets.services.mappings import load_mappings
 from tests.factories import make_authority, make_industry, make_municipality
 
@@ -325,6 +326,9 @@ def test_shipped_mappings_name_only_fields_that_exist():
             "opened_on", "closed_on",
         },
         "visits": {"key", "site", "on", "kind", "outcome"},
+        "roles": {
+            "business_id", "company_name", "role", "person", "born", "valid_from", "valid_to",
+        },
         "facts": {"key", "business_id", "company_name", "site", "valid_from", "valid_to", "year"},
     }  # fmt: skip
     for mapping in ImportMapping.objects.order_by("code"):

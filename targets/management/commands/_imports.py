@@ -12,9 +12,10 @@ from django.utils import timezone
 from audit.context import as_system
 from authorities.models import Authority
 from targets.models import ImportRun, ImportState
+from targets.services.imports.life import claim, new_run, stop
 from targets.services.imports.messages import file_message, row_message
 from targets.services.imports.records import FileRefused
-from targets.services.imports.run import claim, new_run, perform, stop
+from targets.services.imports.run import perform
 from ui.exports import safe_text
 
 SHOWN_REFUSALS = 20

@@ -12,7 +12,7 @@ from audit.services import record
 from authorities.models import Role
 from targets.import_states import ARROWS, ASKED
 from targets.models import ENDED, ImportPhase, ImportRun, ImportState
-from targets.services.imports import staging
+from targets.services.imports.life import forget
 
 if TYPE_CHECKING:
     from authorities.actors import Actor
@@ -72,6 +72,6 @@ def _move(run: ImportRun, what: str) -> None:
         run.phase = ImportPhase.MERGE
     elif what == "undo":
         run.phase = ImportPhase.UNDO
-    if run.state == ImportState.CANCELLED:
-        staging.forget(run.pk)
     run.save()
+    if run.state == ImportState.CANCELLED:
+        forget(run)

@@ -98,6 +98,31 @@ COMPARE_FACTS = f"""WITH {STAGED},
     SELECT (SELECT count(*) FROM staged WHERE coalesce(site_id, company_id) IS NOT NULL
                OR c_name <> ''), count(*),
            count(*) FILTER (WHERE differs) FROM known"""
+# ------------------------------------------------------------------------------- roles
+REFUSE_COMPANY_OF_ROLE = REFUSE_COMPANY.replace("r.v_about = '' AND ", "")
+ROLES = f"""WITH {STAGED},
+    put AS (
+      INSERT INTO targets_personrole AS t (company_id, role, person, valid_from, valid_to, source,
+             run_id)
+      SELECT s.company_id, s.v_kind, s.v_about, s.v_on, s.v_to, %(source)s, %(run)s
+        FROM staged s WHERE s.company_id IS NOT NULL ORDER BY s.key
+      ON CONFLICT (company_id, role, person, valid_from, source)
+      DO UPDATE SET valid_to = excluded.valid_to
+       WHERE t.valid_to IS DISTINCT FROM excluded.valid_to
+      RETURNING company_id, xmax = 0 AS made)
+    SELECT (SELECT count(*) FROM staged WHERE company_id IS NOT NULL),
+           count(*) FILTER (WHERE made), count(*) FILTER (WHERE NOT made),
+           array_agg(DISTINCT company_id) FROM put"""
+COMPARE_ROLES = f"""WITH {STAGED},
+    known AS (
+      SELECT t.valid_to IS DISTINCT FROM s.v_to AS differs FROM staged s
+        JOIN LATERAL (SELECT * FROM targets_personrole t
+                       WHERE t.company_id = s.company_id AND t.role = s.v_kind
+                         AND t.person = s.v_about AND t.source = %(source)s
+                         AND t.valid_from IS NOT DISTINCT FROM s.v_on OFFSET 0) t ON true)
+    SELECT (SELECT count(*) FROM staged WHERE company_id IS NOT NULL OR c_name <> ''), count(*),
+           count(*) FILTER (WHERE differs) FROM known"""
+# ------------------------------------------------------------------------------- of sites
 # What the rows of a list of sites say besides: licences and the like.
 FACT_ROWS = f"""rows AS (
       SELECT DISTINCT ON (r.key, f.kind) r.key || '#' || f.kind AS key, site.id AS site_id,
@@ -177,6 +202,17 @@ def merge_facts(params: dict[str, Any]) -> Merged:
     return merged
 
 
+def merge_roles(params: dict[str, Any]) -> Merged:
+    """Roles of persons of one chunk; an end that has become known is filled in."""
+    merged = Merged()
+    one(INSERT["company"], params)
+    run(REFUSE_COMPANY_OF_ROLE, params)
+    staged, merged.created, merged.updated, companies = one(ROLES, params)
+    merged.companies = list(companies or [])
+    merged.unchanged = staged - merged.created - merged.updated
+    return merged
+
+
 def merge_of_sites(params: dict[str, Any]) -> None:
     """Facts and links that stand on the rows of sites."""
     one(FACTS_OF_SITES, params)
@@ -186,7 +222,8 @@ def merge_of_sites(params: dict[str, Any]) -> None:
 
 
 def compare_owned(kind: str, params: dict[str, Any]) -> dict[str, Any]:
-    """What would become of visits or facts, in the shape of ``compare_register``."""
-    staged, known, changed = one(COMPARE_VISITS if kind == "visits" else COMPARE_FACTS, params)
+    """What would become of visits, facts or roles, in the shape of ``compare_register``."""
+    statements = {"visits": COMPARE_VISITS, "facts": COMPARE_FACTS, "roles": COMPARE_ROLES}
+    staged, known, changed = one(statements[kind], params)
     numbers = {"new": staged - known, "changed": changed, "unchanged": known - changed}
     return {kind: numbers | {"fields": {}, "examples": []}}

@@ -1,12 +1,15 @@
 """What every source is brought to before it is stored, and how a row is refused."""
 
 import datetime as dt
+import hmac
 import math
 import re
+import unicodedata
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+from django.conf import settings
 from stdnum.exceptions import InvalidChecksum, ValidationError
 from stdnum.fi import ytunnus
 
@@ -96,6 +99,32 @@ class FactRecord:
     value: dict[str, Any] = field(default_factory=dict)
     valid_from: dt.date | None = None
     valid_to: dt.date | None = None
+
+
+@dataclass
+class RoleRecord:
+    """Somebody's role in a company; ``person`` is a keyed hash, never a name."""
+
+    business_id: str
+    company_name: str
+    role: str
+    person: str
+    valid_from: dt.date | None = None
+    valid_to: dt.date | None = None
+
+    @property
+    def source_key(self) -> str:
+        return f"{self.business_id}|{self.role}|{self.person}|{self.valid_from or ''}"
+
+
+def person_key(name: str, born: str) -> str:
+    """A keyed hash of who is meant (HMAC-SHA256, hex): the same person, the same key; no way back.
+
+    Name in any case and spacing; ``born`` as ISO date or empty.
+    """
+    words = " ".join(sorted(unicodedata.normalize("NFKC", name).casefold().split()))
+    message = f"{words}|{born}".encode()
+    return hmac.new(settings.PERSON_KEY.encode(), message, "sha256").hexdigest()
 
 
 @dataclass

@@ -62,6 +62,7 @@ def open_source(run: ImportRun, path: Path, tick: Callable[[], None]) -> Source:
             raise FileRefused("no_columns", column=name, mapping=mapping.code, found=shown)
     make_of = {
         ImportKind.SITES: table.site, ImportKind.VISITS: table.visit, ImportKind.FACTS: table.fact,
+        ImportKind.ROLES: table.role,
     }  # fmt: skip
     make_row = make_of[ImportKind(mapping.kind)]
     return Source(

@@ -11,6 +11,7 @@ from django.db import connection
 from targets.services.imports.records import (
     CompanyRecord,
     FactRecord,
+    RoleRecord,
     SiteRecord,
     VisitRecord,
 )
@@ -41,7 +42,7 @@ COPY = (
 NO_SITE = (None,) * len(SITE)
 NO_COMPANY = ("", "f") + (None,) * (len(COMPANY) - 2)
 NO_VISIT = (None,) * len(VISIT)
-Record = SiteRecord | CompanyRecord | VisitRecord | FactRecord
+Record = SiteRecord | CompanyRecord | VisitRecord | FactRecord | RoleRecord
 
 
 class Stage:
@@ -64,6 +65,10 @@ class Stage:
             head = (self.run_id, line, "", record.updated_at)
             return (*head, *NO_SITE, *self._company(record), *NO_VISIT)
         head = (self.run_id, line, record.source_key, None)
+        if isinstance(record, RoleRecord):
+            mention = CompanyRecord(business_id=record.business_id, name=record.company_name)
+            values = (record.person, record.valid_from, record.valid_to, record.role, "", None)
+            return (*head, *NO_SITE, *self._company(mention), *values)
         if isinstance(record, VisitRecord):
             values = (record.site_key, record.on, None, record.kind, record.outcome,
                       _json(record.detail))  # fmt: skip

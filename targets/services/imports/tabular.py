@@ -22,12 +22,14 @@ from targets.services.imports.records import (
     CompanyRecord,
     FactRecord,
     Refused,
+    RoleRecord,
     SiteRecord,
     VisitRecord,
     business_id,
     check_personal_codes,
     date,
     number,
+    person_key,
     text,
 )
 
@@ -237,6 +239,29 @@ class Table:
         )
         self._seen.add(hash(key))
         return record
+
+    def role(self, row: dict[str, Any]) -> RoleRecord:
+        """Somebody's role in a company: the name is used for its hash and forgotten."""
+        self._check(row)
+        identifier = self._text(row, "business_id")
+        name = self._text(row, "person")
+        if not identifier:
+            raise Refused("business_id", "missing")
+        if not name:
+            raise Refused("person", "missing")
+        first = date(self._value(row, "valid_from"), "valid_from")
+        last = date(self._value(row, "valid_to"), "valid_to")
+        if first and last and last < first:
+            raise Refused("valid_to", "dates_order", last)
+        born = date(self._value(row, "born"), "born")
+        return RoleRecord(
+            business_id=business_id(identifier),
+            company_name=self._text(row, "company_name"),
+            role=self._text(row, "role", 40),
+            person=person_key(name, born.isoformat() if born else ""),
+            valid_from=first,
+            valid_to=last,
+        )
 
     def visit(self, row: dict[str, Any]) -> VisitRecord:
         self._check(row)

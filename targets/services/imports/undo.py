@@ -251,6 +251,7 @@ def _facts_links_visits(run: ImportRun, step: Step) -> None:
         fact.known_from, fact.known_to = now, None
     Fact.objects.bulk_create(before)
     step.undone += Link.objects.filter(run=run).delete()[0]
+    step.undone += PersonRole.objects.filter(run=run).delete()[0]
     visits = PastVisit.objects.filter(run_id=run.pk)
     for visit in visits.exclude(previous=[]).order_by("pk").iterator():
         earlier_values = visit.previous.pop()
