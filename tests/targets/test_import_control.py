@@ -7,6 +7,7 @@ import json
 from io import StringIO
 
 import pytest
+import time_machine
 from django.conf import settings
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -19,6 +20,7 @@ from targets.jobs import run_import, sweep_imports
 from targets.models import (
     Company,
     CompanyName,
+    Erasure,
     Fact,
     ImportRow,
     ImportRun,
@@ -29,6 +31,7 @@ from targets.models import (
     Site,
     SiteOperator,
 )
+from targets.services import retention
 from targets.services.imports import reading, storing
 from targets.services.imports.control import ask, may
 from targets.services.mappings import load_mappings
@@ -444,3 +447,23 @@ def test_an_ended_import_keeps_no_file(analyst):
     ask(actor=analyst, run=run, what="cancel")
     run.refresh_from_db()
     assert run.stored_as == ""
+
+
+def test_own_facts_are_erased_on_their_day_with_a_proof(analyst):
+    content = (SAMPLES / "compliance_reports_example.csv").read_text("utf-8-sig")
+    last = timezone.localdate() + dt.timedelta(days=10)
+    run = upload(
+        analyst, content + "VH-9;2026-04-02;99;Bad;19;0;;;;;;;;;;;;;;\n", "compliance-reports",
+        "facts", legal_basis="Act 1 §", purpose="targeting", delete_on=last,
+    )  # fmt: skip
+    assert (run.created_count, run.refused_count) == (3, 1)
+    with time_machine.travel(dt.datetime.combine(last, dt.time(12)), tick=False):
+        assert retention.sweep()["facts"] == 0
+    with time_machine.travel(dt.datetime.combine(last + dt.timedelta(1), dt.time(12)), tick=False):
+        assert retention.sweep()["facts"] == 1
+        assert retention.sweep()["facts"] == 0
+    assert not Fact.objects.exists()
+    assert not run.refusals.exists()
+    proof = Erasure.objects.get()
+    assert (proof.what, proof.rows, proof.authority) == ("facts", 3, analyst.authority)
+    assert retention.doubts() == []
