@@ -8,7 +8,7 @@ class FeedbackConfig(AppConfig):
     def ready(self) -> None:
         from django.utils.translation import gettext_lazy as _
 
-        from feedback import kinds, subscribers, succession  # noqa: F401
+        from feedback import kinds, panels, subscribers, succession  # noqa: F401
         from planning import tabs
 
         states = ("executing", "feedback", "closed")

@@ -6,7 +6,7 @@ class PlanningConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from planning import guards, kinds, purposes, succession  # noqa: F401
+        from planning import guards, kinds, panels, purposes, succession  # noqa: F401
         from planning.lists import search_operations
         from planning.services import sharing  # noqa: F401
         from ui.hooks import search_provider

@@ -29,22 +29,27 @@ def site_facts(site: Site) -> list[dict[str, Any]]:
     coordinates = ""
     if site.latitude is not None and site.longitude is not None:
         coordinates = f"{site.latitude:.5f}, {site.longitude:.5f}"
-    facts = [
-        (_("Company"), company.name if company else ""),
-        (_("Business ID"), company.business_id if company else ""),
-        (_("Industry"), str(site.industry) if site.industry else ""),
-        (_("Address"), ", ".join(part for part in place if part)),
-        (_("Region"), site.region.name if site.region else ""),
-        (_("Coordinates"), coordinates),
-        (_("People at work, estimate"), site.staff_estimate),
-        (_("State"), site.get_status_display()),
-        (_("Opened"), shown_date(site.opened_on)),
-        (_("Closed"), shown_date(site.closed_on)),
-        (_("Register"), f"{site.source} {site.source_key}"),
-    ]
-    optional = {_("Coordinates"), _("Closed")}
+    facts: list[tuple[str, Any, tuple[str, ...]]] = [
+        (_("Company"), company.name if company else "", ("company_id",)),
+        (_("Business ID"), company.business_id if company else "", ("company_id",)),
+        (_("Industry"), str(site.industry) if site.industry else "", ("industry_id",)),
+        (_("Type of place"), site.get_type_display(), ("type",)),
+        (_("Registration or web address"), site.locator, ("locator",)),
+        (_("Address"), ", ".join(part for part in place if part),
+         ("address", "postal_code", "municipality_id")),
+        (_("Region"), site.region.name if site.region else "", ("region_id",)),
+        (_("Coordinates"), coordinates, ("longitude", "latitude")),
+        (_("People at work, estimate"), site.staff_estimate, ("staff_estimate",)),
+        (_("State"), site.get_status_display(), ("status",)),
+        (_("Opened"), shown_date(site.opened_on), ("opened_on",)),
+        (_("Closed"), shown_date(site.closed_on), ("closed_on",)),
+        (_("Register"), f"{site.source} {site.source_key}", ()),
+    ]  # fmt: skip
+    optional = {_("Coordinates"), _("Closed"), _("Registration or web address")}
     return [
-        {"label": label, "value": value} for label, value in facts if value or label not in optional
+        {"label": label, "value": value, "fields": fields}
+        for label, value, fields in facts
+        if value or label not in optional
     ]
 
 

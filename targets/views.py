@@ -9,8 +9,11 @@ from django.views.decorators.http import require_GET
 from audit.selectors import timeline
 from authorities.access import acting
 from authorities.purposes import case_token, purpose_of
+from targets.history_page import changes_of, facts_of, history_of, sources_of, with_sources
+from targets.links_page import graph_of, links_of, roles_of
 from targets.lists import CompanyList, SiteList
 from targets.models import Company, Site
+from targets.panels import panels_of
 from targets.scoring import register_name, scorer
 from targets.selectors import (
     datasets_about,
@@ -36,9 +39,18 @@ def site_detail(request: HttpRequest, public_id: str) -> HttpResponse:
         public_id=public_id,
     )
     open_ = purpose_of(actor, site) is not None
+    changes = changes_of(site)
+    links = links_of(actor, site=site)
     context = {
         "site": site,
-        "facts": site_facts(site),
+        "facts": with_sources(site_facts(site), site, changes),
+        "sources": sources_of(site),
+        "links": links,
+        "graph": graph_of(site, links, [site.company] if site.company else []),
+        "roles": roles_of(actor, site.company) if site.company else [],
+        "register_facts": facts_of(actor, site=site) if open_ else [],
+        "history": history_of(actor, changes),
+        "panels": panels_of(actor, site),
         "card": scorer().score([site], timezone.localdate())[site.pk],
         "open": open_,
         "case_token": case_token(site),
@@ -78,6 +90,7 @@ def company_detail(request: HttpRequest, public_id: str) -> HttpResponse:
         {"label": _("Register"), "value": company.source},
     ]  # fmt: skip
     open_ = purpose_of(actor, company) is not None
+    links = links_of(actor, company=company)
     context = {
         "company": company,
         "facts": facts,
@@ -86,6 +99,11 @@ def company_detail(request: HttpRequest, public_id: str) -> HttpResponse:
         "signals": signals_about(actor, company=company) if open_ else [],
         "refusals": earlier_refusals(actor, company=company) if open_ else [],
         "sets": datasets_about(actor, company) if open_ else [],
+        "links": links,
+        "graph": graph_of(company, links),
+        "roles": roles_of(actor, company),
+        "register_facts": facts_of(actor, company=company) if open_ else [],
+        "history": history_of(actor, changes_of(company)),
         "names": company.names.order_by("kind", "valid_from", "id"),
         "registrations": registrations,
         "identifiers": company.identifiers.order_by("scheme", "value"),

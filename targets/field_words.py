@@ -1,0 +1,20 @@
+"""Words for the columns of sites and companies, as rehearsals and histories name them."""
+
+from django.utils.translation import gettext_lazy
+
+FIELDS = {
+    "name": gettext_lazy("Name"), "name_fi": gettext_lazy("Name in Finnish"),
+    "name_sv": gettext_lazy("Name in Swedish"), "kind": gettext_lazy("Kind"),
+    "type": gettext_lazy("Type of place"), "locator": gettext_lazy("Registration or web address"),
+    "company_id": gettext_lazy("Company"), "industry_id": gettext_lazy("Industry"),
+    "municipality_id": gettext_lazy("Municipality"), "region_id": gettext_lazy("Region"),
+    "address": gettext_lazy("Address"), "postal_code": gettext_lazy("Postal code"),
+    "longitude": gettext_lazy("Longitude"), "latitude": gettext_lazy("Latitude"),
+    "staff_estimate": gettext_lazy("Staff"), "status": gettext_lazy("State"),
+    "opened_on": gettext_lazy("Opened"), "closed_on": gettext_lazy("Closed"),
+    "form": gettext_lazy("Company form"), "country": gettext_lazy("Country"),
+    "website": gettext_lazy("Web site"), "registered_on": gettext_lazy("Registered"),
+    "ended_on": gettext_lazy("Ended"), "source": gettext_lazy("Register"),
+    "source_updated_at": gettext_lazy("Changed in the register"),
+    "raw": gettext_lazy("The register's own record"),
+}  # fmt: skip

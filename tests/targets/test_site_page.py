@@ -1,0 +1,119 @@
+"""The page of a site: what is told with source and date, and what of it is for whom."""
+
+import datetime as dt
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from audit.context import acting_as
+from targets.models import Fact, Link, PersonRole, RegisterChange
+from tests.factories import (
+    Cast,
+    make_actor,
+    make_authority,
+    make_company,
+    make_site,
+)
+from tests.targets.test_import_control import HEAD, row, upload
+from tests.targets.test_import_control import analyst as analyst  # a fixture
+
+pytestmark = pytest.mark.django_db
+
+
+def page_of(client, target) -> str:
+    kind = "site" if hasattr(target, "company_id") else "company"
+    return client.get(reverse(f"targets:{kind}_detail", args=[target.public_id])).content.decode()
+
+
+@pytest.fixture
+def site(db):
+    return make_site(
+        name="Kuukivi Kebab",
+        name_fi="Kuukivi Kebab",
+        company=make_company(name="Kuukivi Oy", business_id="9900010-6"),
+    )
+
+
+def make_link(kind, first, second, **values) -> Link:
+    ends = {}
+    for side, end in (("from", first), ("to", second)):
+        name = "site" if hasattr(end, "company_id") else "company"
+        ends[f"{side}_{name}"] = end
+    return Link.objects.create(kind=kind, source="test", **ends, **values)
+
+
+def test_each_datum_names_its_source_and_what_it_was_before(analyst, as_user):
+    from targets.models import Site
+
+    upload(analyst, HEAD + row(1, "Old name"))
+    upload(analyst, HEAD + row(1, "New name", address="Tie 5"))
+    text = page_of(as_user(analyst), Site.objects.get())
+    today = timezone.localdate()
+    assert f"own:OSH, {today.day}.{today.month}.{today.year}" in text or "own:OSH" in text
+    assert "<del>Old name</del> → <ins>New name</ins>" in text
+    assert "<del>Katu 1</del> → <ins>Tie 5</ins>" in text
+    assert RegisterChange.objects.count() == 2
+
+
+def test_links_stand_in_the_list_and_in_the_drawing(site, as_user):
+    builder = make_company(name="Rakennus Oy", business_id="9900284-9")
+    dwelling = make_site(name="Asuntola", name_fi="Asuntola", type="dwelling")
+    make_link("works_at", builder, site, valid_from=dt.date(2026, 3, 9))
+    make_link("lodges", builder, dwelling)
+    client = as_user(make_actor("OSH", "inspector"))
+    text = page_of(client, site)
+    assert "Rakennus Oy employs people at Kuukivi Kebab" in text
+    drawing = text.partition('<svg class="graph"')[2].partition("</svg>")[0]
+    assert drawing.count("<rect") == 2  # the builder and the company that runs the site
+    company_page = page_of(client, builder)
+    assert "Rakennus Oy lodges its people in Asuntola" in company_page
+
+
+def test_an_authoritys_own_link_and_fact_are_its_own(site, as_user):
+    osh, tax = make_actor("OSH", "inspector"), make_actor("TAX", "inspector")
+    secret = make_company(name="Salattu Oy", business_id="9900147-5")
+    make_link("works_at", secret, site, authority=osh.authority)
+    text = page_of(as_user(tax), site)
+    assert "Salattu" not in text
+    assert "Salattu" in page_of(as_user(osh), site)
+    with acting_as(tax):
+        assert not Link.objects.filter(authority__isnull=False).exists()  # nor to raw reading
+
+
+def test_no_look_at_facts_without_a_purpose(site, as_user):
+    osh, tax = make_actor("OSH", "analyst"), make_actor("TAX", "analyst")
+    Fact.objects.create(
+        company=site.company, kind="compliance_report", value={"tax_debt": 48210}, source="x",
+        source_key="1", authority=osh.authority, known_from=timezone.now(),
+    )  # fmt: skip
+    assert "48210" not in page_of(as_user(osh), site)
+    assert "48210" not in page_of(as_user(tax), site)
+
+
+def test_roles_tell_of_shared_persons_without_naming_them(site, as_user):
+    other = make_company(name="Uusi Kuukivi Oy", business_id="9900284-9")
+    for company, role in ((site.company, "board"), (other, "managing_director")):
+        PersonRole.objects.create(company=company, role=role, person="a" * 64, source="x")
+    PersonRole.objects.create(company=site.company, role="board", person="b" * 64, source="x")
+    text = page_of(as_user(make_actor("OSH", "inspector")), site)
+    assert "Member of the board" in text
+    assert "2 persons" in text
+    assert "Uusi Kuukivi Oy" in text
+    assert "aaaa" not in text
+
+
+def test_plans_and_open_findings_follow_the_operation(as_user):
+    cast = Cast()
+    cast.to("feedback")
+    site = cast.visits()[0].site
+    inside = page_of(as_user(cast.actors["OSH", "inspector"]), site)
+    assert "Who plans a visit" in inside
+    assert cast.operation.name in inside
+    make_authority("CUSTOMS")
+    outside = page_of(as_user(make_actor("CUSTOMS", "inspector")), site)
+    assert "Who plans a visit" not in outside
+    assert cast.operation.name not in outside
+    assert "Secret finding of OSH" in inside
+    tax = page_of(as_user(cast.actors["TAX", "inspector"]), site)
+    assert "Secret finding of OSH" not in tax
