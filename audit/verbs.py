@@ -62,6 +62,8 @@ SENTENCES: dict[str, Any] = {
     "import.cancelled": gettext_lazy("An import ended because it was cancelled."),
     "import.store": gettext_lazy("What an import had rehearsed is being stored."),
     "import.undo": gettext_lazy("An import is being undone."),
+    "mapping.saved": gettext_lazy("A column mapping was saved."),
+    "mapping.removed": gettext_lazy("A column mapping was removed."),
     "import.undone": gettext_lazy("An import was undone."),
     "list.exported": gettext_lazy("A list was exported."),
     "task.made": gettext_lazy("A task was made."),

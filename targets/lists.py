@@ -16,6 +16,7 @@ from authorities.models import Area, AreaKind
 from targets.models import (
     Company,
     CompanyStatus,
+    ImportMapping,
     ImportRun,
     PastVisit,
     Site,
@@ -298,10 +299,42 @@ class ImportList(ListPage):
 
     def actions(self) -> list[dict[str, Any]]:
         return [{"url": reverse("targets:import_create"), "label": _("New import"),
-                 "icon": "import", "primary": True}]  # fmt: skip
+                 "icon": "import", "primary": True},
+                {"url": reverse("targets:mapping_list"), "label": _("Column mappings"), "icon": "columns"}]  # fmt: skip
 
     def count_words(self, count: int) -> str:
         return ngettext("%(count)s import", "%(count)s imports", count)
+
+
+class MappingList(ListPage):
+    key = "import_mappings"
+    title = gettext_lazy("Column mappings")
+    intro = gettext_lazy("Which column of a file is what: those that come with Tarkka, and ours.")
+    default_sort = "name"
+    exportable = False
+    columns = (
+        Column("name", gettext_lazy("Name"), lambda m: m.name, sort=("name",), sub=lambda m: m.code),
+        Column("kind", gettext_lazy("Kind"), lambda m: m.get_kind_display(), sort=("kind",)),
+        Column("columns", gettext_lazy("Columns"), lambda m: ", ".join(
+            ", ".join(c) if isinstance(c, list) else c for c in m.columns.values())),
+        Column("owner", gettext_lazy("Owner"),
+               lambda m: m.authority.name if m.authority else _("comes with Tarkka")),
+        Column("created", gettext_lazy("Made"), lambda m: m.created_at, sort=("created_at",)),
+    )  # fmt: skip
+
+    @staticmethod
+    def link(row: Any) -> str:
+        return reverse("targets:mapping_detail", args=[row.code])
+
+    def queryset(self) -> QuerySet[Any]:
+        return ImportMapping.objects.visible_to(self.actor).select_related("authority")
+
+    def actions(self) -> list[dict[str, Any]]:
+        return [{"url": reverse("targets:mapping_create"), "label": _("New column mapping"),
+                 "icon": "import", "primary": True}]  # fmt: skip
+
+    def count_words(self, count: int) -> str:
+        return ngettext("%(count)s mapping", "%(count)s mappings", count)
 
 
 def search_sites(actor: Any, text: str, limit: int) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from targets import import_views, sharing_views, signal_views, views
+from targets import import_views, mapping_views, sharing_views, signal_views, views
 
 app_name = "targets"
 urlpatterns = [
@@ -10,6 +10,12 @@ urlpatterns = [
     path("companies/<uuid:public_id>/", views.company_detail, name="company_detail"),
     path("imports/", import_views.import_list, name="import_list"),
     path("imports/new/", import_views.import_create, name="import_create"),
+    path("imports/mappings/", mapping_views.mapping_list, name="mapping_list"),
+    path("imports/mappings/new/", mapping_views.mapping_create, name="mapping_create"),
+    path("imports/mappings/<slug:code>/", mapping_views.mapping_detail, name="mapping_detail"),
+    path(
+        "imports/mappings/<slug:code>/remove/", mapping_views.mapping_remove, name="mapping_remove"
+    ),
     path("imports/<uuid:public_id>/", import_views.import_detail, name="import_detail"),
     path(
         "imports/<uuid:public_id>/refused.csv", import_views.import_refusals, name="import_refusals"

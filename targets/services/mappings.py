@@ -1,12 +1,23 @@
-"""Loads the column mappings that come with the project, and the foreign areas they need."""
+"""Column mappings: those that come with the project, and those an authority makes for itself."""
+
+from typing import TYPE_CHECKING, Any
 
 import yaml
 from django.conf import settings
 from django.db import transaction
+from django.utils.text import slugify
+from django.utils.translation import gettext as _
 
+from audit.context import service
+from audit.errors import NotAllowed, RuleViolation
+from audit.services import record
 from authorities.models import AreaKind
 from authorities.services.reference import upsert_area
-from targets.models import ImportMapping
+from targets.models import ENDED, ImportMapping, ImportRun
+from targets.services.imports.control import IMPORTERS
+
+if TYPE_CHECKING:
+    from authorities.actors import Actor
 
 # Country, region code, region, municipality code, municipality: for registers from abroad.
 FOREIGN = (
@@ -31,3 +42,44 @@ def load_mappings() -> int:
             defaults={k: entry[k] for k in ("name", "kind", "columns", "options")},
         )
     return len(entries)
+
+
+@service
+def save_mapping(
+    *, actor: "Actor", name: str, kind: str, columns: dict[str, Any], options: dict[str, Any]
+) -> ImportMapping:
+    """Save a mapping for the actor's authority. Keys of its files are the authority's own numbers.
+
+    Raises RuleViolation when the authority has a mapping of that name.
+    """
+    if not actor.has_role(*IMPORTERS):
+        raise NotAllowed(_("Your role does not include importing."))
+    code = slugify(f"{actor.authority.code}-{name}")[:60]
+    mapping, made = ImportMapping.objects.get_or_create(
+        code=code,
+        defaults={
+            "name": name, "kind": kind, "columns": columns, "authority": actor.authority,
+            "options": options | {"own": True, "source": slugify(name)[:30] or "own"},
+        },
+    )  # fmt: skip
+    if not made:
+        raise RuleViolation(
+            _("There is a mapping named “%(name)s” already. Choose another name.") % {"name": name},
+            field="name",
+        )
+    record(actor=actor, verb="mapping.saved", subject=mapping, data={"name": name},
+           audience=[actor.authority.pk])  # fmt: skip
+    return mapping
+
+
+@service
+def remove_mapping(*, actor: "Actor", mapping: ImportMapping) -> None:
+    """Remove a mapping of the own authority that no waiting import needs."""
+    if not actor.has_role(*IMPORTERS) or mapping.authority_id != actor.authority.pk:
+        raise NotAllowed(_("Only the own authority's mappings can be removed."))
+    mapping = ImportMapping.objects.select_for_update(of=("self",)).get(pk=mapping.pk)
+    if ImportRun.objects.filter(format=mapping.code).exclude(state__in=ENDED).exists():
+        raise RuleViolation(_("An import that has not ended uses this mapping. End it first."))
+    record(actor=actor, verb="mapping.removed", subject=mapping, data={"name": mapping.name},
+           audience=[actor.authority.pk])  # fmt: skip
+    mapping.delete()

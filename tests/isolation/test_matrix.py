@@ -22,7 +22,7 @@ from feedback.services import open_measure
 from planning.calendar import renew_feed
 from planning.models import Overlap, PlannedVisit
 from planning.services import set_hold
-from targets.models import Dataset, DatasetRun, ImportRun
+from targets.models import Dataset, DatasetRun, ImportMapping, ImportRun
 from targets.services.handovers import hand_over
 from targets.services.recusals import recuse
 from targets.services.sharing import ask
@@ -114,6 +114,11 @@ ROUTES: dict[str, tuple[str, str | None, set[tuple[str, str]] | str, int]] = {
     "targets:import_create": ("get", None, IMPORTERS, 403),
     "targets:import_detail": ("get", "import", OSH_IMPORTERS, 4),
     "targets:import_refusals": ("get", "import", OSH_IMPORTERS, 4),
+    "targets:import_ask": ("post", "import_step", OSH_IMPORTERS, 4),
+    "targets:mapping_list": ("get", None, IMPORTERS, 403),
+    "targets:mapping_create": ("get", None, IMPORTERS, 403),
+    "targets:mapping_detail": ("get", "mapping", OSH_IMPORTERS, 4),
+    "targets:mapping_remove": ("post", "mapping", OSH_IMPORTERS, 4),
     "targets:signal_list": ("get", None, EVERYBODY, 0),
     "targets:signal_create": ("get", None, EVERYBODY, 0),
     "targets:signal_detail": ("get", "signal", of("OSH"), 404),
@@ -278,7 +283,11 @@ def stage(db: None) -> tuple[Cast, dict[str, dict[str, Any]]]:
         "membership": {"public_id": lead.membership.public_id},
         "site": {"public_id": cast.sites[0].public_id},
         "company": {"public_id": cast.sites[0].company.public_id},
-        "import": {"public_id": run.public_id}, "feed": {"token": renew_feed(lead.user).token},
+        "import": {"public_id": run.public_id},
+        "import_step": {"public_id": run.public_id, "what": "pause"},
+        "mapping": {"code": ImportMapping.objects.create(
+            code="osh-secret", name="Secret", kind="sites", authority=lead.authority).code},
+        "feed": {"token": renew_feed(lead.user).token},
         "operation": {"public_id": operation.public_id},
         "arrow": {"public_id": operation.public_id, "arrow": "start_feedback"},
         "place": {"public_id": cast.place("TAX").public_id},

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from authorities.models import Competence, Ground
 from feedback.services import open_measure
-from targets.models import Dataset, Erasure, ImportRun
+from targets.models import Dataset, Erasure, ImportMapping, ImportRun
 from tests.factories import Cast, make_ground, make_past_visit, make_signal, make_site
 from ui.lists import ListPage
 from worklist.services import create_task, notify
@@ -23,6 +23,7 @@ PINNED = {
     "targets:site_list": 19,
     "targets:company_list": 14,
     "targets:import_list": 14,
+    "targets:mapping_list": 14,
     "targets:signal_list": 17,
     "targets:dataset_list": 16,
     "targets:erasure_list": 14,
@@ -50,6 +51,10 @@ def grow(cast: Cast, rows: int) -> None:
         ImportRun.objects.create(
             kind="sites", format="x", file_name="f.csv", authority=lead.authority
         )
+        ImportMapping.objects.create(
+            code=f"m-{ImportMapping.objects.count()}", name="M", kind="sites",
+            authority=lead.authority,
+        )  # fmt: skip
         open_measure(
             actor=osh, visit=cast.visits()[0], kind="advice", deadline=timezone.localdate()
         )
