@@ -10,6 +10,21 @@ from targets.models.datasets import (
 )
 from targets.models.facts import Fact
 from targets.models.history import RegisterChange
+from targets.models.identity import (
+    DECIDERS,
+    HintState,
+    Kind,
+    LinkRun,
+    LinkThreshold,
+    MatchPair,
+    Merge,
+    MergeMove,
+    MoveAction,
+    PairState,
+    RunPhase,
+    RunState,
+    SuccessorHint,
+)
 from targets.models.imports import (
     ENDED,
     ImportKind,
@@ -67,6 +82,7 @@ from targets.models.signals import (
 )
 
 __all__ = [
+    "DECIDERS",
     "ENDED",
     "LINK_ENDS",
     "About",
@@ -90,6 +106,7 @@ __all__ = [
     "Fact",
     "HandOver",
     "HandOverState",
+    "HintState",
     "ImportKind",
     "ImportMapping",
     "ImportPhase",
@@ -101,12 +118,20 @@ __all__ = [
     "Industry",
     "IndustryEdition",
     "InformationRequest",
+    "Kind",
     "LegalHold",
     "Link",
     "LinkKind",
+    "LinkRun",
+    "LinkThreshold",
+    "MatchPair",
+    "Merge",
+    "MergeMove",
+    "MoveAction",
     "NameKind",
     "Offer",
     "OfferState",
+    "PairState",
     "PastVisit",
     "PersonRole",
     "Recusal",
@@ -115,6 +140,8 @@ __all__ = [
     "Reliability",
     "RequestState",
     "RetentionClass",
+    "RunPhase",
+    "RunState",
     "Seen",
     "Signal",
     "SignalFile",
@@ -124,5 +151,6 @@ __all__ = [
     "SiteStatus",
     "SiteType",
     "SourceType",
+    "SuccessorHint",
     "VisitOutcome",
 ]

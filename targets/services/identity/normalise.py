@@ -22,12 +22,13 @@ from stdnum.se import orgnr as se_orgnr
 # Letters that do not come apart into a plain letter and a mark.
 LETTERS = str.maketrans({"ø": "o", "æ": "ae", "ß": "ss", "đ": "d", "ł": "l", "þ": "th", "œ": "oe"})
 # Words for the form of a company; they tell firms apart hardly ever, and are written or not.
-FORMS = frozenset(
-    "oy oyj ab abp ky kb ay tmi toiminimi firma fa osk andelslag osuuskunta ry rf sr ltd llc inc"
-    " gmbh ou as sia uab zoo spzoo bv srl plc aps asa julkinen publikt kommandiittiyhtio avoin"
-    " yhtio osakeyhtio aktiebolag".split()
-)
-FILLERS = frozenset("ja och and the und en et".split())
+FORMS = frozenset({
+    "oy", "oyj", "ab", "abp", "ky", "kb", "ay", "tmi", "toiminimi", "firma", "fa", "osk",
+    "andelslag", "osuuskunta", "ry", "rf", "sr", "ltd", "llc", "inc", "gmbh", "ou", "as", "sia",
+    "uab", "zoo", "spzoo", "bv", "srl", "plc", "aps", "asa", "julkinen", "publikt",
+    "kommandiittiyhtio", "avoin", "yhtio", "osakeyhtio", "aktiebolag",
+})  # fmt: skip
+FILLERS = frozenset({"ja", "och", "and", "the", "und", "en", "et"})
 # The same trade in the two languages of the country (and English): one word stands for all.
 TRADES = {
     "restaurang": "ravintola", "restaurant": "ravintola", "restaurangen": "ravintola",
