@@ -135,6 +135,7 @@ class LinkRun(models.Model):
     chunks_done = models.PositiveIntegerField(default=0)
     chunks_total = models.PositiveIntegerField(null=True, blank=True)
     pairs_found = models.PositiveIntegerField(default=0)
+    attempts = models.PositiveSmallIntegerField(default=0)  # what kills its worker ends
     pairs_new = models.PositiveIntegerField(default=0)
     model = models.JSONField(default=dict)
     message = models.TextField(blank=True)

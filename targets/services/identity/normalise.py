@@ -101,6 +101,11 @@ class Name:
     plain: str
     first: str  # the longest word: what a firm is called by, whatever stands before it
 
+    @property
+    def initials(self) -> str:
+        """First letters of its words: people mistype any letter before the first."""
+        return "".join(sorted(word[0] for word in self.key.split()))
+
 
 def name(text: str) -> Name:
     """A name without company form and fillers, its trade in one language."""
