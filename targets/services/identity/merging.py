@@ -105,7 +105,7 @@ def merge(
     for target in (loser, survivor):
         if target.merged_into_id is not None:
             raise Conflict(_("%(name)s has been merged already.") % {"name": target.name})
-    _in_regions(actor, loser, survivor)
+    in_regions(actor, loser, survivor)
     kind = "site" if isinstance(loser, Site) else "company"
     row = Merge.objects.create(
         pair=pair, reason=reason.strip()[:300], made_by=actor.user, authority=actor.authority,
@@ -134,7 +134,7 @@ def unmerge(*, actor: "Actor", row: Merge, reason: str) -> Merge:
     if not reason.strip():
         raise RuleViolation(_("Say why they are not the same."), field="reason")
     loser, survivor = _lock(type(row.loser), row.loser.pk, row.survivor.pk)
-    _in_regions(actor, loser, survivor)
+    in_regions(actor, loser, survivor)
     row = Merge.objects.select_for_update(of=("self",)).get(pk=row.pk)
     if row.undone_at is not None:
         raise Conflict(_("This merge was undone already."))
@@ -178,7 +178,7 @@ def _lock(model: type[Target], *pks: int) -> list[Any]:
     return [found[pk] for pk in pks]
 
 
-def _in_regions(actor: "Actor", *rows: Target) -> None:
+def in_regions(actor: "Actor", *rows: Target) -> None:
     """Whoever is narrowed to regions decides on sites of these alone."""
     outside = [r for r in rows if isinstance(r, Site) and r.region_id not in actor.region_ids]
     if actor.region_ids and outside:
@@ -209,9 +209,14 @@ def _decide_pairs(actor: "Actor", row: Merge) -> None:
     """The pair is decided with the merge, also when it was made without the queue."""
     kind = "site" if row.site_loser_id is not None else "company"
     a, b = sorted((row.loser, row.survivor), key=lambda target: target.pk)
-    pair = MatchPair.objects.filter(**{f"{kind}_a": a, f"{kind}_b": b}).first()
+    pairs = MatchPair.objects.select_for_update(of=("self",))
+    pair = pairs.filter(**{f"{kind}_a": a, f"{kind}_b": b}).first()
     if pair is None:
         return
+    if row.pair_id is not None and pair.state != PairState.PROPOSED:
+        raise Conflict(
+            _("The pair has been decided already: %(state)s.") % {"state": pair.get_state_display()}
+        )
     pair.state, pair.decided_at, pair.reason = PairState.SAME, timezone.now(), row.reason
     pair.decided_by, pair.decided_for, pair.put_off_until = actor.user, actor.authority, None
     pair.save()
