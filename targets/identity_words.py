@@ -47,7 +47,9 @@ def contribution(weight: float) -> dict[str, str]:
     if abs(weight) < 0.05:
         return {"words": _("says nothing"), "icon": "dash", "style": "neutral"}
     factor = min(2 ** abs(weight), FACTOR_SHOWN)
-    shown = number_format(round(factor) if factor >= 10 else round(factor, 1), use_l10n=True)
+    shown = number_format(
+        round(factor) if factor >= 10 else round(factor, 1), use_l10n=True, force_grouping=True
+    )
     if weight > 0:
         words = _("%(factor)s times likelier to be the same") % {"factor": shown}
         return {"words": words, "icon": "check", "style": "ok"}
