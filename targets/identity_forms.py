@@ -6,8 +6,9 @@ from django.utils.translation import gettext_lazy as _
 
 class DifferentForm(forms.Form):
     reason = forms.CharField(
-        label=_("What shows that they are different"), max_length=300, required=False
-    )
+        label=_("What shows that they are different"), max_length=300,
+        error_messages={"required": _("Say it: others will meet the same likeness.")},
+    )  # fmt: skip
 
 
 class SameForm(forms.Form):
@@ -19,5 +20,15 @@ class SameForm(forms.Form):
         self.fields["survivor"].choices = choices  # type: ignore[attr-defined]
 
 
-class ReasonForm(forms.Form):
-    reason = forms.CharField(label=_("Reason"), max_length=300, required=False)
+class UnmergeForm(forms.Form):
+    reason = forms.CharField(
+        label=_("Why they are not the same"), max_length=300,
+        error_messages={"required": _("Say why they are not the same.")},
+    )  # fmt: skip
+
+
+class HintForm(forms.Form):
+    reason = forms.CharField(
+        label=_("Reason"), max_length=300, required=False,
+        help_text=_("To dismiss it, a reason is needed."),
+    )  # fmt: skip

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from audit.errors import DomainError
 from authorities.access import acting
-from targets.identity_forms import DifferentForm, ReasonForm, SameForm
+from targets.identity_forms import DifferentForm, HintForm, SameForm, UnmergeForm
 from targets.identity_lists import MatchPairList, in_state
 from targets.identity_words import evidence_rows, percent, side_by_side, summary
 from targets.models import DECIDERS, Company, Kind, MatchPair, Merge, Site, SuccessorHint
@@ -249,7 +249,7 @@ def unmerge(request: HttpRequest, public_id: str) -> HttpResponse:
         ),
         public_id=public_id,
     )
-    form = ReasonForm(request.POST or None)
+    form = UnmergeForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
             merging.unmerge(actor=actor, row=row, reason=form.cleaned_data["reason"])
@@ -354,7 +354,7 @@ def hint(request: HttpRequest, public_id: str) -> HttpResponse:
         ).select_related("old", "new", "decided_by"),
         public_id=public_id,
     )
-    form = ReasonForm(request.POST or None)
+    form = HintForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         confirm = request.POST.get("step") == "confirm"
         try:

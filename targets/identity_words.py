@@ -83,6 +83,7 @@ def percent(probability: float) -> str:
 
 
 # ------------------------------------------------------------------------------ side by side
+NOT_COMPARED = object()  # shown only: that two registers are two says nothing
 MARKS = {
     "agree": (gettext_lazy("agrees"), "check", "ok"),
     "alike": (gettext_lazy("agrees, written differently"), "check", "info"),
@@ -104,6 +105,8 @@ def side_by_side(pair: MatchPair) -> list[dict[str, Any]]:
 
 
 def _mark(a: str, b: str, key: Any) -> dict[str, Any]:
+    if key is NOT_COMPARED:
+        return {"mark": "", "words": "", "icon": "", "style": ""}
     if not a or not b:
         mark = "unknown"
     elif a == b:
@@ -146,7 +149,7 @@ def _fields(row: Site | Company) -> list[tuple[str, str, Any]]:
         (_("State"), row.get_status_display(), None),
         (_("From"), _date(site.opened_on if site else row.registered_on), None),  # type: ignore[union-attr]
         (_("Until"), _date(site.closed_on if site else row.ended_on), None),  # type: ignore[union-attr]
-        (_("Register"), row.source, None),
+        (_("Register"), row.source, NOT_COMPARED),
     ]
     return fields
 

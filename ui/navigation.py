@@ -38,7 +38,7 @@ ITEMS = (
     Item(
         "targets:pair_list",
         _("Possible matches"),
-        "columns",
+        "search",
         ("coordinator", "analyst", "administrator"),
     ),
     Item("authorities:gateway", _("Who may be told"), "message", heading=POWERS),

@@ -49,10 +49,7 @@ def decide_different(*, actor: "Actor", pair: MatchPair, reason: str) -> MatchPa
     """They are two; the pair is never proposed again."""
     pair = _locked(actor, pair, PairState.PROPOSED)
     if not reason.strip():
-        raise RuleViolation(
-            _("Say what shows that they are different: others will meet the same likeness."),
-            field="reason",
-        )
+        raise RuleViolation(_("Say it: others will meet the same likeness."), field="reason")
     pair.state, pair.reason, pair.put_off_until = (
         PairState.DIFFERENT,
         reason.strip()[:300],
