@@ -1,17 +1,20 @@
 """How well rows of ten registers that spell the same firm ten ways are found to be the same.
 
-    python -m bench.identity [--places 3000] [--seed 1] [--database] [--json FILE]
+    python -m bench.identity [--places 3000] [--seed 1] [--json FILE]
+    python -m bench.identity --database [--places 50000]     (a database of its own, removed after)
 
 Deterministic: the same numbers give the same rows. Prints precision and recall of pairs at each
 threshold, recall counted over all true pairs (those no blocking rule finds included), and how many
-of each kind of hard negative were proposed. ``--database`` loads the rows into the database of
-``DATABASE_URL`` and lets the job of the application do it, with its time.
+of each kind of hard negative were proposed. ``--database`` stores the rows as sites and companies
+and lets the application's job compare them, then again after one row in a hundred has changed;
+with the seconds of each step.
 """
 
 import argparse
 import json
 import os
 import random
+import subprocess
 import sys
 import time
 from collections import Counter
@@ -20,6 +23,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+ROOT = Path(__file__).resolve().parent.parent
 THRESHOLDS = (0.5, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999)
 LOWEST = 0.05
 REGISTERS = (
@@ -379,6 +383,98 @@ def compare(world: World, chunks: int = 4) -> tuple[list[tuple[tuple[int, int], 
     return found, steps
 
 
+# ------------------------------------------------------------------------ through the database
+def with_database() -> None:
+    """Run this again beside a PostgreSQL of its own, as the application's role."""
+    here = [sys.executable, "-m", "bench.identity", *sys.argv[1:]]
+    script = (
+        "import os, subprocess, sys\n"
+        "owner = os.environ | {'DATABASE_URL': os.environ['DATABASE_OWNER_URL']}\n"
+        "run = lambda env, *a: subprocess.run(a, env=env, check=True)\n"
+        "run(owner, sys.executable, 'manage.py', 'migrate', '--verbosity=0')\n"
+        "run(owner, sys.executable, 'manage.py', 'grant_app_role', 'tarkka_app')\n"
+        f"run(os.environ | {{'BENCH_INSIDE': '1'}}, *{here!r})\n"
+    )
+    tool = [sys.executable, "tools/with_services.py", sys.executable, "-c", script]
+    raise SystemExit(subprocess.run(tool, cwd=ROOT).returncode)
+
+
+def stored(world: World) -> tuple[list[tuple[tuple[int, int], float]], dict[str, float]]:
+    """What the job proposes, by ids of the generator, and the seconds of its steps."""
+    from django.db import connection
+    from django.utils import timezone
+
+    from targets.models import LinkThreshold, MatchPair, Site
+    from targets.services.identity import linkage
+
+    numbers = load(world)
+    connection.cursor().execute("ANALYZE")
+    LinkThreshold.objects.create(kind="site", propose_at=LOWEST, join_at=0.999)
+    steps: dict[str, float] = {}
+
+    def timed(name: str, full: bool) -> None:
+        clock, phase = time.perf_counter(), "read"
+
+        def step(run: Any) -> None:
+            nonlocal clock, phase
+            now, key = time.perf_counter(), f"{name}: {phase}"
+            steps[key] = round(steps.get(key, 0.0) + now - clock, 1)
+            clock, phase = now, run.phase
+
+        run = linkage.claim(linkage.new_run(kind="site", full=full).pk)
+        linkage.perform(run, step)
+        assert run.state == "done", run.message
+
+    timed("all", True)
+    pairs = MatchPair.objects.values_list("site_a_id", "site_b_id", "probability")
+    found = [
+        ((min(numbers[a], numbers[b]), max(numbers[a], numbers[b])), probability)
+        for a, b, probability in pairs.iterator()
+    ]
+    Site.objects.filter(pk__in=list(numbers)[::100]).update(updated_at=timezone.now())
+    timed("changed", False)
+    return found, steps
+
+
+def load(world: World) -> dict[int, int]:
+    """Store the rows as sites with their companies; id of the site → number of the row."""
+    from authorities.models import Area
+    from targets.models import Company, CompanyName, Site
+
+    towns = {
+        number: Area.objects.create(kind="municipality", country="FI", code=f"{number:03d}",
+                                    name_fi=f"Town {number}")
+        for number in range(TOWNS)
+    }  # fmt: skip
+    firms: dict[str, Company] = {}
+    names: dict[tuple[str, str], None] = {}
+    for row in world.rows:
+        if row.firm:  # without a business id: a company of its register's own
+            key = row.business_id or f"{row.register} {row.id}"
+            firms.setdefault(
+                key,
+                Company(name=row.firm, business_id=row.business_id or None, source="bench"),
+            )
+            for name in (row.firm, *row.firm_names):
+                names[key, name] = None
+    Company.objects.bulk_create(firms.values(), batch_size=5_000)
+    CompanyName.objects.bulk_create(
+        [CompanyName(company=firms[key], name=name, kind="trade") for key, name in names],
+        batch_size=5_000,
+    )
+    sites = [
+        Site(
+            name=row.name, company=firms.get(row.business_id or f"{row.register} {row.id}"),
+            address=row.address, postal_code=row.postal_code, municipality=towns[row.town],
+            latitude=row.latitude, longitude=row.longitude, source=row.register,
+            source_key=str(row.id), status="active",
+        )
+        for row in world.rows
+    ]  # fmt: skip
+    Site.objects.bulk_create(sites, batch_size=5_000)
+    return {site.pk: row.id for site, row in zip(sites, world.rows, strict=True)}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -386,13 +482,16 @@ def main() -> None:
     parser.add_argument("--places", type=int, default=3_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--database", action="store_true")
     options = parser.parse_args()
+    if options.database and not os.environ.get("BENCH_INSIDE"):
+        with_database()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.typing")
     import django
 
     django.setup()
     world = World(options.places, options.seed)
-    found, steps = compare(world)
+    found, steps = stored(world) if options.database else compare(world)
     table = quality(found, world)
     report = {
         "places": len(world.places), "rows": len(world.rows), "registers": len(REGISTERS),

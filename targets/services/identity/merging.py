@@ -230,13 +230,40 @@ def move_all(row: Merge) -> int:
     """Move what hangs on the loser now; returns how many rows moved. May be repeated.
 
     Runs as the system, in the caller's transaction. Rows noted before as left are not tried again.
+    The statements are the same whatever there is to move: time tells nobody what others have.
     """
-    moved = 0
+    journal: list[MergeMove] = []
     for place in hanging_on(type(row.loser)):
         keys = _keys(place, row)
-        if keys:
-            moved += _move(row, place, keys)
-    return moved
+        moved = set(_update(place, keys, row.loser.pk, row.survivor.pk))
+        journal += [
+            MergeMove(
+                merge=row, table=place.table, column=place.column, row=key, open=place.open,
+                action=MoveAction.MOVED if key in moved else MoveAction.LEFT,
+            )
+            for key in keys
+        ]  # fmt: skip
+    _note(row, journal)
+    return sum(entry.action == MoveAction.MOVED for entry in journal)
+
+
+def _note(row: Merge, journal: list[MergeMove]) -> None:
+    """Write the journal in one statement, also an empty one; what was moved before stays noted."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """INSERT INTO targets_mergemove (merge_id, "table", "column", row, action, open, at)
+               SELECT %s, r.* , now() FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::text[],
+                                                  %s::bool[]) AS r
+                   ON CONFLICT DO NOTHING""",
+            [
+                row.pk,
+                [entry.table for entry in journal],
+                [entry.column for entry in journal],
+                [entry.row for entry in journal],
+                [str(entry.action) for entry in journal],
+                [entry.open for entry in journal],
+            ],
+        )
 
 
 def _keys(place: Hanging, row: Merge) -> list[int]:
@@ -262,7 +289,7 @@ def _update(place: Hanging, keys: list[int], source: int, target: int) -> list[i
             cursor.execute(statement, [target, keys, source])
             return [key for (key,) in cursor.fetchall()]
     except (IntegrityError, InternalError):  # a unique key, a check, or a trigger that refuses
-        if len(keys) == 1:
+        if len(keys) <= 1:
             return []
     middle = len(keys) // 2
     return [
@@ -271,29 +298,13 @@ def _update(place: Hanging, keys: list[int], source: int, target: int) -> list[i
     ]
 
 
-def _move(row: Merge, place: Hanging, keys: list[int]) -> int:
-    moved = set(_update(place, keys, row.loser.pk, row.survivor.pk))
-    MergeMove.objects.bulk_create(
-        (
-            MergeMove(
-                merge=row, table=place.table, column=place.column, row=key, open=place.open,
-                action=MoveAction.MOVED if key in moved else MoveAction.LEFT,
-            )
-            for key in keys
-        ),
-        ignore_conflicts=True,  # moved before and brought back by an import of its source
-    )  # fmt: skip
-    return len(moved)
-
-
 def _move_back(row: Merge) -> None:
     """In the reverse order of the tables; what has been moved on by a person since stays there."""
     places = {(place.table, place.column): place for place in hanging_on(type(row.loser))}
     for (table, column), place in reversed(places.items()):
         moves = row.moves.filter(table=table, column=column, action=MoveAction.MOVED)
         keys = list(moves.order_by("row").values_list("row", flat=True))
-        if keys:
-            _update(place, keys, row.survivor.pk, row.loser.pk)
+        _update(place, keys, row.survivor.pk, row.loser.pk)
     copied = row.moves.filter(action=MoveAction.COPIED, table=Recusal._meta.db_table)
     Recusal.objects.filter(pk__in=copied.values("row")).delete()
 

@@ -33,7 +33,7 @@ KNOWN = ("location", "firm_id")
 START: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
     "name": ((0.50, 0.12, 0.16, 0.10, 0.12), (0.002, 0.0006, 0.002, 0.015, 0.9804)),
     "location": (
-        (0.62, 0.06, 0.10, 0.02, 0.02, 0.001, 0.119, 0.04, 0.01, 0.01),
+        (0.62, 0.06, 0.10, 0.02, 0.02, 0.001, 0.129, 0.02, 0.02, 0.01),
         (0.0001, 0.0001, 0.0001, 0.0004, 0.0003, 0.0005, 0.005, 0.03, 0.05, 0.9136),
     ),
     "firm_id": ((0.93, 0.07), (0.001, 0.999)),
@@ -93,7 +93,9 @@ def comparisons(*, frequencies: bool = True) -> list[Any]:
             cll.And(cll.ExactMatchLevel("street"), cll.NullLevel("number"), cll.Or(*here)),
             cll.And(cll.ExactMatchLevel("street"), cll.Or(*here)),
             cll.ExactMatchLevel("postal_code"),
-            cll.And(cll.ExactMatchLevel("place"), cll.NullLevel("postal_code")),
+            cll.And(
+                cll.ExactMatchLevel("place"), cll.NullLevel("postal_code"), cll.NullLevel("street")
+            ),
             cll.ExactMatchLevel("place"),
         ]),
         _levels("firm_id", [cll.NullLevel("firm_id"), cll.ExactMatchLevel("firm_id")]),

@@ -1,11 +1,13 @@
 """Merging loses nothing: what hangs on a row moves, is noted, and goes back exactly."""
 
+import re
 import threading
 from typing import Any
 
 import pytest
 from django.apps import apps
 from django.db import connection, models
+from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -276,6 +278,27 @@ def test_the_journal_tells_nobody_what_others_have(analyst):
             MergeMove.objects.update(open=True)
             MergeMove.objects.all().delete()
     assert row.moves.count() == 2
+
+
+def test_a_merge_does_the_same_work_whatever_others_have(analyst):
+    """Two worlds, one with a silent hold, a signal and a visit of others: the same statements."""
+    counts = []
+    for hidden in (False, False, True):  # the first time, what is asked once is asked
+        loser, survivor = make_site(), make_site()
+        if hidden:
+            tax = make_actor("TAX", "coordinator")
+            set_hold(actor=tax, target=loser, kind="silent", liaison="Call", reason="Secret",
+                     superior=make_actor("TAX", "manager").user)  # fmt: skip
+            make_signal(tax, site=loser)
+            make_past_visit(loser, "TAX", shared=False)
+        for step in (
+            lambda a=loser, b=survivor: merge(actor=analyst, loser=a, survivor=b),
+            lambda: unmerge(actor=analyst, row=Merge.objects.latest("pk"), reason="x"),
+        ):
+            with CaptureQueriesContext(connection) as captured:
+                step()
+            counts.append(re.sub(r"\d+", "N", " ".join(q["sql"][:60] for q in captured)))
+    assert counts[2:4] == counts[4:]
 
 
 # ------------------------------------------------------------------------------- there and back
