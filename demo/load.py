@@ -18,7 +18,7 @@ from demo.people import AUTHORITIES, DOMAIN, PASSWORD, PEOPLE, address
 from demo.register import StandIn, stand_ins
 from targets.models import Company, CompanyRegistration, PastVisit, Site
 from targets.services.imports.records import CompanyRecord, SiteRecord
-from targets.services.imports.store import Store
+from targets.services.imports.run import store_records
 
 SITES = 3_000
 TOTP_SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"  # demonstration only
@@ -60,18 +60,16 @@ def load_people() -> dict[str, list[Actor]]:
 
 def load_register(today: dt.date, say: Say, count: int = SITES) -> None:
     """Stand-in companies and sites, stored as an import stores them."""
-    store = Store(SOURCE)
-    batch: list[tuple[int, SiteRecord | CompanyRecord]] = []
-    struck: dict[str, dt.date] = {}
-    for number, row in enumerate(stand_ins(count, today), start=1):
-        batch.append((number, _record(row)))
-        if row.struck_from_prepayment_on:
-            struck[row.business_id] = row.struck_from_prepayment_on
-        if len(batch) == 1_000 or number == count:
-            refused = store.sites(batch).refused
-            assert not refused, refused[:3]
-            batch = []
-            say(f"  {number} of {count} sites")
+    rows = list(stand_ins(count, today))
+    struck = {
+        r.business_id: r.struck_from_prepayment_on for r in rows if r.struck_from_prepayment_on
+    }
+    owner = Authority.objects.get(code="PRH")
+    run = store_records(
+        source=SOURCE, authority=owner, records=map(_record, rows), file_name="demo.json"
+    )
+    assert not run.refused_count, run.refusals.all()[:3]
+    say(f"  {count} sites")
     _registrations(struck)
     _fixed_ids()
     _past_visits(today)

@@ -10,10 +10,16 @@ from django.db.models import Q
 from django.utils import timezone
 
 from audit.context import as_system
-from targets.models import DatasetRun, DatasetRunState, ImportRun, ImportState
+from targets.models import DatasetRun, DatasetRunState, ImportPhase, ImportRun, ImportState
 from targets.services import datasets, retention
 from targets.services.identity import linkage, merging
-from targets.services.imports.run import STALE_SECONDS, claim, close_orphan, perform
+from targets.services.imports.life import (
+    STALE_SECONDS,
+    claim,
+    close_orphan,
+    give_up_waiting,
+)
+from targets.services.imports.run import perform
 
 
 @shared_task
@@ -21,12 +27,12 @@ def run_import(run_id: int) -> None:
     """Read an uploaded file, unless another worker is at it or it is done."""
     run = claim(run_id)
     if run is not None:
-        perform(run, Path(default_storage.path(run.stored_as)))
+        perform(run, Path(default_storage.path(run.stored_as)) if run.stored_as else None)
 
 
 @shared_task
 def sweep_imports() -> None:
-    """Take up imports whose message was lost or whose worker died.
+    """Take up imports whose message was lost or whose worker died; end those left lying.
 
     A stopped command's file is not ours to read again: such a run is marked failed.
     """
@@ -35,10 +41,17 @@ def sweep_imports() -> None:
         state=ImportState.RUNNING, heartbeat_at__lt=now - dt.timedelta(seconds=STALE_SECONDS)
     )
     lost = Q(state=ImportState.QUEUED, created_at__lt=now - dt.timedelta(seconds=60))
-    for run in ImportRun.objects.filter(stalled, stored_as="").order_by("pk")[:10]:
+    unreadable = Q(stored_as="") & ~Q(phase=ImportPhase.UNDO)
+    with transaction.atomic(), as_system("a sweep takes up whatever is waiting"):
+        orphans = list(ImportRun.objects.filter(stalled, unreadable).order_by("pk")[:10])
+        waiting = list(
+            ImportRun.objects.filter(stalled | lost).exclude(unreadable).order_by("pk")[:10]
+        )
+    for run in orphans:
         close_orphan(run.pk)
-    for run in ImportRun.objects.filter(stalled | lost).exclude(stored_as="").order_by("pk")[:10]:
+    for run in waiting:
         run_import.delay(run.pk)
+    give_up_waiting()
 
 
 @shared_task

@@ -132,6 +132,9 @@ class DatasetList(ListPage):
         return ngettext("%(count)s data set", "%(count)s data sets", count)
 
 
+ERASED = {"signal": _("signal"), "dataset": _("data set"), "facts": _("facts of an import")}
+
+
 class ErasureList(ListPage):
     key = "erasures"
     title = _("Proofs of erasure")
@@ -139,8 +142,7 @@ class ErasureList(ListPage):
     default_sort = "-erased"
     columns = (
         Column("item", _("Item"), lambda e: str(e.item)),
-        Column("what", _("What"), lambda e: _now("signal") if e.what == "signal"
-               else _now("data set"), sort=("what",)),
+        Column("what", _("What"), lambda e: ERASED[e.what], sort=("what",)),
         Column("expired", _("Kept until"), lambda e: e.expired_on, sort=("expired_on",)),
         Column("erased", _("Erased"), lambda e: e.erased_at, sort=("erased_at",)),
         Column("rows", _("Rows"), lambda e: e.rows, numeric=True),

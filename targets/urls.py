@@ -1,6 +1,6 @@
 from django.urls import path
 
-from targets import identity_views, sharing_views, signal_views, views
+from targets import identity_views, import_views, sharing_views, signal_views, views
 
 app_name = "targets"
 urlpatterns = [
@@ -8,10 +8,13 @@ urlpatterns = [
     path("sites/<uuid:public_id>/", views.site_detail, name="site_detail"),
     path("companies/", views.company_list, name="company_list"),
     path("companies/<uuid:public_id>/", views.company_detail, name="company_detail"),
-    path("imports/", views.import_list, name="import_list"),
-    path("imports/new/", views.import_create, name="import_create"),
-    path("imports/<uuid:public_id>/", views.import_detail, name="import_detail"),
-    path("imports/<uuid:public_id>/refused.csv", views.import_refusals, name="import_refusals"),
+    path("imports/", import_views.import_list, name="import_list"),
+    path("imports/new/", import_views.import_create, name="import_create"),
+    path("imports/<uuid:public_id>/", import_views.import_detail, name="import_detail"),
+    path(
+        "imports/<uuid:public_id>/refused.csv", import_views.import_refusals, name="import_refusals"
+    ),
+    path("imports/<uuid:public_id>/<slug:what>/", import_views.import_ask, name="import_ask"),
     path("signals/", signal_views.signal_list, name="signal_list"),
     path("signals/new/", signal_views.signal_create, name="signal_create"),
     path("signals/files/<uuid:public_id>/", signal_views.signal_file, name="signal_file"),

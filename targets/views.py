@@ -1,26 +1,17 @@
 """Pages of the register: sites, companies, imports."""
 
-import csv
-from typing import Any
-
-from django.core.paginator import Paginator
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
+from django.shortcuts import render
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
-from audit.errors import RuleViolation
 from audit.selectors import timeline
 from authorities.access import acting
 from authorities.purposes import case_token, purpose_of
-from targets.forms import ImportForm
 from targets.identity_views import hints_of, kept_instead
-from targets.lists import CompanyList, ImportList, SiteList
-from targets.models import DECIDERS, Company, ImportMapping, ImportRun, Site
+from targets.lists import CompanyList, SiteList
+from targets.models import DECIDERS, Company, Site
 from targets.scoring import register_name, scorer
 from targets.selectors import (
     datasets_about,
@@ -30,14 +21,9 @@ from targets.selectors import (
     visits_of,
 )
 from targets.services.handovers import earlier_refusals
-from targets.services.imports.messages import row_message
-from targets.services.uploads import IMPORTERS, start_upload
-from ui.exports import safe_text
-from ui.forms import add_error, form_response
 
 site_list = require_GET(acting()(SiteList.as_view()))
 company_list = require_GET(acting()(CompanyList.as_view()))
-import_list = require_GET(acting(*IMPORTERS)(ImportList.as_view()))
 
 
 @require_GET
@@ -115,79 +101,3 @@ def company_detail(request: HttpRequest, public_id: str) -> HttpResponse:
         "tabs": [],
     }
     return render(request, "targets/company.html", context)
-
-
-@acting(*IMPORTERS)
-def import_create(request: HttpRequest) -> HttpResponse:
-    actor = request.actor  # type: ignore[attr-defined]
-    mappings = [
-        (m.code, f"{m.name} ({m.get_kind_display()})")
-        for m in ImportMapping.objects.order_by("kind", "name")
-    ]
-    form = ImportForm(request.POST or None, request.FILES or None, mappings=mappings)
-    if request.method == "POST" and form.is_valid():
-        try:
-            run = start_upload(actor=actor, **form.cleaned_data)
-        except RuleViolation as error:
-            add_error(form, error)
-        else:
-            return redirect("targets:import_detail", public_id=run.public_id)
-    context = {
-        "title": _("New import"), "submit_label": _("Read the file"),
-        "intro": _("A bad row never stops a file: refused rows are listed with the reason. The "
-                   "same file can be read again without doubling."),
-        "back_url": reverse("targets:import_list"), "back_label": _("Imports"),
-    }  # fmt: skip
-    return form_response(request, "ui/form_page.html", context, form)
-
-
-def _refusals(run: ImportRun) -> QuerySet[Any]:
-    return run.refusals.order_by("line", "id")
-
-
-@require_GET
-@acting(*IMPORTERS)
-def import_detail(request: HttpRequest, public_id: str) -> HttpResponse:
-    actor = request.actor  # type: ignore[attr-defined]
-    run = get_object_or_404(
-        ImportRun.objects.visible_to(actor).select_related("authority", "started_by"),
-        public_id=public_id,
-    )
-    pages = Paginator(_refusals(run), 100)
-    pages.count = run.refused_count  # known; not counted anew at every look
-    page = pages.get_page(request.GET.get("page"))
-    context = {
-        "run": run,
-        "refusals": [{"row": r, "reason": row_message(r.code)} for r in page],
-        "pages": page,
-        "facts": [
-            {"label": _("Format"), "value": run.format},
-            {"label": _("Owner"), "value": run.authority.name},
-            {"label": _("Started by"), "value": run.started_by.full_name if run.started_by else ""},
-            {"label": _("Started"), "value": date_format(
-                timezone.localtime(run.created_at), "SHORT_DATETIME_FORMAT")},
-        ],
-        "tabs": [],
-        "visible_to": run.authority.name,
-    }  # fmt: skip
-    partial = request.headers.get("HX-Request") == "true"
-    template = "targets/import_state.html" if partial else "targets/import.html"
-    return render(request, template, context)
-
-
-@require_GET
-@acting(*IMPORTERS)
-def import_refusals(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Refused rows as CSV, to mend in the source."""
-    actor = request.actor  # type: ignore[attr-defined]
-    run = get_object_or_404(ImportRun.objects.visible_to(actor), public_id=public_id)
-    response = HttpResponse(content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = 'attachment; filename="refused-rows.csv"'
-    response.write("\ufeff")
-    writer = csv.writer(response, delimiter=";")
-    writer.writerow([_("Line"), _("Field"), _("Reason"), _("Value")])
-    for row in _refusals(run).iterator():
-        writer.writerow(
-            [row.line, safe_text(row.field), row_message(row.code), safe_text(row.value)]
-        )
-    return response

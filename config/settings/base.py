@@ -182,6 +182,9 @@ LINKAGE_SPARK_PARTITIONS = env.integer("LINKAGE_SPARK_PARTITIONS", 200)
 # ------------------------------------------------------------------ keeping targets out
 # Every target is checked at the end of such a period, so that waiting tells nothing.
 AVAILABILITY_MINUTES = env.integer("AVAILABILITY_MINUTES", 10)
+# Hashes persons named in registers; changed, the same person is no longer recognised.
+PERSON_KEY = env.text("PERSON_KEY") or SECRET_KEY or "no key"
+IMPORT_CONNECTIONS = env.integer("IMPORT_CONNECTIONS", 2)  # with which one import stores rows
 REST_DAYS = env.integer("REST_DAYS", 30)  # between visits to one site, by whomever
 
 # ------------------------------------------------------------------ language and time

@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('authorities', '0003_powers_second_person'),
-        ('targets', '0009_national_register_walls'),
+        ('targets', '0010_import_parts'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

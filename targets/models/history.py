@@ -15,15 +15,19 @@ class RegisterChange(models.Model):
     undone import adds rows of its own (``undo``).
     """
 
+    # Written together with the row they name, millions at a time: the database need not look again.
     run = models.ForeignKey(
-        ImportRun, null=True, blank=True, on_delete=models.SET_NULL, related_name="changes"
-    )
+        ImportRun, null=True, blank=True, on_delete=models.SET_NULL, related_name="changes",
+        db_constraint=False, db_index=False,
+    )  # fmt: skip
     site = models.ForeignKey(
-        Site, null=True, blank=True, on_delete=models.CASCADE, related_name="changes"
-    )
+        Site, null=True, blank=True, on_delete=models.CASCADE, related_name="changes",
+        db_constraint=False, db_index=False,
+    )  # fmt: skip
     company = models.ForeignKey(
-        Company, null=True, blank=True, on_delete=models.CASCADE, related_name="changes"
-    )
+        Company, null=True, blank=True, on_delete=models.CASCADE, related_name="changes",
+        db_constraint=False, db_index=False,
+    )  # fmt: skip
     old = models.JSONField(null=True, blank=True)
     new = models.JSONField(null=True, blank=True)
     source = models.CharField(max_length=40)

@@ -1,6 +1,5 @@
 """Files being read into the register: how their columns are mapped, how far they have come."""
 
-import datetime as dt
 import uuid
 
 from django.conf import settings
@@ -16,6 +15,7 @@ class ImportKind(models.TextChoices):
     SITES = "sites", _("sites")
     VISITS = "visits", _("visits")
     FACTS = "facts", _("facts about companies or sites")
+    ROLES = "roles", _("roles of persons in companies")
 
 
 class ImportMapping(models.Model):
@@ -101,6 +101,8 @@ class ImportRun(models.Model):
     )  # what a person asks of the process at work; it looks between two batches
     staged_line = models.PositiveIntegerField(default=0)
     merged_line = models.PositiveIntegerField(default=0)
+    # Changes with a lower id are still to be undone; None before the first.
+    undo_before = models.BigIntegerField(null=True, blank=True)
     columns = models.JSONField(default=list)  # as found in the file, for the refused rows
     preview = models.JSONField(default=dict)
     rows_read = models.PositiveIntegerField(default=0)
@@ -138,15 +140,6 @@ class ImportRun(models.Model):
 
     def __str__(self) -> str:
         return self.file_name
-
-    @property
-    def is_stale(self) -> bool:
-        """Whether the process at work has not been heard of for long."""
-        from django.utils import timezone
-
-        return self.heartbeat_at is not None and timezone.now() - self.heartbeat_at > dt.timedelta(
-            seconds=120
-        )
 
 
 class ImportRefusal(models.Model):
@@ -223,3 +216,14 @@ class ImportRow(models.Model):
 
     class Meta:
         indexes = [models.Index(fields=["run", "line"], name="import_row_line")]
+
+
+class ImportPart(models.Model):
+    """A chunk of lines that has been merged; written in its transaction, so that it is merged once."""
+
+    run = models.ForeignKey(ImportRun, on_delete=models.CASCADE, related_name="parts")
+    low = models.PositiveIntegerField()  # lines above this one
+    high = models.PositiveIntegerField()  # up to this one
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["run", "low"], name="import_part_once")]

@@ -21,6 +21,7 @@ class LinkKind(models.TextChoices):
     CONTRACTS = "contracts_to", _("is a contractor of")
     STAFFS = "staffs", _("hires out labour to")
     WORKS_AT = "works_at", _("employs people at")
+    COMMISSIONS = "commissions", _("has work done at")
     LODGES = "lodges", _("lodges its people in")
     USES = "uses", _("uses")
     SUCCEEDS = "succeeds", _("goes on after")
@@ -32,6 +33,7 @@ LINK_ENDS = {
     LinkKind.CONTRACTS: {("company", "company")},
     LinkKind.STAFFS: {("company", "company"), ("company", "site")},
     LinkKind.WORKS_AT: {("company", "site")},
+    LinkKind.COMMISSIONS: {("company", "site")},
     LinkKind.LODGES: {("company", "site")},
     LinkKind.USES: {("company", "site"), ("site", "site")},
     LinkKind.SUCCEEDS: {("company", "company"), ("site", "site")},

@@ -357,7 +357,7 @@ class Erasure(models.Model):
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     authority = models.ForeignKey(Authority, on_delete=models.PROTECT, related_name="+")
-    what = models.CharField(max_length=20)  # signal, dataset
+    what = models.CharField(max_length=20)  # signal, dataset, facts
     item = models.UUIDField()
     retention = models.CharField(max_length=40, blank=True)
     expired_on = models.DateField()

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.files.storage import default_storage
 from django.db import InterfaceError, OperationalError, transaction
-from django.db.models import CharField
+from django.db.models import CharField, Exists, OuterRef
 from django.db.models.expressions import RawSQL
 from django.urls import reverse
 from django.utils import timezone
@@ -21,8 +21,10 @@ from targets.models import (
     Disclosure,
     DisclosureState,
     Erasure,
+    Fact,
     HandOver,
     HandOverState,
+    ImportRun,
     InformationRequest,
     LegalHold,
     RequestState,
@@ -38,6 +40,7 @@ logger = logging.getLogger(__name__)
 BATCH = 200
 # A file younger than this may belong to a transaction that is still open.
 ORPHAN_AGE = dt.timedelta(days=1)
+FACT_DIGEST = "encode(sha256(convert_to(value::text, 'UTF8')), 'hex')"
 ROW_DIGEST = "encode(sha256(convert_to(data::text, 'UTF8')), 'hex')"
 
 
@@ -53,6 +56,7 @@ def sweep() -> dict[str, int]:
             "requests": _each(_overdue_requests, _tell_overdue),
             "signals": _each(_expired_signals, _erase_signal),
             "datasets": _each(_expired_datasets, _erase_dataset),
+            "facts": _each(_expired_facts, _erase_facts),
         }
 
 
@@ -240,6 +244,35 @@ def _erase_dataset(pk: int) -> int:
     return 1
 
 
+def _expired_facts() -> list[int]:
+    """Imports whose facts have come to the day they were to be deleted on."""
+    due = Fact.objects.filter(run=OuterRef("pk"), delete_on__lt=timezone.localdate())
+    runs = ImportRun.objects.filter(Exists(due), delete_on__lt=timezone.localdate())
+    return list(runs.order_by("pk").values_list("pk", flat=True)[:BATCH])
+
+
+def _erase_facts(pk: int) -> int:
+    """Erase the facts of one import, and the refused rows kept with it."""
+    run = ImportRun.objects.select_for_update(of=("self",)).filter(pk=pk).first()
+    if run is None or run.delete_on is None or not run.facts.exists():
+        return 0
+    running = hashlib.sha256()
+    count = 0
+    facts = run.facts.annotate(
+        digest=RawSQL(FACT_DIGEST, [], output_field=CharField())  # noqa: S611  # a constant
+    ).order_by("pk")
+    for item, digest in facts.values_list("public_id", "digest").iterator(chunk_size=5_000):
+        running.update(f"{item}:{digest}\n".encode())
+        count += 1
+    _prove(
+        run.authority_id, "facts", run.public_id, "", run.delete_on, rows=count,
+        digest=_digest([str(run.public_id), running.hexdigest()]),
+    )  # fmt: skip
+    run.facts.all().delete()
+    run.refusals.all().delete()
+    return 1
+
+
 # ------------------------------------------------------------------------------ files without a row
 def orphans() -> Iterator[str]:
     """Names of stored files that no row knows and that are older than ``ORPHAN_AGE``.
@@ -249,6 +282,8 @@ def orphans() -> Iterator[str]:
     known_by: tuple[tuple[str, Any], ...] = (
         ("signals", lambda some: SignalFile.objects.filter(file__in=some).values_list("file")),
         ("datasets", lambda some: DatasetRun.objects.filter(stored_as__in=some).values_list(
+            "stored_as")),
+        ("imports", lambda some: ImportRun.objects.filter(stored_as__in=some).values_list(
             "stored_as")),
     )  # fmt: skip
     before = timezone.now() - ORPHAN_AGE
@@ -286,12 +321,16 @@ def doubts() -> list[str]:
     found: list[str] = []
     with transaction.atomic(), as_system("proofs of every authority are checked"):
         models: dict[str, Any] = {"signal": Signal, "dataset": Dataset}
+        still_there: dict[str, Any] = {
+            what: lambda item, m=model: m.objects.filter(public_id=item).exists()
+            for what, model in models.items()
+        } | {"facts": lambda item: Fact.objects.filter(run__public_id=item).exists()}
         told: dict[int | None, Any] = dict(
             Event.objects.filter(verb="item.erased").values_list("subject_id", "data")
         )
         for proof in Erasure.objects.order_by("pk").iterator(chunk_size=1_000):
             label = f"proof {proof.public_id} ({proof.what} {proof.item})"
-            if models[proof.what].objects.filter(public_id=proof.item).exists():
+            if still_there[proof.what](proof.item):
                 found.append(f"{label}: the item is still there")
             event = told.pop(proof.pk, None)
             if event is None:

@@ -1,46 +1,65 @@
 """Taking an uploaded file: stored first, then a row, then a job once both are committed."""
 
+import datetime as dt
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from audit.context import service
 from audit.errors import NotAllowed, RuleViolation
 from audit.services import record
-from authorities.models import Role
-from targets.models import ImportMapping, ImportRun
+from targets.models import ImportKind, ImportMapping, ImportRun
+from targets.services.imports.control import IMPORTERS
+from targets.services.imports.life import new_run
 from targets.services.imports.messages import file_message
 from targets.services.imports.records import FileRefused
-from targets.services.imports.run import REGISTER_FORMAT, new_run
+from targets.services.imports.sources import REGISTER_FORMATS
 
 if TYPE_CHECKING:
     from authorities.actors import Actor
 
-IMPORTERS = (Role.ANALYST, Role.COORDINATOR, Role.ADMINISTRATOR)
 
-
-@transaction.atomic
+@service
 def start_upload(
-    *, actor: "Actor", kind: str, format: str, file: UploadedFile, shared: bool
+    *,
+    actor: "Actor",
+    kind: str,
+    format: str,
+    file: UploadedFile,
+    shared: bool = False,
+    rehearse: bool = False,
+    legal_basis: str = "",
+    purpose: str = "",
+    received_on: dt.date | None = None,
+    delete_on: dt.date | None = None,
 ) -> ImportRun:
-    """Store the file and queue its import for the actor's authority."""
+    """Store the file and queue its import for the actor's authority.
+
+    Facts that are not an open register's need a legal basis, a purpose and a last day.
+    """
     from targets.jobs import run_import
 
     if not actor.has_role(*IMPORTERS):
         raise NotAllowed(_("Your role does not include importing."))
-    mapping = ImportMapping.objects.filter(code=format).first()
-    expected = "sites" if format == REGISTER_FORMAT else (mapping.kind if mapping else kind)
+    mapping = ImportMapping.objects.visible_to(actor).filter(code=format).first()
+    expected = mapping.kind if mapping else ImportKind.SITES if format in REGISTER_FORMATS else kind
     if expected != kind:
         raise RuleViolation(file_message("wrong_kind", {"name": format}), field="format")
+    if mapping and kind == ImportKind.FACTS and not mapping.options.get("open"):
+        _check_reasons(legal_basis, purpose, delete_on)
     ending = (file.name or "").rpartition(".")[2].lower()[:10]
     stored = default_storage.save(f"imports/{uuid4().hex}.{ending}", file)
     try:
         run = new_run(
             kind=kind, format=format, file_name=file.name or "", authority=actor.authority,
-            shared=shared, started_by=actor.user, stored_as=stored,
+            shared=shared, started_by=actor.user, stored_as=stored, rehearse=rehearse,
+            legal_basis=legal_basis, purpose=purpose, delete_on=delete_on,
+            received_on=received_on or timezone.localdate(),
         )  # fmt: skip
     except FileRefused as refused:
         default_storage.delete(stored)
@@ -51,3 +70,15 @@ def start_upload(
     )  # fmt: skip
     transaction.on_commit(lambda: run_import.delay(run.pk))
     return run
+
+
+def _check_reasons(legal_basis: str, purpose: str, delete_on: dt.date | None) -> None:
+    why = _("This is not an open register: say why it may be held, what for, and until when.")
+    if not legal_basis:
+        raise RuleViolation(why, field="legal_basis")
+    if not purpose:
+        raise RuleViolation(why, field="purpose")
+    if delete_on is None:
+        raise RuleViolation(why, field="delete_on")
+    if delete_on <= timezone.localdate():
+        raise RuleViolation(_("The last day must lie ahead."), field="delete_on")

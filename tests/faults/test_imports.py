@@ -8,14 +8,14 @@ from django.utils import timezone
 
 from config.celery import app
 from config.services import Redis
-from targets.models import ImportRun, ImportState, Site
-from targets.services.imports.run import STALE_SECONDS, new_run
+from targets.models import ImportRow, ImportRun, ImportState, RegisterChange, Site
+from targets.services.imports.life import STALE_SECONDS, new_run
 from targets.services.mappings import load_mappings
 from tests.factories import make_authority
 from tests.faults.conftest import Processes, wait_until
 
 pytestmark = pytest.mark.faults
-ROWS = 20_000
+ROWS = 100_000
 
 
 def send(broker: Redis, name: str, *arguments: int) -> None:
@@ -23,8 +23,9 @@ def send(broker: Redis, name: str, *arguments: int) -> None:
         app.send_task(name, args=arguments, connection=connection)
 
 
+@pytest.mark.parametrize("phase", ["read", "merge"])
 def test_killed_worker_leaves_a_run_that_another_ends(
-    processes: Processes, broker: Redis, tmp_path: Path
+    processes: Processes, broker: Redis, tmp_path: Path, phase: str
 ) -> None:
     load_mappings()
     folder = tmp_path / "files" / "imports"
@@ -40,14 +41,19 @@ def test_killed_worker_leaves_a_run_that_another_ends(
 
     def under_way() -> bool:
         run.refresh_from_db()
-        return run.rows_read > 0
+        return run.staged_line > 0 if phase == "read" else run.created_count > 0
 
     wait_until(under_way, what="the import is under way")
     processes.kill(first)
     run.refresh_from_db()
     stored = Site.objects.count()
-    assert run.state == ImportState.RUNNING
-    assert 0 < stored < ROWS
+    assert run.state == ImportState.RUNNING, "the file is too short to be killed in the middle"
+    if phase == "read":
+        assert (run.phase, stored) == ("read", 0)
+        assert 0 < run.rows_read < ROWS
+    else:
+        assert 0 < stored < ROWS
+    assert run.created_count == stored  # what was stored and what is told of it are one
 
     second = processes.worker()
     send(broker, "targets.jobs.sweep_imports")
@@ -62,10 +68,12 @@ def test_killed_worker_leaves_a_run_that_another_ends(
         run.refresh_from_db()
         return run.state != ImportState.RUNNING
 
-    wait_until(ended, 60, "the import has ended")
+    wait_until(ended, 120, "the import has ended")
     assert run.state == ImportState.DONE, processes.logs()
     assert Site.objects.count() == ROWS
     assert run.rows_read == run.rows_total == ROWS
-    assert run.created_count + run.unchanged_count == ROWS
-    assert run.unchanged_count >= stored
+    # Gone on with where it stood: every row is new once, and in the history once.
+    assert (run.created_count, run.unchanged_count, run.refused_count) == (ROWS, 0, 0)
+    assert RegisterChange.objects.filter(run=run).count() == ROWS
+    assert not ImportRow.objects.exists()
     processes.kill(second)

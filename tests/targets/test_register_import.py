@@ -13,8 +13,9 @@ from django.utils import timezone
 
 from targets.jobs import sweep_imports
 from targets.models import Company, ImportRun, PastVisit, Site
-from targets.services.imports.run import STALE_SECONDS, claim, new_run, perform
-from targets.services.imports.store import Store
+from targets.services.imports import merge
+from targets.services.imports.life import STALE_SECONDS, claim, new_run
+from targets.services.imports.run import perform
 from targets.services.mappings import load_mappings
 from tests.factories import make_authority, make_industry, make_municipality
 
@@ -239,17 +240,14 @@ def test_a_slow_process_gives_way_to_the_one_that_took_over(tmp_path):
 
 @pytest.mark.django_db(transaction=True)
 def test_two_imports_of_the_same_places_at_once_both_end_whole(tmp_path, monkeypatch):
-    monkeypatch.setattr("targets.services.imports.run.BATCH", 3_000)  # the same rows at once
-    meet, met = threading.Barrier(2), set()
-    real = Store._store_sites
+    meet = threading.Barrier(2)  # all rows are one chunk: the same rows at once
+    real = merge.merge_register
 
-    def together(self, *arguments) -> None:
-        if threading.get_ident() not in met:
-            met.add(threading.get_ident())
-            meet.wait(30)
-        real(self, *arguments)
+    def together(params):
+        meet.wait(30)
+        return real(params)
 
-    monkeypatch.setattr(Store, "_store_sites", together)
+    monkeypatch.setattr(merge, "merge_register", together)
     rows = [f"{n};Place {n}\n" for n in range(3_000)]
     runs = []
     for name, lines in (("a.csv", rows), ("b.csv", rows[::-1])):
@@ -281,15 +279,15 @@ def test_a_batch_is_begun_anew_after_a_deadlock(tmp_path, monkeypatch, deadlocks
     class Deadlock(Exception):
         pgcode = "40P01"
 
-    real, left = Store.sites, [deadlocks]
+    real, left = merge.merge_register, [deadlocks]
 
-    def sites(self, batch):
+    def failing(params):
         left[0] -= 1
         if left[0] >= 0:
             raise OperationalError("deadlock detected") from Deadlock()
-        return real(self, batch)
+        return real(params)
 
-    monkeypatch.setattr(Store, "sites", sites)
+    monkeypatch.setattr(merge, "merge_register", failing)
     file = table(tmp_path, "id;name\n1;One\n2;Two\n")
     run = new_run(
         kind="sites", format="csv-sites", file_name="a.csv", authority=make_authority("OSH")
@@ -328,7 +326,11 @@ def test_shipped_mappings_name_only_fields_that_exist():
             "opened_on", "closed_on",
         },
         "visits": {"key", "site", "on", "kind", "outcome"},
+        "roles": {
+            "business_id", "company_name", "role", "person", "born", "valid_from", "valid_to",
+        },
+        "facts": {"key", "business_id", "company_name", "site", "valid_from", "valid_to", "year"},
     }  # fmt: skip
     for mapping in ImportMapping.objects.order_by("code"):
         assert set(mapping.columns) <= fields[mapping.kind], mapping.code
-        assert mapping.kind == "sites" or {"key", "site", "on", "outcome"} <= set(mapping.columns)
+        assert mapping.kind != "visits" or {"key", "site", "on", "outcome"} <= set(mapping.columns)

@@ -1,16 +1,21 @@
-"""What both import commands share."""
+"""What the import commands share."""
 
 import csv
+import datetime as dt
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
+from django.utils import timezone
 
+from audit.context import as_system
 from authorities.models import Authority
 from targets.models import ImportRun, ImportState
+from targets.services.imports.life import claim, new_run, stop
 from targets.services.imports.messages import file_message, row_message
 from targets.services.imports.records import FileRefused
-from targets.services.imports.run import claim, new_run, perform, stop
+from targets.services.imports.run import perform
 from ui.exports import safe_text
 
 SHOWN_REFUSALS = 20
@@ -24,7 +29,7 @@ class ImportCommand(BaseCommand):
         parser.add_argument("--format", required=True, help="a saved mapping, or prh-v3")
         parser.add_argument(
             "--authority", help="code of the owner of the data",
-            **({"required": True} if self.kind == "visits" else {"default": "PRH"}),
+            **({"default": "PRH"} if self.kind == "sites" else {"required": True}),
         )  # fmt: skip
         parser.add_argument(
             "--shared", action="store_true", help="other authorities may see the visits"
@@ -32,6 +37,9 @@ class ImportCommand(BaseCommand):
         parser.add_argument(
             "--private", action="store_false", dest="shared", help="only the owner (the default)"
         )
+        parser.add_argument("--legal-basis", default="", help="why own material may be held")
+        parser.add_argument("--purpose", default="", help="what own material is for")
+        parser.add_argument("--delete-on", type=dt.date.fromisoformat, help="YYYY-MM-DD")
         parser.add_argument("--report", help="write refused rows to this CSV file")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -47,6 +55,8 @@ class ImportCommand(BaseCommand):
             run = new_run(
                 kind=self.kind, format=options["format"], file_name=path.name,
                 authority=authority, shared=options["shared"],
+                legal_basis=options["legal_basis"], purpose=options["purpose"],
+                received_on=timezone.localdate(), delete_on=options["delete_on"],
             )  # fmt: skip
         except FileRefused as refused:
             raise CommandError(file_message(refused.code, refused.params)) from None
@@ -64,7 +74,12 @@ class ImportCommand(BaseCommand):
         self.stderr.write(f"{run.rows_read}{total} rows", ending="\r")
         self.stderr.flush()
 
+    @transaction.atomic
     def _tell(self, run: ImportRun, report: str | None) -> None:
+        with as_system("the operator at the keyboard has the file itself"):
+            self._write(run, report)
+
+    def _write(self, run: ImportRun, report: str | None) -> None:
         refusals = run.refusals.order_by("line", "id")
         if report:
             with Path(report).open("w", encoding="utf-8-sig", newline="") as file:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 # Where no row of LinkThreshold says otherwise; from the table in docs/identity.md.
-PROPOSE_AT, JOIN_AT = 0.5, 0.999
+PROPOSE_AT, JOIN_AT = 0.8, 0.999
 ROWS_A_CHUNK = 25_000
 BATCH = 2_000
 # Learning from a million rows is one step of minutes; shorter than that nobody is taken for dead.

@@ -24,12 +24,17 @@ ROW: dict[str, Any] = {
     "dates_order": _("The last day is before the first day."),
     "outcome": _("The result is not one the mapping knows."),
     "site_unknown": _("No site with this key has been imported. Import the sites first."),
+    "company_unknown": _(
+        "No company with this business ID is known. Import the company first, or map its name."
+    ),
     "future": _("The visit lies in the future."),
     "row_shape": _("The row has more values than there are columns. Check quotes and delimiters."),
     "record_shape": _("The record does not have the shape of the company register."),
     "duplicate": _(
         "A row further up has the same key. Give this row a key of its own, or take it out."
     ),
+    "too_deep": _("The record is nested deeper than any register's. Fetch it again."),
+    "range": _("The number lies outside what is possible here."),
     "too_long": _("The value is longer than can be stored."),
 }
 
@@ -50,6 +55,7 @@ FILE: dict[str, Any] = {
         "The column “%(column)s” is for personal identity codes, which do not belong here. Remove "
         "the column from the file. Nothing was stored."
     ),
+    "left": _("Nobody came back to this import for %(days)s days. Start it anew if it is needed."),
     "stopped": _("The command was stopped before the end. Run it again; nothing will double."),
     "not_parquet": _("The file is not a Parquet file."),
     "encoding": _("The file's encoding was not recognised. Save it as UTF-8."),
@@ -65,8 +71,11 @@ FILE: dict[str, Any] = {
         "The file has more than %(limit)s rows. Nothing was stored. Split the file."
     ),
     "zip_content": _("The zip file must hold exactly one JSON file."),
-    "zip_size": _("The zip file unpacks to more than is allowed (%(limit)s)."),
-    "binary": _("The file is not text. CSV, JSON or Parquet is expected."),
+    "zip_size": _(
+        "The file unpacks to far more than its own size, or to more than %(limit)s. Nothing was "
+        "stored. Pack the file again, or split it."
+    ),
+    "binary": _("The file is not text. CSV, XLSX, JSON or Parquet is expected."),
     "crash": _("The import was stopped by an error of ours. Number: %(number)s."),
 }
 

@@ -51,13 +51,15 @@ def record(data: Any) -> SiteRecord | CompanyRecord:
         business_id=code,
         name="",
         form=_form(data),
+        kind="legal",  # the register's open data names no sole traders
+        website=_website(data),
         registered_on=date(
             data.get("registrationDate")
             or (identifier.get("registrationDate") if isinstance(identifier, dict) else None),
             "registrationDate",
         ),
         ended_on=date(data.get("endDate"), "endDate"),
-        updated_at=_moment(data.get("lastModified")),
+        updated_at=moment(data.get("lastModified")),
         raw=data,
     )
     _names(company, data)
@@ -89,6 +91,7 @@ def record(data: Any) -> SiteRecord | CompanyRecord:
         status="closed" if company.ended_on else "active",
         opened_on=company.registered_on,
         closed_on=company.ended_on,
+        updated_at=company.updated_at,
     )
 
 
@@ -99,7 +102,12 @@ def _form(data: dict[str, Any]) -> str:
     return text(current[0].get("type")) if current else ""
 
 
-def _moment(value: Any) -> dt.datetime | None:
+def _website(data: dict[str, Any]) -> str:
+    site = next(iter(_objects(data.get("website"))), {})
+    return text(site.get("url") or site.get("type"))[:300]
+
+
+def moment(value: Any) -> dt.datetime | None:
     """``YYYY-MM-DD HH:MM:SS`` in the register's local time; None when it is not one."""
     try:
         moment = dt.datetime.fromisoformat(text(value))

@@ -57,10 +57,15 @@ def survey_table(path: Path, needed: Sequence[str], options: dict[str, Any], tic
     if path.suffix.lower() == ".parquet" and not parquet:
         raise FileRefused("not_parquet")
     found = _survey_parquet(path, tick) if parquet else _survey_csv(path, needed, options, tick)
-    for name in found.columns:
+    refuse_personal_columns(found)
+    return found
+
+
+def refuse_personal_columns(survey: Survey) -> None:
+    """Columns of personal identity codes do not belong in a register of companies."""
+    for name in survey.columns:
         if name.casefold() in PERSONAL_COLUMNS:
             raise FileRefused("personal_column", column=name)
-    return found
 
 
 def table_rows(path: Path, survey: Survey) -> Iterator[Row]:
@@ -78,6 +83,8 @@ def _encoding_and_lines(path: Path, tick: Tick) -> tuple[str, int]:
     block = b"\n"
     with path.open("rb") as file:
         head = file.read(4)
+        if head in (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE):
+            raise FileRefused("encoding")
         if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             encoding = "utf-16"
         elif head.startswith(codecs.BOM_UTF8):
@@ -117,13 +124,23 @@ def _lines(file: IO[str], number: int = 0) -> Iterator[str]:
         yield line
 
 
+def column_name(text: str) -> str:
+    """The name of a column; of a bilingual one (``fi | sv``) the first half."""
+    return unicodedata.normalize("NFC", text.split(" | ")[0].strip())
+
+
 def _names(line: str, delimiter: str) -> list[str]:
-    """Column names of a header line; of bilingual ones (``fi | sv``) the first half."""
+    """Column names of a header line."""
     try:
         values = next(csv.reader([line], delimiter=delimiter), [])
     except csv.Error:
         return []
-    return [unicodedata.normalize("NFC", v.split(" | ")[0].strip()) for v in values]
+    return [column_name(value) for value in values]
+
+
+def _delimiter(line: str) -> str:
+    """The sign a header line uses most; a bar with spaces stands between two languages."""
+    return max(";,\t|", key=line.replace(" | ", " ").count)
 
 
 def _survey_csv(path: Path, needed: Sequence[str], options: dict[str, Any], tick: Tick) -> Survey:
@@ -137,7 +154,7 @@ def _survey_csv(path: Path, needed: Sequence[str], options: dict[str, Any], tick
                 break
             if not line.strip(" \t\r\n;,"):
                 continue
-            delimiter = options.get("delimiter") or max(";,\t|", key=line.count)
+            delimiter = options.get("delimiter") or _delimiter(line)
             names = _names(line, delimiter)
             survey = Survey(names, max(0, lines - number), encoding, delimiter, number)
             first = first or survey
@@ -216,6 +233,8 @@ class _Metered:
         self.record = 1
         self._head = file.read(256).removeprefix(codecs.BOM_UTF8)
         self.is_list = self._head.lstrip().startswith(b"[")
+        # One company asked for by itself, not a list of them.
+        self.is_one = self._head.lstrip().startswith(b'{"businessId"')
 
     def read(self, size: int = -1) -> bytes:
         if size == 0:  # how the parser asks whether it gets bytes
@@ -255,14 +274,15 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
             raise FileRefused("zip_broken") from None
 
 
-def json_companies(path: Path) -> Iterator[Row]:
-    """Company records of the register's JSON: ``{"companies": [...]}``, a list, or a zip of it."""
+def json_companies(path: Path, name: str = "companies") -> Iterator[Row]:
+    """Company records of the register's JSON, or of a zip with it: ``{"companies": [...]}`` (or
+    another ``name``), a list of companies, or one company."""
     if path.stat().st_size == 0:
         raise FileRefused("empty")
     number = 0
     with _opened(path) as file:
         stream = _Metered(file)
-        prefix = "item" if stream.is_list else "companies.item"
+        prefix = "item" if stream.is_list else "" if stream.is_one else f"{name}.item"
         companies = ijson.items(stream, prefix, use_float=True)
         while True:
             # Only the parser's own trouble is caught here, not that of the one who takes the rows.
@@ -277,12 +297,3 @@ def json_companies(path: Path) -> Iterator[Row]:
             yield number, company
     if number == 0:
         raise FileRefused("no_companies")
-
-
-def survey_companies(path: Path, tick: Tick) -> int:
-    """Read the register's JSON to its end without keeping anything; returns the number of records."""
-    number = 0
-    for number, _company in json_companies(path):
-        if number % 1_000 == 0:
-            tick()
-    return number

@@ -4,10 +4,14 @@
 ``source`` (register the keys belong to), ``name_template`` (for registers without names),
 ``country``, ``municipality`` (one for the whole file), ``industry`` (``[edition, code]`` for the
 whole file or an edition for a column), ``postal_width``, ``outcome`` (``map`` or ``bins``),
-``detail`` (columns kept as they are), ``aliases`` (municipality nicknames), ``repeats`` (a site
+``detail`` (columns kept as they are), ``fact``
+(kind of facts), ``values`` (name → column of what a fact says), ``facts`` and ``links`` (what rows
+of sites say besides), ``type`` (of the sites), ``aliases`` (municipality nicknames), ``repeats`` (a site
 stands on several rows, one a visit), ``own`` (keys are the importing authority's own numbers).
 """
 
+import datetime as dt
+import re
 from collections import Counter
 from math import isfinite
 from typing import Any
@@ -16,15 +20,28 @@ from django.utils import timezone
 
 from targets.services.imports.records import (
     CompanyRecord,
+    FactRecord,
     Refused,
+    RoleRecord,
     SiteRecord,
     VisitRecord,
     business_id,
     check_personal_codes,
     date,
     number,
+    person_key,
     text,
 )
+
+# A leading zero or plus is part of a code, not of a number.
+PLAIN_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,14})([.,][0-9]{1,10})?")
+
+
+def _as_number(cell: str) -> int | float | str:
+    if not PLAIN_NUMBER.fullmatch(cell):
+        return cell
+    value = float(cell.replace(",", "."))
+    return int(value) if value.is_integer() else value
 
 
 class Table:
@@ -114,8 +131,12 @@ class Table:
         municipality = self._text(row, "municipality")
         staff = number(self._value(row, "staff_estimate"), "staff_estimate")
         if staff is not None and not 0 <= staff < 10_000_000:
-            raise Refused("staff_estimate", "number_form", staff)
+            raise Refused("staff_estimate", "range", staff)
         return SiteRecord(
+            type=self.options.get("type", "establishment"),
+            locator=self._text(row, "locator", 200),
+            facts=self._facts_of_site(row),
+            links=self._links(row),
             source_key=key,
             name=name,
             name_sv=self._text(row, "name_sv"),
@@ -148,6 +169,99 @@ class Table:
         if code:
             return (self.options.get("edition", "TOL2025"), code)
         return (whole[0], whole[1]) if whole else None
+
+    def _facts_of_site(self, row: dict[str, Any]) -> list[dict[str, Any]]:
+        """What ``options.facts`` names: ``{kind, columns, from, to}``; left out when all is empty."""
+        facts = []
+        for rule in self.options.get("facts", []):
+            value = self._values(row, rule["columns"])
+            if value:
+                first = date(row.get(rule.get("from", "")), "valid_from")
+                last = date(row.get(rule.get("to", "")), "valid_to")
+                if first and last and last < first:
+                    raise Refused("valid_to", "dates_order", last)
+                facts.append({"kind": rule["kind"], "value": value, "from": first, "to": last})
+        return facts
+
+    def _links(self, row: dict[str, Any]) -> list[dict[str, Any]]:
+        """Companies that ``options.links`` names: ``{kind, business_id, name, from, to}``."""
+        links = []
+        for rule in self.options.get("links", []):
+            identifier = text(row.get(rule["business_id"]))
+            if identifier:
+                links.append(
+                    {
+                        "kind": rule["kind"], "business_id": business_id(identifier),
+                        "name": text(row.get(rule.get("name", "")))[:300],
+                        "from": date(row.get(rule.get("from", "")), "valid_from"),
+                        "to": date(row.get(rule.get("to", "")), "valid_to"),
+                    }
+                )  # fmt: skip
+        return links
+
+    def _values(self, row: dict[str, Any], columns: dict[str, str]) -> dict[str, Any]:
+        """Name → cell; numbers as numbers when every sign of the cell belongs to one."""
+        value = {}
+        for name, column in columns.items():
+            cell = text(row.get(column))
+            if cell:
+                value[name] = _as_number(cell)
+        return value
+
+    def fact(self, row: dict[str, Any]) -> FactRecord:
+        """A statement about a company (``business_id``) or a site (``site``)."""
+        self._check(row)
+        key = self._key(row)
+        if hash(key) in self._seen:
+            raise Refused("key", "duplicate", key)
+        identifier = self._text(row, "business_id")
+        site = self._key(row, "site") if "site" in self.columns else ""
+        if not identifier and not site:
+            raise Refused("business_id", "missing")
+        first = date(self._value(row, "valid_from"), "valid_from")
+        last = date(self._value(row, "valid_to"), "valid_to")
+        year = number(self._value(row, "year"), "year")
+        if year is not None:
+            if not 1900 <= year <= 2200:
+                raise Refused("year", "range", year)
+            first, last = dt.date(int(year), 1, 1), dt.date(int(year), 12, 31)
+        if first and last and last < first:
+            raise Refused("valid_to", "dates_order", last)
+        record = FactRecord(
+            source_key=key,
+            kind=self.options["fact"],
+            business_id=business_id(identifier) if identifier else "",
+            company_name=self._text(row, "company_name"),
+            site_key=site,
+            value=self._values(row, self.options.get("values", {})),
+            valid_from=first,
+            valid_to=last,
+        )
+        self._seen.add(hash(key))
+        return record
+
+    def role(self, row: dict[str, Any]) -> RoleRecord:
+        """Somebody's role in a company: the name is used for its hash and forgotten."""
+        self._check(row)
+        identifier = self._text(row, "business_id")
+        name = self._text(row, "person")
+        if not identifier:
+            raise Refused("business_id", "missing")
+        if not name:
+            raise Refused("person", "missing")
+        first = date(self._value(row, "valid_from"), "valid_from")
+        last = date(self._value(row, "valid_to"), "valid_to")
+        if first and last and last < first:
+            raise Refused("valid_to", "dates_order", last)
+        born = date(self._value(row, "born"), "born")
+        return RoleRecord(
+            business_id=business_id(identifier),
+            company_name=self._text(row, "company_name"),
+            role=self._text(row, "role", 40),
+            person=person_key(name, born.isoformat() if born else ""),
+            valid_from=first,
+            valid_to=last,
+        )
 
     def visit(self, row: dict[str, Any]) -> VisitRecord:
         self._check(row)

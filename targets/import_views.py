@@ -1,0 +1,232 @@
+"""Pages of imports: start, progress, rehearsal, refused rows, and what may be done with them."""
+
+import csv
+import io
+import json
+import tempfile
+from typing import Any
+
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_GET, require_POST
+
+from audit.errors import RuleViolation
+from authorities.access import acting
+from targets.forms import ImportForm
+from targets.import_states import ASKED
+from targets.lists import ImportList
+from targets.models import Company, ImportMapping, ImportRun, Site
+from targets.services.imports.control import IMPORTERS, ask, may
+from targets.services.imports.messages import row_message
+from targets.services.imports.sources import REGISTER_FORMATS
+from targets.services.uploads import start_upload
+from ui.exports import safe_text
+from ui.forms import add_error, form_response
+
+import_list = require_GET(acting(*IMPORTERS)(ImportList.as_view()))
+
+SPOOLED = 8 * 1024**2  # bytes of refused rows kept in memory before a file is used
+WORDS = {
+    "pause": gettext_lazy("Pause"), "resume": gettext_lazy("Go on"),
+    "cancel": gettext_lazy("Cancel the import"), "store": gettext_lazy("Store these changes"),
+    "undo": gettext_lazy("Undo the whole import"),
+}  # fmt: skip
+FIELDS = {
+    "name": gettext_lazy("Name"), "name_fi": gettext_lazy("Name in Finnish"),
+    "name_sv": gettext_lazy("Name in Swedish"), "kind": gettext_lazy("Kind"),
+    "type": gettext_lazy("Type of place"), "locator": gettext_lazy("Registration or web address"),
+    "company_id": gettext_lazy("Company"), "industry_id": gettext_lazy("Industry"),
+    "municipality_id": gettext_lazy("Municipality"), "region_id": gettext_lazy("Region"),
+    "address": gettext_lazy("Address"), "postal_code": gettext_lazy("Postal code"),
+    "longitude": gettext_lazy("Longitude"), "latitude": gettext_lazy("Latitude"),
+    "staff_estimate": gettext_lazy("Staff"), "status": gettext_lazy("State"),
+    "opened_on": gettext_lazy("Opened"), "closed_on": gettext_lazy("Closed"),
+    "form": gettext_lazy("Company form"), "country": gettext_lazy("Country"),
+    "website": gettext_lazy("Web site"), "registered_on": gettext_lazy("Registered"),
+    "ended_on": gettext_lazy("Ended"), "source": gettext_lazy("Register"),
+    "source_updated_at": gettext_lazy("Changed in the register"),
+    "raw": gettext_lazy("The register's own record"),
+}  # fmt: skip
+KINDS = {
+    "company": gettext_lazy("Companies"), "site": gettext_lazy("Sites"),
+    "visits": gettext_lazy("Visits"), "facts": gettext_lazy("Facts"),
+    "roles": gettext_lazy("Roles of persons"),
+}  # fmt: skip
+
+
+@acting(*IMPORTERS)
+def import_create(request: HttpRequest) -> HttpResponse:
+    actor = request.actor  # type: ignore[attr-defined]
+    mappings = [
+        (m.code, f"{m.name} ({m.get_kind_display()})")
+        for m in ImportMapping.objects.visible_to(actor).order_by("kind", "name", "pk")
+    ]
+    form = ImportForm(request.POST or None, request.FILES or None, mappings=mappings)
+    if request.method == "POST" and form.is_valid():
+        try:
+            run = start_upload(actor=actor, **form.cleaned_data)
+        except RuleViolation as error:
+            add_error(form, error)
+        else:
+            return redirect("targets:import_detail", public_id=run.public_id)
+    context = {
+        "title": _("New import"), "submit_label": _("Read the file"),
+        "intro": _("A bad row never stops a file: refused rows are listed with the reason, and can "
+                   "be mended and loaded again. The same file can be read again without doubling."),
+        "back_url": reverse("targets:import_list"), "back_label": _("Imports"),
+    }  # fmt: skip
+    return form_response(request, "ui/form_page.html", context, form)
+
+
+def _refusals(run: ImportRun) -> QuerySet[Any]:
+    return run.refusals.order_by("line", "id")
+
+
+def _seen(request: HttpRequest, public_id: str) -> ImportRun:
+    actor = request.actor  # type: ignore[attr-defined]
+    return get_object_or_404(
+        ImportRun.objects.visible_to(actor).select_related("authority", "started_by"),
+        public_id=public_id,
+    )
+
+
+@require_GET
+@acting(*IMPORTERS)
+def import_detail(request: HttpRequest, public_id: str) -> HttpResponse:
+    run = _seen(request, public_id)
+    pages = Paginator(_refusals(run).defer("row"), 100)
+    pages.count = run.refused_count  # known; not counted anew at every look
+    page = pages.get_page(request.GET.get("page"))
+    context = {
+        "run": run,
+        "refusals": [{"row": r, "reason": row_message(r.code)} for r in page],
+        "pages": page,
+        "steps": [{"what": what, "label": WORDS[what]} for what in ASKED if may(run, what)],
+        "preview": _preview(request, run),
+        "facts": [
+            {"label": _("Format"), "value": run.format},
+            {"label": _("Owner"), "value": run.authority.name},
+            {"label": _("Started by"), "value": run.started_by.full_name if run.started_by else ""},
+            {"label": _("Started"), "value": date_format(
+                timezone.localtime(run.created_at), "SHORT_DATETIME_FORMAT")},
+            {"label": _("Why the data may be held"), "value": run.legal_basis},
+            {"label": _("What for"), "value": run.purpose},
+            {"label": _("To be deleted on"), "value": date_format(
+                run.delete_on, "SHORT_DATE_FORMAT") if run.delete_on else ""},
+        ],
+        "tabs": [],
+        "visible_to": run.authority.name,
+    }  # fmt: skip
+    partial = request.headers.get("HX-Request") == "true"
+    template = "targets/import_state.html" if partial else "targets/import.html"
+    return render(request, template, context)
+
+
+def _preview(request: HttpRequest, run: ImportRun) -> list[dict[str, Any]]:
+    """What a rehearsal found, with examples of those targets the actor may see."""
+    if run.state != "ready":
+        return []
+    actor = request.actor  # type: ignore[attr-defined]
+    parts = []
+    for kind, numbers in run.preview.items():
+        if kind not in KINDS or not any(numbers[n] for n in ("new", "changed", "unchanged")):
+            continue
+        ids = [e["id"] for e in numbers["examples"]]
+        model = Company if kind == "company" else Site
+        names = {row.pk: str(row) for row in model.objects.visible_to(actor).filter(pk__in=ids)}
+        parts.append(
+            {
+                "title": KINDS[kind],
+                "numbers": numbers,
+                "fields": [
+                    {"name": FIELDS.get(name, name), "count": count}
+                    for name, count in sorted(numbers["fields"].items(), key=lambda f: -f[1])
+                ],
+                "examples": [
+                    {"line": e["line"], "name": names[e["id"]], "changes": _changes(e)}
+                    for e in numbers["examples"]
+                    if e["id"] in names
+                ],
+            }
+        )
+    return parts
+
+
+def _changes(example: dict[str, Any]) -> list[dict[str, Any]]:
+    old, new = example["old"] or {}, example["new"] or {}
+    return [
+        {"name": FIELDS[name], "old": _shown(old.get(name)), "new": _shown(new.get(name))}
+        for name in new
+        # The ids of other rows say nothing to a reader.
+        if name in FIELDS and not name.endswith("_id")
+    ]
+
+
+def _shown(value: Any) -> str:
+    return "–" if value in (None, "") else str(value)
+
+
+@require_POST
+@acting(*IMPORTERS)
+def import_ask(request: HttpRequest, public_id: str, what: str) -> HttpResponse:
+    """Pause, go on, cancel, store or undo."""
+    run = _seen(request, public_id)
+    if what not in ASKED:
+        raise Http404
+    ask(actor=request.actor, run=run, what=what)  # type: ignore[attr-defined]
+    return redirect("targets:import_detail", public_id=run.public_id)
+
+
+@require_GET
+@acting(*IMPORTERS)
+def import_refusals(request: HttpRequest, public_id: str) -> FileResponse:
+    """The refused rows as they were read, with the reason: to mend and load again.
+
+    Of a table a CSV with the file's own columns (two more are added, which a mapping passes over),
+    of the company register a JSON list of the records.
+    """
+    run = _seen(request, public_id)
+    as_json = run.format in REGISTER_FORMATS
+    file = tempfile.SpooledTemporaryFile(max_size=SPOOLED)  # noqa: SIM115  # closed with the answer
+    (_write_json if as_json else _write_csv)(file, run)
+    file.seek(0)
+    return FileResponse(
+        file,  # type: ignore[arg-type]
+        as_attachment=True,
+        filename="refused-rows.json" if as_json else "refused-rows.csv",
+        content_type="application/json" if as_json else "text/csv; charset=utf-8",
+    )
+
+
+def _write_csv(file: Any, run: ImportRun) -> None:
+    text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="", write_through=True)
+    writer = csv.writer(text, delimiter=";")
+    writer.writerow([*run.columns, _("Line"), _("Field"), _("Reason")])
+    for refusal in _refusals(run).iterator(chunk_size=1_000):
+        row = refusal.row or {}
+        writer.writerow(
+            [*(_cell(row.get(name)) for name in run.columns), refusal.line, refusal.field,
+             row_message(refusal.code)]
+        )  # fmt: skip
+    text.detach()
+
+
+def _cell(value: Any) -> Any:
+    """A cell for a spreadsheet: text that would run as a formula is marked as text."""
+    return safe_text(value) if isinstance(value, str) else "" if value is None else value
+
+
+def _write_json(file: Any, run: ImportRun) -> None:
+    file.write(b"[")
+    comma = b""
+    for refusal in _refusals(run).exclude(row=None).iterator(chunk_size=1_000):
+        file.write(comma + json.dumps(refusal.row, ensure_ascii=False).encode())
+        comma = b",\n"
+    file.write(b"]")

@@ -1,0 +1,229 @@
+"""Staged visits and facts into the register: they belong to the authority that brought them."""
+
+from typing import Any
+
+from targets.services.imports.merge import INSERT, LINES, Merged, one, run
+
+# The site a row speaks of; where two were found to be the same, the one kept.
+OF_SITE = """LEFT JOIN LATERAL (
+        SELECT coalesce(t.merged_into_id, t.id) AS id FROM targets_site t
+         WHERE t.source = %(source)s AND t.source_key = r.v_about AND r.v_about <> '' OFFSET 0
+      ) site ON true"""
+OF_COMPANY = """LEFT JOIN LATERAL (
+        SELECT coalesce(t.merged_into_id, t.id) AS id FROM targets_company t
+         WHERE t.business_id = r.c_business_id AND r.c_business_id <> '' OFFSET 0
+      ) company ON true"""
+STAGED = f"""staged AS MATERIALIZED (
+    SELECT DISTINCT ON (r.key) r.*, site.id AS site_id, company.id AS company_id
+      FROM targets_importrow r {OF_SITE} {OF_COMPANY}
+     WHERE {LINES} AND r.key <> ''
+     ORDER BY r.key, r.line DESC)"""
+
+REFUSE_UNKNOWN = f"""INSERT INTO targets_importrefusal (run_id, line, field, code, value)
+    SELECT r.run_id, r.line, 'site', 'site_unknown', left(r.v_about, 300)
+      FROM targets_importrow r {OF_SITE}
+     WHERE {LINES} AND r.v_about <> '' AND site.id IS NULL"""
+REFUSE_COMPANY = f"""INSERT INTO targets_importrefusal (run_id, line, field, code, value)
+    SELECT r.run_id, r.line, 'business_id', 'company_unknown', r.c_business_id
+      FROM targets_importrow r {OF_COMPANY}
+     WHERE {LINES} AND r.v_about = '' AND r.c_business_id <> '' AND company.id IS NULL"""
+
+# ------------------------------------------------------------------------------- visits
+VISIT = {
+    "site_id": "s.site_id", "\"on\"": "s.v_on", "kind": "s.v_kind", "outcome": "s.v_outcome",
+    "detail": "coalesce(s.v_value, '{}')", "shared": "%(shared)s",
+}  # fmt: skip
+_DIFFERS = " OR ".join(f"t.{name} IS DISTINCT FROM {said}" for name, said in VISIT.items())
+_FOUND = "t.source = %(owned_source)s AND t.source_key = s.key"
+_OLD = ", ".join(f"'{name.strip(chr(34))}', t.{name}" for name in VISIT)
+NEW_VISITS = f"""WITH {STAGED},
+    made AS (
+      INSERT INTO targets_pastvisit (public_id, authority_id, source, source_key, run_id, previous,
+             {", ".join(VISIT)})
+      SELECT gen_random_uuid(), %(authority)s, %(owned_source)s, s.key, %(run)s, '[]',
+             {", ".join(VISIT.values())}
+        FROM staged s WHERE s.site_id IS NOT NULL
+      ON CONFLICT (source, source_key) DO NOTHING RETURNING site_id)
+    SELECT (SELECT count(*) FROM staged WHERE site_id IS NOT NULL), count(*), array_agg(site_id)
+      FROM made"""
+CHANGED_VISITS = f"""WITH {STAGED},
+    changed AS (
+      UPDATE targets_pastvisit t
+         SET {", ".join(f"{name} = {said}" for name, said in VISIT.items())}, run_id = %(run)s,
+             previous = t.previous
+               || jsonb_build_array(jsonb_build_object('run', t.run_id, {_OLD}))
+        FROM staged s WHERE {_FOUND} AND s.site_id IS NOT NULL AND ({_DIFFERS})
+      RETURNING t.site_id)
+    SELECT count(*), array_agg(site_id) FROM changed"""
+COMPARE_VISITS = f"""WITH {STAGED},
+    known AS (
+      SELECT ({_DIFFERS}) AS differs FROM staged s
+        JOIN LATERAL (SELECT * FROM targets_pastvisit t WHERE {_FOUND} OFFSET 0) t ON true
+       WHERE s.site_id IS NOT NULL)
+    SELECT (SELECT count(*) FROM staged WHERE site_id IS NOT NULL), count(*),
+           count(*) FILTER (WHERE differs) FROM known"""
+
+# ------------------------------------------------------------------------------- facts
+_SAME = """t.value = coalesce(s.v_value, '{}') AND t.kind = s.v_kind
+    AND (t.valid_from, t.valid_to, t.site_id, t.company_id, t.shared)
+    IS NOT DISTINCT FROM (s.v_on, s.v_to, s.site_id,
+        CASE WHEN s.site_id IS NULL THEN s.company_id END, %(shared)s)"""
+_IN_FORCE = """t.authority_id = %(authority)s AND t.source = %(source)s
+    AND t.source_key = s.key AND t.known_to IS NULL"""
+# The latest statement closes the one before; both stay.
+CLOSE_FACTS = f"""WITH {STAGED},
+    closed AS (
+      UPDATE targets_fact t SET known_to = %(now)s FROM staged s
+       WHERE {_IN_FORCE} AND NOT ({_SAME}) AND coalesce(s.site_id, s.company_id) IS NOT NULL
+      RETURNING t.id)
+    SELECT count(*) FROM closed"""
+NEW_FACTS = f"""WITH {STAGED},
+    made AS (
+      INSERT INTO targets_fact (public_id, company_id, site_id, kind, value, valid_from, valid_to,
+             known_from, source, source_key, authority_id, shared, delete_on, run_id)
+      SELECT gen_random_uuid(), CASE WHEN s.site_id IS NULL THEN s.company_id END, s.site_id,
+             s.v_kind, coalesce(s.v_value, '{{}}'), s.v_on, s.v_to, %(now)s, %(source)s, s.key,
+             %(authority)s, %(shared)s, %(delete_on)s, %(run)s
+        FROM staged s WHERE coalesce(s.site_id, s.company_id) IS NOT NULL
+      ON CONFLICT (authority_id, source, source_key) WHERE known_to IS NULL DO NOTHING
+      RETURNING site_id, company_id)
+    SELECT (SELECT count(*) FROM staged WHERE coalesce(site_id, company_id) IS NOT NULL),
+           count(*), array_remove(array_agg(site_id), NULL),
+           array_remove(array_agg(company_id), NULL) FROM made"""
+COMPARE_FACTS = f"""WITH {STAGED},
+    known AS (
+      SELECT NOT ({_SAME}) AS differs FROM staged s
+        JOIN LATERAL (SELECT * FROM targets_fact t WHERE {_IN_FORCE} OFFSET 0) t ON true
+       WHERE coalesce(s.site_id, s.company_id) IS NOT NULL)
+    SELECT (SELECT count(*) FROM staged WHERE coalesce(site_id, company_id) IS NOT NULL
+               OR c_name <> ''), count(*),
+           count(*) FILTER (WHERE differs) FROM known"""
+# ------------------------------------------------------------------------------- roles
+REFUSE_COMPANY_OF_ROLE = REFUSE_COMPANY.replace("r.v_about = '' AND ", "")
+ROLES = f"""WITH {STAGED},
+    put AS (
+      INSERT INTO targets_personrole AS t (company_id, role, person, valid_from, valid_to, source,
+             run_id)
+      SELECT s.company_id, s.v_kind, s.v_about, s.v_on, s.v_to, %(source)s, %(run)s
+        FROM staged s WHERE s.company_id IS NOT NULL ORDER BY s.key
+      ON CONFLICT (company_id, role, person, valid_from, source)
+      DO UPDATE SET valid_to = excluded.valid_to
+       WHERE t.valid_to IS DISTINCT FROM excluded.valid_to
+      RETURNING company_id, xmax = 0 AS made)
+    SELECT (SELECT count(*) FROM staged WHERE company_id IS NOT NULL),
+           count(*) FILTER (WHERE made), count(*) FILTER (WHERE NOT made),
+           array_agg(DISTINCT company_id) FROM put"""
+COMPARE_ROLES = f"""WITH {STAGED},
+    known AS (
+      SELECT t.valid_to IS DISTINCT FROM s.v_to AS differs FROM staged s
+        JOIN LATERAL (SELECT * FROM targets_personrole t
+                       WHERE t.company_id = s.company_id AND t.role = s.v_kind
+                         AND t.person = s.v_about AND t.source = %(source)s
+                         AND t.valid_from IS NOT DISTINCT FROM s.v_on OFFSET 0) t ON true)
+    SELECT (SELECT count(*) FROM staged WHERE company_id IS NOT NULL OR c_name <> ''), count(*),
+           count(*) FILTER (WHERE differs) FROM known"""
+# ------------------------------------------------------------------------------- of sites
+# What the rows of a list of sites say besides: licences and the like.
+FACT_ROWS = f"""rows AS (
+      SELECT DISTINCT ON (r.key, f.kind) r.key || '#' || f.kind AS key, site.id AS site_id,
+             f.kind, f.value, f."from", f."to"
+        FROM targets_importrow r
+        JOIN LATERAL (SELECT coalesce(t.merged_into_id, t.id) AS id FROM targets_site t
+                       WHERE t.source = %(source)s AND t.source_key = r.key OFFSET 0) site ON true
+        JOIN LATERAL jsonb_to_recordset(r.more -> 'facts')
+             AS f(kind text, value jsonb, "from" date, "to" date) ON true
+       WHERE {LINES} AND r.more ? 'facts' ORDER BY r.key, f.kind, r.line DESC)"""
+FACTS_OF_SITES = f"""WITH {FACT_ROWS},
+    stale AS (
+      UPDATE targets_fact t SET known_to = %(now)s FROM rows s
+       WHERE t.authority_id = %(authority)s AND t.source = %(source)s AND t.source_key = s.key
+         AND t.known_to IS NULL
+         AND NOT ((t.value, t.valid_from, t.valid_to, t.shared)
+                  IS NOT DISTINCT FROM (s.value, s."from", s."to", %(shared)s))
+      RETURNING t.id)
+    SELECT count(*) FROM stale"""
+NEW_FACTS_OF_SITES = f"""WITH {FACT_ROWS}
+    INSERT INTO targets_fact (public_id, site_id, kind, value, valid_from, valid_to, known_from,
+           source, source_key, authority_id, shared, delete_on, run_id)
+    SELECT gen_random_uuid(), s.site_id, s.kind, s.value, s."from", s."to", %(now)s, %(source)s,
+           s.key, %(authority)s, %(shared)s, %(delete_on)s, %(run)s FROM rows s
+    ON CONFLICT (authority_id, source, source_key) WHERE known_to IS NULL DO NOTHING"""
+COMPANIES_OF_LINKS = f"""INSERT INTO targets_company (public_id, created_at, updated_at, name,
+           business_id, kind, country, form, status, address, postal_code, website, source, raw)
+    SELECT DISTINCT ON (l.business_id) gen_random_uuid(), %(now)s, %(now)s,
+           coalesce(nullif(l.name, ''), l.business_id), l.business_id, 'unknown', 'FI', '',
+           'unknown', '', '', '', %(source)s, '{{}}'
+      FROM targets_importrow r
+      JOIN LATERAL jsonb_to_recordset(r.more -> 'links') AS l(business_id text, name text) ON true
+     WHERE {LINES} AND r.more ? 'links'
+     ORDER BY l.business_id, l.name DESC
+    ON CONFLICT (business_id) DO NOTHING"""
+LINKS_OF_SITES = f"""INSERT INTO targets_link (public_id, kind, from_company_id, to_site_id,
+           valid_from, valid_to, note, source, source_on, authority_id, run_id, created_at)
+    SELECT gen_random_uuid(), l.kind, company.id, site.id, l."from", l."to", '', %(source)s,
+           %(today)s, CASE WHEN %(shared)s THEN NULL ELSE %(authority)s END, %(run)s, %(now)s
+      FROM targets_importrow r
+      JOIN LATERAL (SELECT coalesce(t.merged_into_id, t.id) AS id FROM targets_site t
+                     WHERE t.source = %(source)s AND t.source_key = r.key OFFSET 0) site ON true
+      JOIN LATERAL jsonb_to_recordset(r.more -> 'links')
+           AS l(kind text, business_id text, name text, "from" date, "to" date) ON true
+      JOIN LATERAL (SELECT coalesce(t.merged_into_id, t.id) AS id FROM targets_company t
+                     WHERE t.business_id = l.business_id OFFSET 0) company ON true
+     WHERE {LINES} AND r.more ? 'links'
+    ON CONFLICT DO NOTHING"""
+
+
+def merge_visits(params: dict[str, Any]) -> Merged:
+    """Past visits of one chunk. Besides those of ``merge_register``: ``authority``,
+    ``owned_source``, ``shared``. Rows about a site that is not known are refused."""
+    merged = Merged()
+    run(REFUSE_UNKNOWN, params)
+    staged, merged.created, sites = one(NEW_VISITS, params)
+    merged.sites = list(sites or [])
+    if merged.created < staged:
+        merged.updated, others = one(CHANGED_VISITS, params)
+        merged.sites += others or []
+    merged.unchanged = staged - merged.created - merged.updated
+    return merged
+
+
+def merge_facts(params: dict[str, Any]) -> Merged:
+    """Facts of one chunk; ``delete_on`` is when own material goes. A company that the row names
+    is made when it is not known yet."""
+    merged = Merged()
+    one(INSERT["company"], params)
+    run(REFUSE_UNKNOWN, params)
+    run(REFUSE_COMPANY, params)
+    (closed,) = one(CLOSE_FACTS, params)
+    staged, made, sites, companies = one(NEW_FACTS, params)
+    merged.sites, merged.companies = list(sites or []), list(companies or [])
+    merged.created, merged.updated = made - closed, closed
+    merged.unchanged = staged - made
+    return merged
+
+
+def merge_roles(params: dict[str, Any]) -> Merged:
+    """Roles of persons of one chunk; an end that has become known is filled in."""
+    merged = Merged()
+    one(INSERT["company"], params)
+    run(REFUSE_COMPANY_OF_ROLE, params)
+    staged, merged.created, merged.updated, companies = one(ROLES, params)
+    merged.companies = list(companies or [])
+    merged.unchanged = staged - merged.created - merged.updated
+    return merged
+
+
+def merge_of_sites(params: dict[str, Any]) -> None:
+    """Facts and links that stand on the rows of sites."""
+    one(FACTS_OF_SITES, params)
+    run(NEW_FACTS_OF_SITES, params)
+    run(COMPANIES_OF_LINKS, params)
+    run(LINKS_OF_SITES, params)
+
+
+def compare_owned(kind: str, params: dict[str, Any]) -> dict[str, Any]:
+    """What would become of visits, facts or roles, in the shape of ``compare_register``."""
+    statements = {"visits": COMPARE_VISITS, "facts": COMPARE_FACTS, "roles": COMPARE_ROLES}
+    staged, known, changed = one(statements[kind], params)
+    numbers = {"new": staged - known, "changed": changed, "unchanged": known - changed}
+    return {kind: numbers | {"fields": {}, "examples": []}}

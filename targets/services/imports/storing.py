@@ -1,0 +1,183 @@
+"""Staged rows compared with the register or merged into it, chunk by chunk."""
+
+import logging
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from django.conf import settings
+from django.db import DataError, IntegrityError, OperationalError, connection, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from audit.context import as_system
+from targets.models import ImportKind, ImportPart, ImportRefusal, ImportRun, ImportState
+from targets.services.imports import merge, merge_facts
+from targets.services.imports.changed import tell
+from targets.services.imports.life import WHY, Progress, TakenOver, heed, save
+from targets.services.imports.sources import source_code
+
+logger = logging.getLogger(__name__)
+
+CHUNK = 10_000  # lines merged in one transaction
+DEADLOCK = "40P01"  # PostgreSQL's code for it
+DEADLOCK_ATTEMPTS = 5
+
+
+def params_of(run: ImportRun) -> dict[str, Any]:
+    """What the statements of a merge ask for, the lines left out."""
+    source = source_code(run)
+    return {
+        "run": run.pk, "source": source, "owned_source": f"{source}:{run.authority.code}"[:40],
+        "authority": run.authority_id, "shared": run.shared, "delete_on": run.delete_on,
+        "now": timezone.now(), "today": timezone.localdate(),
+    }  # fmt: skip
+
+
+def chunks(run: ImportRun, start: int) -> Iterable[tuple[int, int]]:
+    for low in range(start, run.staged_line, CHUNK):
+        yield low, min(low + CHUNK, run.staged_line)
+
+
+def compare(run: ImportRun, progress: Progress | None) -> None:
+    """What would change, added up over all chunks; nothing is written to the register."""
+    total: dict[str, Any] = {}
+    with transaction.atomic():
+        params = params_of(run)
+    for low, high in chunks(run, 0):
+        with transaction.atomic():
+            lines = params | {"low": low, "high": high}
+            part = (
+                merge.compare_register(lines)
+                if run.kind == ImportKind.SITES
+                else merge_facts.compare_owned(run.kind, lines)
+            )
+            _add(total, part)
+            run.preview = total | {"line": high}
+            save(run)
+        if progress:
+            progress(run)
+        heed(run)
+
+
+def _add(total: dict[str, Any], part: dict[str, Any]) -> None:
+    for kind, numbers in part.items():
+        mine = total.setdefault(
+            kind, {"new": 0, "changed": 0, "unchanged": 0, "fields": {}, "examples": []}
+        )
+        for name in ("new", "changed", "unchanged"):
+            mine[name] += numbers[name]
+        for name, count in numbers["fields"].items():
+            mine["fields"][name] = mine["fields"].get(name, 0) + count
+        mine["examples"] = [*mine["examples"], *numbers["examples"]][:50]
+
+
+def merge_all(run: ImportRun, progress: Progress | None) -> None:
+    """Merge what is staged, a few chunks at a time, each with a connection of its own."""
+    with transaction.atomic():
+        params = params_of(run)
+        done = set(ImportPart.objects.filter(run=run).values_list("low", flat=True))
+    # Inside somebody's transaction (a test) only its own connection sees the rows.
+    workers = 1 if connection.in_atomic_block else settings.IMPORT_CONNECTIONS
+    waiting = [part for part in chunks(run, run.merged_line) if part[0] not in done]
+    with ThreadPoolExecutor(max_workers=workers) as pool:
+        for start in range(0, len(waiting), workers):
+            wave = waiting[start : start + workers]
+            if workers == 1:
+                merge_lines(run, params, *wave[0])
+            else:
+                for future in [pool.submit(_merge_apart, run, params, *part) for part in wave]:
+                    future.result()
+            look_again(run)
+            run.merged_line = wave[-1][1]
+            with transaction.atomic():
+                save(run)
+            if progress:
+                progress(run)
+            heed(run)
+    run.merged_line = run.staged_line
+
+
+MERGES = {
+    ImportKind.VISITS: merge_facts.merge_visits,
+    ImportKind.FACTS: merge_facts.merge_facts,
+    ImportKind.ROLES: merge_facts.merge_roles,
+}
+COUNTS = ("created_count", "updated_count", "unchanged_count", "refused_count")
+
+
+def look_again(run: ImportRun) -> None:
+    """Take over the counts that the chunks have added to the row."""
+    with transaction.atomic():
+        counts = ImportRun.objects.values_list(*COUNTS).get(pk=run.pk)
+    for name, value in zip(COUNTS, counts, strict=True):
+        setattr(run, name, value)
+
+
+def _merge_apart(run: ImportRun, params: dict[str, Any], low: int, high: int) -> None:
+    """``_merge_lines`` in a thread: it starts without a context and leaves no connection."""
+    try:
+        with as_system(WHY):
+            merge_lines(run, params, low, high)
+    finally:
+        connection.close()
+
+
+def merge_lines(run: ImportRun, params: dict[str, Any], low: int, high: int) -> None:
+    """Merge the lines above ``low`` up to ``high``; halved when the database refuses one."""
+    try:
+        _past_deadlocks(lambda: _merge_once(run, params, low, high))
+    except (DataError, IntegrityError):
+        if high - low > 1:
+            middle = (low + high) // 2
+            merge_lines(run, params, low, middle)
+            merge_lines(run, params, middle, high)
+            return
+        logger.exception("import %s: line %s could not be stored", run.pk, high)
+        with transaction.atomic():
+            ImportRefusal.objects.create(run=run, line=high, code="unexpected")
+            _count(run, low, high, merge.Merged(), refused=1)
+
+
+@transaction.atomic
+def _merge_once(run: ImportRun, params: dict[str, Any], low: int, high: int) -> None:
+    lines = params | {"low": low, "high": high, "now": timezone.now()}
+    refused = ImportRefusal.objects.filter(run=run, line__gt=low, line__lte=high)
+    known = refused.count()
+    if run.kind == ImportKind.SITES:
+        merged = merge.merge_register(lines)
+        merge_facts.merge_of_sites(lines)
+    else:
+        merged = MERGES[ImportKind(run.kind)](lines)
+    tell(sites=merged.sites, companies=merged.companies)
+    with connection.cursor() as cursor:
+        # References are checked now and not while the run's row is locked by the count below.
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    _count(run, low, high, merged, refused.count() - known)
+
+
+def _count(run: ImportRun, low: int, high: int, merged: merge.Merged, refused: int) -> None:
+    """Add to the run's counts and note the chunk, unless another process has taken the run up."""
+    ImportPart.objects.create(run=run, low=low, high=high)
+    mine = ImportRun.objects.filter(
+        pk=run.pk, state=ImportState.RUNNING, heartbeat_at=run.heartbeat_at
+    ).update(
+        created_count=F("created_count") + merged.created,
+        updated_count=F("updated_count") + merged.updated,
+        unchanged_count=F("unchanged_count") + merged.unchanged,
+        refused_count=F("refused_count") + refused,
+    )
+    if not mine:
+        raise TakenOver
+
+
+def _past_deadlocks(step: Callable[[], None]) -> None:
+    """Do a step; begin it anew when another import held its rows in another order."""
+    for attempt in range(1, DEADLOCK_ATTEMPTS + 1):
+        try:
+            return step()
+        except OperationalError as error:
+            deadlock = getattr(error.__cause__, "pgcode", "") == DEADLOCK
+            if not deadlock or attempt == DEADLOCK_ATTEMPTS:
+                raise
+    return None

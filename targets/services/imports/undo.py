@@ -1,0 +1,269 @@
+"""Taking a whole import back: rows it made go, values it changed return, unless others built on them.
+
+What somebody has done with a row meanwhile (a visit, a nomination, a tag, a later import) is never
+taken away: such a row stays and is counted as kept.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.apps import apps
+from django.db import connection, models
+from django.db.models import Exists, OuterRef
+from django.utils import timezone
+
+from targets.models import (
+    Company,
+    CompanyIdentifier,
+    CompanyName,
+    CompanyRegistration,
+    Fact,
+    ImportRun,
+    Link,
+    PastVisit,
+    PersonRole,
+    RegisterChange,
+    Site,
+)
+from targets.services.imports import prh, prh_v1
+from targets.services.imports.merge import COMPANY, SITE
+from targets.services.imports.records import CompanyRecord, Refused, SiteRecord
+from targets.services.imports.staging import not_before
+
+# Made by imports from the row itself, or by jobs from it: they say nothing of anybody's work.
+DERIVED = {
+    "targets.registerchange", "targets.siteoperator", "targets.companyname",
+    "targets.companyidentifier", "targets.companyregistration", "targets.searchentry",
+    "targets.matchpair", "targets.successorhint",
+}  # fmt: skip
+
+
+@dataclass
+class Step:
+    """What one step took back, what it had to keep, and whether nothing is left."""
+
+    undone: int = 0
+    kept: int = 0
+    done: bool = False
+
+
+def take_back(run: ImportRun, limit: int) -> Step:
+    """Take back the newest ``limit`` changes of the run that are left; one transaction."""
+    step = Step()
+    if run.undo_before is None:
+        _facts_links_visits(run, step)
+    changes = RegisterChange.objects.filter(run=run, undo=False)
+    if run.undo_before is not None:
+        changes = changes.filter(pk__lt=run.undo_before)
+    part = list(changes.order_by("-pk").values_list("pk", "site_id", "company_id", "old")[:limit])
+    if not part:
+        step.done = True
+        return step
+    run.undo_before = part[-1][0]
+    bounds = {"run": run.pk, "low": part[-1][0], "high": part[0][0], "now": timezone.now()}
+    _restore("targets_site", "site_id", SITE, bounds, step)
+    _restore("targets_company", "company_id", COMPANY, bounds, step)
+    made_sites = [site for _pk, site, _company, old in part if site and old is None]
+    made_companies = [company for _pk, _site, company, old in part if company and old is None]
+    _remove(Site, "site", made_sites, run, step)
+    _remove(Company, "company", made_companies, run, step)
+    step.done = len(part) < limit
+    return step
+
+
+# ------------------------------------------------------------------------ made rows
+def _built_upon(model: type[models.Model], run: ImportRun) -> list[Exists]:
+    """One test for each relation by which somebody's work may hang on a row of ``model``."""
+    tests = []
+    for relation in model._meta.related_objects:
+        label = relation.related_model._meta.label_lower
+        if label in DERIVED:
+            continue
+        rows = relation.related_model._default_manager.filter(
+            **{relation.field.name: OuterRef("pk")}
+        )
+        if label in ("targets.fact", "targets.link", "targets.personrole"):
+            rows = rows.exclude(run=run)
+        tests.append(Exists(rows))
+    return tests
+
+
+def _remove(
+    model: type[Site] | type[Company], name: str, ids: list[int], run: ImportRun, step: Step
+) -> None:
+    """Delete rows the run made that nobody has built upon."""
+    if not ids:
+        return
+    rows = model.objects.filter(pk__in=ids)
+    for test in _built_upon(model, run):
+        rows = rows.exclude(test)
+    later = RegisterChange.objects.filter(**{name: OuterRef("pk")}, undo=False).exclude(run=run)
+    gone = list(rows.exclude(Exists(later)).values_list("pk", flat=True))
+    for label in sorted(DERIVED):
+        if label.split(".")[1] in apps.all_models["targets"]:
+            _remove_derived(apps.get_model(label), model, gone)
+    for owned in (Fact, Link, PersonRole):
+        _remove_derived(owned, model, gone)
+    model.objects.filter(pk__in=gone)._raw_delete(using=connection.alias)
+    step.undone += len(gone)
+    step.kept += len(ids) - len(gone)
+
+
+def _remove_derived(derived: type[models.Model], model: type[models.Model], ids: list[int]) -> None:
+    for relation in derived._meta.get_fields():
+        if isinstance(relation, models.ForeignKey) and relation.related_model is model:
+            rows = derived._default_manager.filter(**{f"{relation.name}__in": ids})
+            rows._raw_delete(using=connection.alias)
+
+
+# ------------------------------------------------------------------------ changed rows
+def _restore(
+    table: str, column: str, columns: dict[str, str], bounds: dict[str, Any], step: Step
+) -> None:
+    """Give changed columns back what they held, where they still hold what the run wrote."""
+    names = ", ".join(columns)
+    sql = f"""WITH part AS (
+      SELECT * FROM targets_registerchange c
+       WHERE c.run_id = %(run)s AND NOT c.undo AND c.old IS NOT NULL AND c.{column} IS NOT NULL
+         AND c.id BETWEEN %(low)s AND %(high)s),
+    rows AS (
+      SELECT p.{column} AS id,
+        -- Changed twice by the same run: the oldest state returns, the newest must be there.
+        (SELECT jsonb_object_agg(o.key, o.value ORDER BY q.id DESC)
+           FROM part q, jsonb_each(q.old) o WHERE q.{column} = p.{column}) AS old,
+        (SELECT jsonb_object_agg(n.key, n.value ORDER BY q.id)
+           FROM part q, jsonb_each(q.new) n WHERE q.{column} = p.{column}) AS new
+        FROM part p GROUP BY p.{column}),
+    back AS (
+      SELECT r.id, r.new, (
+        SELECT jsonb_object_agg(o.key, o.value) FROM jsonb_each(r.old) o
+         WHERE to_jsonb(t) -> o.key IS NOT DISTINCT FROM r.new -> o.key) AS restore
+        FROM rows r JOIN {table} t ON t.id = r.id),
+    done AS (
+      UPDATE {table} t SET updated_at = %(now)s, ({names}) = (
+          SELECT {names} FROM jsonb_populate_record(t, b.restore))
+        FROM back b WHERE t.id = b.id AND b.restore IS NOT NULL RETURNING t.id, t.source),
+    noted AS (
+      INSERT INTO targets_registerchange (run_id, {column}, old, new, source, undo, at)
+      SELECT %(run)s, d.id,
+             (SELECT jsonb_object_agg(n.key, n.value) FROM jsonb_each(b.new) n
+               WHERE b.restore ? n.key), b.restore, d.source, true, %(now)s
+        FROM done d JOIN back b ON b.id = d.id)
+    SELECT (SELECT count(*) FROM rows), array_agg(d.id),
+           array_agg(d.id) FILTER (WHERE b.restore ?| array['raw', 'company_id'])
+      FROM done d JOIN back b ON b.id = d.id"""  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.execute(sql, bounds)
+        found, ids, deeper = cursor.fetchone()
+    step.undone += len(ids or [])
+    step.kept += found - len(ids or [])
+    if deeper and column == "site_id":
+        _restore_operators(deeper, bounds)
+    elif deeper:
+        for company in Company.objects.filter(pk__in=deeper).order_by("pk"):
+            _restore_hanging(company)
+
+
+def _restore_operators(sites: list[int], bounds: dict[str, Any]) -> None:
+    """The company that runs the site again takes its turn up where it was ended."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """DELETE FROM targets_siteoperator o USING targets_site s
+             WHERE s.id = ANY (%s) AND o.site_id = s.id AND o.valid_to IS NULL
+               AND o.company_id IS DISTINCT FROM s.company_id
+               AND o.valid_from >= (SELECT r.created_at::date FROM targets_importrun r
+                                     WHERE r.id = %s)""",
+            [sites, bounds["run"]],
+        )
+        cursor.execute(
+            """UPDATE targets_siteoperator o SET valid_to = NULL FROM targets_site s
+             WHERE s.id = ANY (%s) AND o.site_id = s.id AND o.company_id = s.company_id
+               AND o.id = (SELECT max(l.id) FROM targets_siteoperator l
+                            WHERE l.site_id = s.id AND l.company_id = s.company_id)""",
+            [sites],
+        )
+
+
+def _restore_hanging(company: Company) -> None:
+    """Names, identifiers and entries follow from the company's own record: make them anew."""
+    record = _record(company.raw)
+    for model in (CompanyName, CompanyIdentifier, CompanyRegistration):
+        model.objects.filter(company=company).delete()
+    if record is None:
+        return
+    CompanyName.objects.bulk_create(
+        [
+            CompanyName(company=company, name=n[0], kind=n[1], language=n[2], valid_from=n[3],
+                        valid_to=not_before(n[3], n[4]))
+            for n in record.names
+        ],
+        ignore_conflicts=True,
+    )  # fmt: skip
+    CompanyIdentifier.objects.bulk_create(
+        [
+            CompanyIdentifier(company=company, scheme=i[0], country=i[1], value=i[2])
+            for i in record.identifiers
+        ],
+        ignore_conflicts=True,
+    )
+    CompanyRegistration.objects.bulk_create(
+        [
+            CompanyRegistration(
+                company=company, register=r[0], entry=r[1], valid_from=r[2], valid_to=r[3]
+            )
+            for r in record.registrations
+        ],
+        ignore_conflicts=True,
+    )
+
+
+def _record(raw: dict[str, Any]) -> CompanyRecord | None:
+    if not raw:
+        return None
+    make = prh_v1.record if "businessLines" in raw or "auxiliaryNames" in raw else prh.record
+    try:
+        made = make(raw)
+    except Refused:
+        return None
+    return made.company if isinstance(made, SiteRecord) else made
+
+
+# ------------------------------------------------------------------------ facts, links, visits
+def _facts_links_visits(run: ImportRun, step: Step) -> None:
+    """Facts are closed and the ones before said again (what was known then stays known then)."""
+    now = timezone.now()
+    mine = Fact.objects.filter(run=run, known_to__isnull=True)
+    before = []
+    for fact in mine.order_by("pk").iterator():
+        earlier = (
+            Fact.objects.filter(
+                authority_id=fact.authority_id, source=fact.source, source_key=fact.source_key,
+                known_to=fact.known_from,
+            ).exclude(run=run).order_by("-pk").first()
+        )  # fmt: skip
+        if earlier is not None:
+            before.append(earlier)
+    step.undone += mine.update(known_to=now)
+    for fact in before:
+        fact.pk = None
+        fact._state.adding = True
+        fact.public_id = Fact._meta.get_field("public_id").get_default()
+        fact.known_from, fact.known_to = now, None
+    Fact.objects.bulk_create(before)
+    step.undone += Link.objects.filter(run=run).delete()[0]
+    step.undone += PersonRole.objects.filter(run=run).delete()[0]
+    visits = PastVisit.objects.filter(run_id=run.pk)
+    for visit in visits.exclude(previous=[]).order_by("pk").iterator():
+        earlier_values = visit.previous.pop()
+        visit.run_id = earlier_values.pop("run")
+        for name, value in earlier_values.items():
+            setattr(visit, name, value)
+        visit.save()
+        step.undone += 1
+    made = visits.filter(previous=[])
+    for relation in PastVisit._meta.related_objects:
+        made = made.exclude(
+            Exists(relation.related_model.objects.filter(**{relation.field.name: OuterRef("pk")}))
+        )
+    step.undone += made.delete()[0]
+    step.kept += visits.count()

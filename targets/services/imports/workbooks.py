@@ -1,0 +1,77 @@
+"""Workbooks (XLSX) as streams of rows. A formula counts as the value it was saved with."""
+
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+from xml.etree.ElementTree import ParseError
+
+import openpyxl
+
+from targets.services.imports.readers import (
+    HEADER_WITHIN,
+    MAX_RATIO,
+    MAX_UNPACKED,
+    Row,
+    Survey,
+    Tick,
+    column_name,
+)
+from targets.services.imports.records import FileRefused
+
+BROKEN = (ParseError, zipfile.BadZipFile, zlib.error, KeyError, ValueError, IndexError, OSError,
+          EOFError, AttributeError, TypeError)  # fmt: skip
+
+
+def is_workbook(path: Path) -> bool:
+    """Whether the file is a zip that holds a workbook."""
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return any(name.startswith("xl/") for name in archive.namelist())
+
+
+def lines(path: Path) -> Iterator[tuple[Any, ...]]:
+    """Rows of the first sheet as they stand; FileRefused for what is broken or a bomb."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(member.file_size for member in archive.infolist())
+        if size > MAX_UNPACKED or size > MAX_RATIO * max(1, path.stat().st_size):
+            raise FileRefused("zip_size", limit="8 GiB")
+        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+    except BROKEN:
+        raise FileRefused("xlsx_broken") from None
+    try:
+        # It is parsed while it is read, so it may turn out broken late.
+        yield from book.worksheets[0].iter_rows(values_only=True)
+    except BROKEN:
+        raise FileRefused("xlsx_broken") from None
+    finally:
+        book.close()
+
+
+def survey(path: Path, needed: Sequence[str], tick: Tick) -> Survey:
+    """The header is the first row that has every column, else the first that is not empty."""
+    first: Survey | None = None
+    for number, values in enumerate(lines(path), start=1):
+        if number > HEADER_WITHIN:
+            break
+        names = [column_name(str(v)) if v is not None else "" for v in values]
+        if not any(names):
+            continue
+        found = Survey([*names], 0, header_line=number)
+        first = first or found
+        if set(needed) <= set(names):
+            return found
+    if first is None:
+        raise FileRefused("empty")
+    return first
+
+
+def rows(path: Path, found: Survey) -> Iterator[Row]:
+    """Rows below the header with the number of their row in the sheet."""
+    for number, values in enumerate(lines(path), start=1):
+        if number > found.header_line and any(v is not None and v != "" for v in values):
+            named = zip(found.columns, values, strict=False)
+            yield number, {name: value for name, value in named if name}

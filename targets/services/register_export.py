@@ -1,0 +1,43 @@
+"""The register as a table that the mapping ``sites`` reads back."""
+
+import csv
+from collections.abc import Iterable
+from typing import TextIO
+
+from targets.models import Site
+
+COLUMNS = (
+    "id", "name", "name_sv", "business_id", "company", "industry", "municipality", "address",
+    "postal_code", "longitude", "latitude", "premises", "staff", "opened_on",
+)  # fmt: skip
+
+
+def write_sites(target: TextIO, sites: Iterable[Site]) -> int:
+    """Write sites (with company, industry and municipality selected) as CSV; returns how many.
+
+    Reading the file in and writing it out again gives the same file.
+    """
+    writer = csv.writer(target, delimiter=";", lineterminator="\n")
+    writer.writerow(COLUMNS)
+    count = 0
+    for site in sites:
+        company = site.company
+        writer.writerow(
+            [
+                site.source_key, site.name, site.name_sv,
+                company.business_id or "" if company else "",
+                company.name if company and company.business_id else "",
+                site.industry.code if site.industry else "",
+                site.municipality.code if site.municipality else "",
+                site.address, site.postal_code,
+                _number(site.longitude), _number(site.latitude), site.kind,
+                "" if site.staff_estimate is None else site.staff_estimate,
+                site.opened_on.isoformat() if site.opened_on else "",
+            ]
+        )  # fmt: skip
+        count += 1
+    return count
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else repr(value).replace(".", ",")
