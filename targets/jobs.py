@@ -12,6 +12,7 @@ from django.utils import timezone
 from audit.context import as_system
 from targets.models import DatasetRun, DatasetRunState, ImportPhase, ImportRun, ImportState
 from targets.services import datasets, retention
+from targets.services.identity import linkage, merging
 from targets.services.imports.life import (
     STALE_SECONDS,
     claim,
@@ -82,3 +83,21 @@ def sweep_clocks() -> None:
 def sweep_orphans() -> None:
     """Delete files that a killed process left without a row."""
     retention.sweep_orphans()
+
+
+@shared_task
+def link_register(run_id: int) -> None:
+    """Compare the register with itself, unless another worker is at it or it is done."""
+    run = linkage.claim(run_id)
+    if run is not None:
+        linkage.perform(run)
+
+
+@shared_task
+def sweep_linkage() -> None:
+    """Take up lost comparisons, begin those due again, and move what has come to merged rows."""
+    for pk in linkage.waiting():
+        link_register.delay(pk)
+    for kind in linkage.due():
+        linkage.start_run(actor=None, kind=kind, full=False)
+    merging.sweep()

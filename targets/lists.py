@@ -300,7 +300,8 @@ class ImportList(ListPage):
     def actions(self) -> list[dict[str, Any]]:
         return [{"url": reverse("targets:import_create"), "label": _("New import"),
                  "icon": "import", "primary": True},
-                {"url": reverse("targets:mapping_list"), "label": _("Column mappings"), "icon": "columns"}]  # fmt: skip
+                {"url": reverse("targets:mapping_list"), "label": _("Column mappings"),
+                 "icon": "columns"}]  # fmt: skip
 
     def count_words(self, count: int) -> str:
         return ngettext("%(count)s import", "%(count)s imports", count)

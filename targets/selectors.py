@@ -6,7 +6,7 @@ from django.db.models import Q, QuerySet
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from targets.models import Company, Dataset, PastVisit, Signal, Site
+from targets.models import Company, Dataset, MergeMove, MoveAction, PastVisit, Signal, Site
 
 if TYPE_CHECKING:
     from authorities.actors import Actor
@@ -90,3 +90,20 @@ def datasets_about(actor: "Actor", company: Company) -> QuerySet[Dataset]:
         .distinct()
         .order_by("title", "pk")[:SIGNALS_SHOWN]
     )
+
+
+def sites_as_named(table: str, rows: list[int]) -> dict[int, Site]:
+    """The site each row of a table named before merges moved it, for rows that were moved.
+
+    For what was signed: a merge changes where a row hangs, not what was decided. Only the system
+    finds any. One query.
+    """
+    moves = (
+        MergeMove.objects.filter(
+            table=table, column="site_id", row__in=rows, action=MoveAction.MOVED,
+            merge__undone_at__isnull=True,
+        )
+        .select_related("merge__site_loser")
+        .order_by("-merge__made_at", "-merge_id")
+    )  # fmt: skip
+    return {move.row: move.merge.loser for move in moves}

@@ -460,7 +460,13 @@ def recusals(request: HttpRequest) -> HttpResponse:
                     messages.success(request, _("Kept away from now on."))
                     return redirect("targets:recusals")
     rows = (
-        Recusal.objects.filter(authority=actor.authority, ended_at__isnull=True)
+        Recusal.objects.filter(
+            authority=actor.authority,
+            ended_at__isnull=True,
+            # Those of what was merged go with what it was merged into.
+            site__merged_into__isnull=True,
+            company__merged_into__isnull=True,
+        )
         .exclude(user=actor.user)
         .select_related("user", "company", "site", "made_by")
         .order_by("-made_at", "-pk")

@@ -1,6 +1,13 @@
 from django.urls import path
 
-from targets import import_views, mapping_views, sharing_views, signal_views, views
+from targets import (
+    identity_views,
+    import_views,
+    mapping_views,
+    sharing_views,
+    signal_views,
+    views,
+)
 
 app_name = "targets"
 urlpatterns = [
@@ -46,6 +53,18 @@ urlpatterns = [
     path("datasets/<uuid:public_id>/hold/", sharing_views.dataset_hold, name="dataset_hold"),
     path("datasets/<uuid:public_id>/share/", sharing_views.dataset_share, name="dataset_share"),
     path("erasures/", sharing_views.erasure_list, name="erasure_list"),
+    path("identity/", identity_views.pair_list, name="pair_list"),
+    path("identity/join/", identity_views.pairs_join, name="pairs_join"),
+    path("identity/compare/", identity_views.compare, name="compare"),
+    path("identity/merges/<uuid:public_id>/undo/", identity_views.unmerge, name="unmerge"),
+    path("identity/successors/<uuid:public_id>/", identity_views.hint, name="hint"),
+    path("identity/<uuid:public_id>/", identity_views.pair, name="pair"),
+    path("sites/<uuid:public_id>/identity/", identity_views.site_identity, name="site_identity"),
+    path(
+        "companies/<uuid:public_id>/identity/",
+        identity_views.company_identity,
+        name="company_identity",
+    ),
     path("recusals/", sharing_views.recusals, name="recusals"),
     path("recusals/<uuid:public_id>/", sharing_views.recusal_end, name="recusal_end"),
 ]

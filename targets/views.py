@@ -1,7 +1,7 @@
 """Pages of the register: sites, companies, imports."""
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
@@ -10,9 +10,10 @@ from audit.selectors import timeline
 from authorities.access import acting
 from authorities.purposes import case_token, purpose_of
 from targets.history_page import changes_of, facts_of, history_of, sources_of, with_sources
+from targets.identity_views import hints_of, kept_instead
 from targets.links_page import graph_of, links_of, roles_of
 from targets.lists import CompanyList, SiteList
-from targets.models import Company, Site
+from targets.models import DECIDERS, Company, Site
 from targets.panels import panels_of
 from targets.scoring import register_name, scorer
 from targets.selectors import (
@@ -32,12 +33,12 @@ company_list = require_GET(acting()(CompanyList.as_view()))
 @acting()
 def site_detail(request: HttpRequest, public_id: str) -> HttpResponse:
     actor = request.actor  # type: ignore[attr-defined]
-    site = get_object_or_404(
-        Site.objects.visible_to(actor).select_related(
-            "company", "industry__edition", "municipality", "region"
-        ),
-        public_id=public_id,
+    rows = Site.objects.visible_to(actor).select_related(
+        "company", "industry__edition", "municipality", "region"
     )
+    site = rows.filter(public_id=public_id).first()
+    if site is None:
+        return kept_instead(request, Site, public_id)
     open_ = purpose_of(actor, site) is not None
     changes = changes_of(site)
     links = links_of(actor, site=site)
@@ -60,6 +61,7 @@ def site_detail(request: HttpRequest, public_id: str) -> HttpResponse:
         "identifiers": site.company.identifiers.order_by("scheme", "value") if site.company else [],
         "operators": site.operators.select_related("company").order_by("valid_from", "id"),
         "timeline": timeline(site, actor) if open_ else [],
+        "may_decide": actor.has_role(*DECIDERS),
         "visible_to": _("everybody who uses Tarkka (register data)"),
         "tabs": [],
     }
@@ -70,10 +72,10 @@ def site_detail(request: HttpRequest, public_id: str) -> HttpResponse:
 @acting()
 def company_detail(request: HttpRequest, public_id: str) -> HttpResponse:
     actor = request.actor  # type: ignore[attr-defined]
-    company = get_object_or_404(
-        Company.objects.visible_to(actor).select_related("industry", "municipality"),
-        public_id=public_id,
-    )
+    rows = Company.objects.visible_to(actor).select_related("industry", "municipality")
+    company = rows.filter(public_id=public_id).first()
+    if company is None:
+        return kept_instead(request, Company, public_id)
     registrations = [
         {"register": register_name(r.register), "row": r}
         for r in company.registrations.order_by("register", "valid_from", "id")
@@ -107,6 +109,8 @@ def company_detail(request: HttpRequest, public_id: str) -> HttpResponse:
         "names": company.names.order_by("kind", "valid_from", "id"),
         "registrations": registrations,
         "identifiers": company.identifiers.order_by("scheme", "value"),
+        "hints": hints_of(actor, company),
+        "may_decide": actor.has_role(*DECIDERS),
         "sites": Site.objects.visible_to(actor)
         .filter(company=company)
         .select_related("municipality")

@@ -35,6 +35,12 @@ ITEMS = (
     Item(
         "targets:import_list", _("Imports"), "import", ("coordinator", "analyst", "administrator")
     ),
+    Item(
+        "targets:pair_list",
+        _("Possible matches"),
+        "search",
+        ("coordinator", "analyst", "administrator"),
+    ),
     Item("authorities:gateway", _("Who may be told"), "message", heading=POWERS),
     Item("authorities:competence_list", _("Powers"), "shield", heading=POWERS),
     Item("authorities:authority_list", _("Authorities and people"), "people"),

@@ -172,6 +172,12 @@ PUBLIC_POWERS = env.flag("PUBLIC_POWERS")
 PURPOSE_DAYS = env.integer("PURPOSE_DAYS", 14)  # a stated purpose covers its case for so long
 # Looks in one day without task or operation from which the supervisor is told.
 LOOKUPS_TO_REVIEW = env.integer("LOOKUPS_TO_REVIEW", 1)
+# Record linkage: the engine Splink runs on, and what it may take of a worker (docs/identity.md).
+LINKAGE_BACKEND = env.text("LINKAGE_BACKEND", "duckdb")  # or "spark"
+LINKAGE_MEMORY = env.text("LINKAGE_MEMORY", "4GB")
+LINKAGE_THREADS = env.integer("LINKAGE_THREADS", 2)
+LINKAGE_SPARK_MASTER = env.text("LINKAGE_SPARK_MASTER", "local[*]")
+LINKAGE_SPARK_PARTITIONS = env.integer("LINKAGE_SPARK_PARTITIONS", 200)
 
 # ------------------------------------------------------------------ keeping targets out
 # Every target is checked at the end of such a period, so that waiting tells nothing.
@@ -242,6 +248,10 @@ CELERY_BEAT_SCHEDULE = {
     "review unusual look-ups": {"task": "worklist.jobs.review_access", "schedule": 600.0},
     "take up stalled imports": {"task": "targets.jobs.sweep_imports", "schedule": 60.0},
     "take up stalled data sets": {"task": "targets.jobs.sweep_datasets", "schedule": 60.0},
+    "compare registers, carry merged rows": {
+        "task": "targets.jobs.sweep_linkage",
+        "schedule": 60.0,
+    },
     "end and erase what has expired": {"task": "targets.jobs.sweep_clocks", "schedule": 300.0},
     "delete files without a row": {"task": "targets.jobs.sweep_orphans", "schedule": 3600.0},
     "take up stalled exports": {"task": "ui.jobs.sweep_exports", "schedule": 60.0},

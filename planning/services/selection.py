@@ -31,6 +31,7 @@ from planning.services.availability import (
 from planning.services.common import check, check_state, lock, own_participation
 from planning.services.operations import take
 from targets.models import Recusal, Site
+from targets.selectors import sites_as_named
 from worklist.services import finish_tasks
 
 if TYPE_CHECKING:
@@ -83,14 +84,16 @@ def undo_choice(*, actor: "Actor", operation: Operation, site: Site) -> None:
 
 def selection_content(operation: Operation) -> dict[str, Any]:
     """What is signed, in a form that hashes the same every time."""
-    choices = operation.choices.select_related("site", "decided_for").order_by("rank", "pk")
+    choices = list(operation.choices.select_related("site", "decided_for").order_by("rank", "pk"))
+    named = sites_as_named(TargetChoice._meta.db_table, [c.pk for c in choices])
     return {
         "operation": operation.number,
         "round": operation.round,
         "legal_purpose": operation.legal_purpose,
         "choices": [
             {
-                "site": str(c.site.public_id), "name": c.site.name, "state": c.state,
+                "site": str(named.get(c.pk, c.site).public_id),
+                "name": named.get(c.pk, c.site).name, "state": c.state,
                 "reason": c.reason, "rank": c.rank, "points": str(c.points),
                 "decided_for": c.decided_for.code,
             }

@@ -10,6 +10,21 @@ from targets.models.datasets import (
 )
 from targets.models.facts import Fact
 from targets.models.history import RegisterChange
+from targets.models.identity import (
+    DECIDERS,
+    HintState,
+    Kind,
+    LinkRun,
+    LinkThreshold,
+    MatchPair,
+    Merge,
+    MergeMove,
+    MoveAction,
+    PairState,
+    RunPhase,
+    RunState,
+    SuccessorHint,
+)
 from targets.models.imports import (
     ENDED,
     ImportKind,
@@ -68,6 +83,7 @@ from targets.models.signals import (
 )
 
 __all__ = [
+    "DECIDERS",
     "ENDED",
     "LINK_ENDS",
     "About",
@@ -91,6 +107,7 @@ __all__ = [
     "Fact",
     "HandOver",
     "HandOverState",
+    "HintState",
     "ImportKind",
     "ImportMapping",
     "ImportPart",
@@ -103,12 +120,20 @@ __all__ = [
     "Industry",
     "IndustryEdition",
     "InformationRequest",
+    "Kind",
     "LegalHold",
     "Link",
     "LinkKind",
+    "LinkRun",
+    "LinkThreshold",
+    "MatchPair",
+    "Merge",
+    "MergeMove",
+    "MoveAction",
     "NameKind",
     "Offer",
     "OfferState",
+    "PairState",
     "PastVisit",
     "PersonRole",
     "Recusal",
@@ -117,6 +142,8 @@ __all__ = [
     "Reliability",
     "RequestState",
     "RetentionClass",
+    "RunPhase",
+    "RunState",
     "Seen",
     "Signal",
     "SignalFile",
@@ -126,5 +153,6 @@ __all__ = [
     "SiteStatus",
     "SiteType",
     "SourceType",
+    "SuccessorHint",
     "VisitOutcome",
 ]

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -34,12 +35,18 @@ def recuse(*, actor: "Actor", person: User, target: Site | Company, reason: str)
     if not reason.strip():
         raise RuleViolation(_("Say why."), field="reason")
     field = "site" if isinstance(target, Site) else "company"
+    parts = type(target).objects.filter(merged_into=target).order_by("pk")
+    known = set(_of_person(person, field).values_list(f"{field}_id", flat=True))
     try:
         with transaction.atomic():
-            row = Recusal.objects.create(
-                user=person, authority=actor.authority, reason=reason.strip()[:300],
-                made_by=actor.user, **{field: target},
-            )  # fmt: skip
+            # What was found to be the same is the same target, should it come apart again too.
+            row, *_rest = [
+                Recusal.objects.create(
+                    user=person, authority=actor.authority, reason=reason.strip()[:300],
+                    made_by=actor.user, **{field: each},
+                )
+                for each in (target, *(part for part in parts if part.pk not in known))
+            ]  # fmt: skip
     except IntegrityError:
         raise Conflict(_("This person is kept away from it already.")) from None
     # Who reads the event is not the person: the event is about the target (audit.services).
@@ -48,6 +55,12 @@ def recuse(*, actor: "Actor", person: User, target: Site | Company, reason: str)
         data={"name": person.full_name, "reason": row.reason}, audience=[actor.authority.pk],
     )  # fmt: skip
     return row
+
+
+def _of_person(person: User, field: str) -> QuerySet[Recusal]:
+    return Recusal.objects.filter(
+        user=person, ended_at__isnull=True, **{f"{field}__isnull": False}
+    )  # fmt: skip
 
 
 @service
@@ -64,6 +77,11 @@ def end_recusal(*, actor: "Actor", recusal: Recusal) -> Recusal:
         return row
     row.ended_at, row.ended_by = timezone.now(), actor.user
     row.save(update_fields=["ended_at", "ended_by"])
+    field = "site" if row.site_id is not None else "company"
+    parts = {f"{field}__merged_into": row.site_id or row.company_id}
+    _of_person(row.user, field).filter(authority=actor.authority, **parts).update(
+        ended_at=row.ended_at, ended_by=actor.user
+    )
     record(
         actor=actor, verb="person.unrecused", subject=row.site or row.company,
         data={"name": row.user.full_name}, audience=[actor.authority.pk],

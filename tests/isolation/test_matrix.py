@@ -22,12 +22,27 @@ from feedback.services import open_measure
 from planning.calendar import renew_feed
 from planning.models import Overlap, PlannedVisit
 from planning.services import set_hold
-from targets.models import Dataset, DatasetRun, ImportMapping, ImportRun
+from targets.models import (
+    Dataset,
+    DatasetRun,
+    ImportMapping,
+    ImportRun,
+    MatchPair,
+    SuccessorHint,
+)
 from targets.services.handovers import hand_over
+from targets.services.identity.merging import merge
 from targets.services.recusals import recuse
 from targets.services.sharing import ask
 from targets.services.signals import add_file
-from tests.factories import Cast, make_actor, make_ground, make_signal, make_site
+from tests.factories import (
+    Cast,
+    make_actor,
+    make_company,
+    make_ground,
+    make_signal,
+    make_site,
+)
 from ui.models import ExportJob, SavedView
 from worklist.services import create_task, notify
 
@@ -142,6 +157,14 @@ ROUTES: dict[str, tuple[str, str | None, set[tuple[str, str]] | str, int]] = {
     "targets:erasure_list": ("get", None, SUPERVISORS, 403),
     "targets:recusals": ("get", None, SUPERVISORS, 403),
     "targets:recusal_end": ("post", "recusal", OSH_SUPERVISORS, 4),
+    "targets:pair_list": ("get", None, IMPORTERS, 403),
+    "targets:pairs_join": ("get", None, IMPORTERS, 403),
+    "targets:compare": ("post", None, set(), 5),  # nothing is said to be compared
+    "targets:pair": ("get", "pair", IMPORTERS, 403),
+    "targets:unmerge": ("get", "merge", IMPORTERS, 403),
+    "targets:hint": ("get", "hint", IMPORTERS, 403),
+    "targets:site_identity": ("get", "site", IMPORTERS, 403),
+    "targets:company_identity": ("get", "company", IMPORTERS, 403),
     "planning:operation_list": ("get", None, EVERYBODY, 0),
     "planning:operation_create": ("get", None, of(*CODES, roles=("coordinator",)), 403),
     "planning:calendar": ("get", None, EVERYBODY, 0),
@@ -336,7 +359,13 @@ def sharing_values(cast: Cast) -> dict[str, dict[str, Any]]:
     recusal = recuse(
         actor=osh, person=make_actor("OSH", "inspector").user, target=cast.sites[0], reason="Kin"
     )
+    one, other = make_site(), make_site()
+    pair = MatchPair.objects.create(site_a=one, site_b=other, probability=0.9)
+    merged = merge(actor=cast.actors["OSH", "analyst"], loser=make_site(), survivor=one)
+    hint = SuccessorHint.objects.create(old=make_company(), new=make_company())
     return {
+        "pair": {"public_id": pair.public_id}, "merge": {"public_id": merged.public_id},
+        "hint": {"public_id": hint.public_id},
         "signal": {"public_id": signal.public_id}, "signal_file": {"public_id": file.public_id},
         "offer": {"public_id": offered.offers.get().public_id},
         "disclosure": {"public_id": handed.disclosure.public_id},

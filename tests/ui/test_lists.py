@@ -10,8 +10,15 @@ from django.utils import timezone
 
 from authorities.models import Competence, Ground
 from feedback.services import open_measure
-from targets.models import Dataset, Erasure, ImportMapping, ImportRun
-from tests.factories import Cast, make_ground, make_past_visit, make_signal, make_site
+from targets.models import Dataset, Erasure, ImportMapping, ImportRun, MatchPair
+from tests.factories import (
+    Cast,
+    make_company,
+    make_ground,
+    make_past_visit,
+    make_signal,
+    make_site,
+)
 from ui.lists import ListPage
 from worklist.services import create_task, notify
 
@@ -27,6 +34,7 @@ PINNED = {
     "targets:signal_list": 17,
     "targets:dataset_list": 16,
     "targets:erasure_list": 14,
+    "targets:pair_list": 16,
     "worklist:task_list": 15,
     "worklist:inbox": 14,
     "worklist:my_work": 13,
@@ -46,6 +54,10 @@ def grow(cast: Cast, rows: int) -> None:
     lead, osh = cast.lead, cast.actors["OSH", "inspector"]
     for number in range(rows):
         make_past_visit(make_site(), shared=True)
+        MatchPair.objects.create(site_a=make_site(), site_b=make_site(), probability=0.9)
+        MatchPair.objects.create(
+            company_a=make_company(), company_b=make_company(), probability=0.9
+        )
         create_task(actor=lead, title=f"T{number}", assignee=lead.user)
         notify(recipient=lead.user, authority=lead.authority, kind="x")
         ImportRun.objects.create(
