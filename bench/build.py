@@ -193,9 +193,7 @@ def build(sizes: Sizes | None = None, say: Any = print) -> dict[str, float]:
                     first = int(name.split()[1]) if name.startswith("signals") else 0
                     last = min(first + step - 1, sizes.signals)
                     cursor.execute(sql, values | {"first": first, "last": last})
-                took[name.split()[0]] = (
-                    took.get(name.split()[0], 0) + time.perf_counter() - start
-                )
+                took[name.split()[0]] = took.get(name.split()[0], 0) + time.perf_counter() - start
                 say(f"{name}: {time.perf_counter() - start:.0f} s", flush=True)
         connection.set_autocommit(True)
         with connection.cursor() as cursor:

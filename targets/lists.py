@@ -5,7 +5,6 @@ from typing import Any
 import django_filters
 from django import forms
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Upper
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
@@ -16,6 +15,7 @@ from authorities.models import Area, AreaKind
 from targets.models import (
     Company,
     CompanyStatus,
+    EntryKind,
     ImportRun,
     PastVisit,
     Site,
@@ -23,34 +23,11 @@ from targets.models import (
     VisitOutcome,
 )
 from targets.scoring import scorer
-from targets.services.imports.records import Refused, business_id
+from targets.search import Hit, find, holding
 from ui.forms import DateInput
 from ui.lists import Column, ListPage
 from ui.names import name_field
 from ui.templatetags.ui import badge, risk
-
-
-def written_business_id(value: str) -> str:
-    """``NNNNNNN-T`` when ``value`` is a business id as people write it, else ``value``."""
-    try:
-        return business_id(value)
-    except Refused:
-        return value
-
-
-def text_matches(rows: QuerySet[Any], value: str, *, company: str) -> QuerySet[Any]:
-    """Rows whose name, or whose company's name or business id, holds ``value`` in any case.
-
-    ``company`` is the path to the company of a row that is a site, empty when rows are companies.
-    """
-    value = value.strip()
-    prefix = f"{company}__" if company else ""
-    names = ["name", "name_sv", "name_en", f"{prefix}name"] if company else ["name"]
-    found = Q(**{f"{prefix}business_id__startswith": written_business_id(value)})
-    for number, name in enumerate(names):
-        rows = rows.alias(**{f"upper_{number}": Upper(name)})
-        found |= Q(**{f"upper_{number}__contains": value.upper()})
-    return rows.filter(found)
 
 
 def in_industry(rows: QuerySet[Any], value: str) -> QuerySet[Any]:
@@ -116,7 +93,7 @@ class SiteFilter(django_filters.FilterSet):
         return self.request.actor
 
     def by_text(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        return text_matches(rows, value, company="company")
+        return holding(rows, "s", self.actor, value)
 
     def by_municipality(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         areas = Area.objects.filter(
@@ -235,7 +212,7 @@ class CompanyFilter(django_filters.FilterSet):
     )
 
     def by_text(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        return text_matches(rows, value, company="")
+        return holding(rows, "c", self.request.actor, value)
 
     def by_industry(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         return in_industry(rows, value)
@@ -304,38 +281,49 @@ class ImportList(ListPage):
         return ngettext("%(count)s import", "%(count)s imports", count)
 
 
+def _note(hit: Hit, place: str) -> str:
+    """What stands below a name that was found: why it was found, if not by its name, and where."""
+    why = {
+        EntryKind.FORMER: _("formerly %(name)s") % {"name": hit.shown},
+        EntryKind.CODE: hit.shown,
+    }.get(EntryKind(hit.kind), "")
+    return " · ".join(part for part in (why, place) if part)
+
+
 def search_sites(actor: Any, text: str, limit: int) -> dict[str, Any]:
-    """Sites for the global search. One query."""
-    rows = text_matches(Site.objects.visible_to(actor), text, company="company").select_related(
-        "municipality", "company"
-    )
-    found = rows.order_by("name", "pk")[:limit]
+    """Sites for the global search."""
+    hits = find(actor, "s", text, limit)
+    rows = Site.objects.visible_to(actor).select_related("municipality", "company")
+    sites = rows.in_bulk([hit.pk for hit in hits])
     return {
         "label": _("Sites"),
         "rows": [
             {
                 "label": site.shown_name,
                 "url": reverse("targets:site_detail", args=[site.public_id]),
-                "note": site.municipality.name if site.municipality else "",
+                "note": _note(hit, ", ".join(part for part in (
+                    site.address, site.municipality.name if site.municipality else "") if part)),
             }
-            for site in found
+            for hit in hits if (site := sites.get(hit.pk))
         ],
         "more_url": f"{reverse('targets:site_list')}?{urlencode({'q': text})}",
-    }
+    }  # fmt: skip
 
 
 def search_companies(actor: Any, text: str, limit: int) -> dict[str, Any]:
-    """Companies for the global search. One query."""
-    rows = text_matches(Company.objects.visible_to(actor), text, company="")
+    """Companies for the global search."""
+    hits = find(actor, "c", text, limit)
+    companies = Company.objects.visible_to(actor).in_bulk([hit.pk for hit in hits])
     return {
         "label": _("Companies"),
         "rows": [
             {
                 "label": company.name,
                 "url": reverse("targets:company_detail", args=[company.public_id]),
-                "note": company.business_id or "",
+                "note": _note(hit, "" if hit.shown == company.business_id
+                              else company.business_id or ""),
             }
-            for company in rows.order_by("name", "pk")[:limit]
+            for hit in hits if (company := companies.get(hit.pk))
         ],
         "more_url": f"{reverse('targets:company_list')}?{urlencode({'q': text})}",
-    }
+    }  # fmt: skip

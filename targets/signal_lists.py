@@ -14,8 +14,11 @@ from django.utils.translation import ngettext
 from authorities import terms
 from authorities.models import TermKind
 from targets.models import Classification, Dataset, Erasure, Signal
+from targets.search import find
 from ui.forms import DateInput
 from ui.lists import Column, ListPage
+
+TARGETS = 60  # sites and companies whose signals are looked for
 
 
 class SignalFilter(django_filters.FilterSet):
@@ -156,11 +159,12 @@ class ErasureList(ListPage):
 
 
 def search_signals(actor: Any, text: str, limit: int) -> dict[str, Any]:
-    """Signals for the global search, by their target or topic. One query."""
+    """Signals for the global search, by their target (as the search finds it) or their topic."""
+    sites = [hit.pk for hit in find(actor, "s", text, TARGETS)]
+    companies = [hit.pk for hit in find(actor, "c", text, TARGETS)]
     rows = Signal.objects.visible_to(actor).filter(
-        Q(company__name__icontains=text) | Q(site__name__icontains=text)
-        | Q(topic__icontains=text)
-    )  # fmt: skip
+        Q(company__in=companies) | Q(site__in=sites) | Q(~Q(topic=""), topic__icontains=text)
+    )
     found = rows.select_related("company", "site").order_by("-observed_on", "-pk")[:limit]
     return {
         "label": _now("Signals"),

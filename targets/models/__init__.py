@@ -38,6 +38,7 @@ from targets.models.register import (
     SiteType,
     VisitOutcome,
 )
+from targets.models.search import EntryKind, SearchEntry, SearchWord
 from targets.models.sharing import (
     Disclosure,
     DisclosureState,
@@ -86,6 +87,7 @@ __all__ = [
     "DatasetState",
     "Disclosure",
     "DisclosureState",
+    "EntryKind",
     "Erasure",
     "Fact",
     "HandOver",
@@ -115,6 +117,8 @@ __all__ = [
     "Reliability",
     "RequestState",
     "RetentionClass",
+    "SearchEntry",
+    "SearchWord",
     "Seen",
     "Signal",
     "SignalFile",
