@@ -66,6 +66,7 @@ from targets.models.signals import (
     SignalIndicator,
     SourceType,
 )
+from targets.models.tags import SiteTag, Tag
 
 __all__ = [
     "ENDED",
@@ -126,7 +127,9 @@ __all__ = [
     "Site",
     "SiteOperator",
     "SiteStatus",
+    "SiteTag",
     "SiteType",
     "SourceType",
+    "Tag",
     "VisitOutcome",
 ]
