@@ -23,7 +23,7 @@ COUNTED = 1_000
 # A list as short as this is sorted by anything.
 SORTED = COUNTED
 # Visits looked at to fill one page sorted by last visit.
-VISITS_WALKED = 20_000
+VISITS_WALKED = 10_000
 
 
 class SiteList(ListPage):
@@ -113,7 +113,7 @@ class SiteList(ListPage):
         walk = visits.order_by(*order).values_list("site_id", "on")
         found: dict[int, None] = {}
         walked = 0
-        for upto in (max(200, 2 * number), max(2_000, 4 * number), VISITS_WALKED):
+        for upto in (max(200, 2 * number), max(3_000, 4 * number), VISITS_WALKED):
             chunk = list(walk[walked:upto])
             sites = {site for site, _on in chunk} - found.keys()
             last = dict(rows.filter(pk__in=sites).values_list("pk", "last_visit"))

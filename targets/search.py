@@ -7,9 +7,7 @@ counts, so that a hidden row neither shows, nor takes a place, nor changes what 
 
 import re
 import unicodedata
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 from django.db import connection
@@ -161,16 +159,21 @@ def holding(rows: QuerySet[Any], side: str, actor: Any, raw: str) -> QuerySet[An
 
 
 def _take(rows: QuerySet[SearchEntry], side: str, number: int = LOOKED_AT) -> list[Any]:
-    """The first rows as they come: a cursor that is left when there are enough."""
-    name = SIDES[side][1]
-    found = rows.order_by() if not rows.query.order_by else rows
-    values = found.values_list(f"{name}_id", "kind", "shown", "text")
-    cursor: Iterator[Any] = values.iterator(chunk_size=number)
-    return list(islice(cursor, number))
+    """The first rows in the order of their text.
+
+    The limit lets the planner choose: for a common word the walk along the texts, which is soon
+    full; for a rare one the index of words.
+    """
+    values = rows.values_list(f"{SIDES[side][1]}_id", "kind", "shown", "text")
+    return list(values.order_by("text", "pk")[:number])
 
 
 def _hits(rows: list[Any]) -> list[Hit]:
     return [Hit(pk, kind, shown) for pk, kind, shown, _text in rows]
+
+
+def _names(side: str, actor: Any) -> QuerySet[SearchEntry]:
+    return seen_entries(side, actor).exclude(kind=EntryKind.CODE)
 
 
 def _by_code(actor: Any, side: str, typed: Typed) -> list[Hit]:
@@ -183,16 +186,15 @@ def _by_code(actor: Any, side: str, typed: Typed) -> list[Hit]:
     for code in sorted(codes):
         begins |= Q(text__startswith=code)
     rows = seen_entries(side, actor).filter(begins, kind=EntryKind.CODE)
-    return _hits(_take(rows.order_by("text", "pk"), side, 20))
+    return _hits(_take(rows, side, 20))
 
 
 def _by_beginning(actor: Any, side: str, typed: Typed) -> list[Hit]:
-    rows = seen_entries(side, actor).filter(text__startswith=typed.text)
-    return _hits(_take(rows.exclude(kind=EntryKind.CODE).order_by("text", "pk"), side, 30))
+    return _hits(_take(_names(side, actor).filter(text__startswith=typed.text), side, 30))
 
 
 def _by_words(actor: Any, side: str, typed: Typed) -> list[Hit]:
-    rows = _take(matching(seen_entries(side, actor), typed, marks_of(side, actor)), side)
+    rows = _take(matching(_names(side, actor), typed, marks_of(side, actor)), side)
     return _hits(sorted(rows, key=lambda row: _distance(typed, row[3])))
 
 
@@ -200,7 +202,7 @@ def _by_likeness(actor: Any, side: str, typed: Typed) -> list[Hit]:
     alike = words_alike(typed.words)
     if not any(alike.values()):
         return []
-    rows = _take(matching(seen_entries(side, actor), typed, marks_of(side, actor), alike), side)
+    rows = _take(matching(_names(side, actor), typed, marks_of(side, actor), alike), side)
     return _hits(sorted(rows, key=lambda row: _distance(typed, row[3])))
 
 

@@ -19,7 +19,7 @@ from targets.search import find
 from ui.forms import DateInput
 from ui.lists import Column, ListPage
 
-TARGETS = 60  # sites and companies whose signals are looked for
+TARGETS = 30  # sites and companies whose signals are looked for
 SIGNALS = 300  # of theirs, the newest of which are shown
 
 

@@ -52,7 +52,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['text', 'id'],
-                'indexes': [django.contrib.postgres.indexes.GinIndex(fields=['words'], name='search_words'), models.Index(condition=models.Q(('site__isnull', False)), fields=['text'], name='search_site_text'), models.Index(condition=models.Q(('company__isnull', False)), fields=['text'], name='search_company_text')],
+                'indexes': [django.contrib.postgres.indexes.GinIndex(fields=['words'], name='search_words'), models.Index(condition=models.Q(models.Q(('kind', 'code'), _negated=True), ('site__isnull', False)), fields=['text'], name='search_site_text'), models.Index(condition=models.Q(models.Q(('kind', 'code'), _negated=True), ('company__isnull', False)), fields=['text'], name='search_company_text'), models.Index(condition=models.Q(('kind', 'code')), fields=['text'], name='search_code')],
                 'constraints': [models.UniqueConstraint(fields=('site', 'kind', 'text'), name='search_site_once'), models.UniqueConstraint(fields=('company', 'kind', 'text'), name='search_company_once'), models.CheckConstraint(condition=models.Q(models.Q(('company__isnull', True), ('site__isnull', False)), models.Q(('company__isnull', False), ('site__isnull', True)), _connector='OR'), name='search_of_one')],
             },
         ),

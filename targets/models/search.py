@@ -46,10 +46,12 @@ class SearchEntry(models.Model):
         ordering = ["text", "id"]
         indexes = [
             GinIndex(fields=["words"], name="search_words"),
+            # Walked in the order of the texts; codes stand apart, or each walk would begin with all.
             models.Index(fields=["text"], name="search_site_text",
-                         condition=Q(site__isnull=False)),
+                         condition=Q(~Q(kind="code"), site__isnull=False)),
             models.Index(fields=["text"], name="search_company_text",
-                         condition=Q(company__isnull=False)),
+                         condition=Q(~Q(kind="code"), company__isnull=False)),
+            models.Index(fields=["text"], name="search_code", condition=Q(kind="code")),
         ]  # fmt: skip
         constraints = [
             models.UniqueConstraint(fields=["site", "kind", "text"], name="search_site_once"),
