@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.urls import reverse
 from django.utils import timezone
@@ -33,6 +34,7 @@ class SiteList(ListPage):
     default_sort = "name"
     count_limit = COUNTED
     ids_first = True
+    bulk_all = True
     template = "targets/site_list.html"
     columns = (
         Column("name", gettext_lazy("Site"), lambda s: s.shown_name, sort=("name",),
@@ -154,6 +156,9 @@ class SiteList(ListPage):
             {"url": reverse(action.url_name), "label": action.label}
             for action in bulk_actions(self.actor)
         ]
+
+    def extra_context(self) -> dict[str, Any]:
+        return {"map_tiles": settings.MAP_TILES, "map_tiles_source": settings.MAP_TILES_SOURCE}
 
     def count_words(self, count: int) -> str:
         return ngettext("%(count)s site", "%(count)s sites", count)

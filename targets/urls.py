@@ -1,10 +1,12 @@
 from django.urls import path
 
-from targets import import_views, sharing_views, signal_views, views
+from targets import bulk_views, import_views, map_views, sharing_views, signal_views, views
 
 app_name = "targets"
 urlpatterns = [
     path("sites/", views.site_list, name="site_list"),
+    path("sites/map/", map_views.site_map, name="site_map"),
+    path("sites/tag/", bulk_views.tag_sites, name="tag_sites"),
     path("sites/<uuid:public_id>/", views.site_detail, name="site_detail"),
     path("companies/", views.company_list, name="company_list"),
     path("companies/<uuid:public_id>/", views.company_detail, name="company_detail"),

@@ -87,6 +87,7 @@ class ListPage(ABC):
     empty_text: ClassVar[Any] = ""
     classification: ClassVar[Any] = ""
     exportable: ClassVar[bool] = True
+    bulk_all: ClassVar[bool] = False  # bulk pages understand ``all`` and ``query`` beside ``id``
     count_limit: ClassVar[int] = COUNT_LIMIT  # counted and paged through up to here, never beyond
     # Long lists first find the ids of the page, then fetch what its columns need of those alone.
     ids_first: ClassVar[bool] = False
