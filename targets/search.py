@@ -14,12 +14,10 @@ from django.db import connection
 from django.db.models import BooleanField, F, Func, OuterRef, Q, QuerySet, Subquery, Value
 
 from targets.models import Company, EntryKind, SearchEntry, Site
-from ui.lists import capped_count
 
 LOOKED_AT = 60  # entries of one look that are ranked
 ALIKE = 24  # words taken for one mistyped word
 LEAST_LIKENESS = 0.4  # shared three-letter pieces of both words, 0..1
-COMMON = 5_000  # entries from which words are common
 SIDES: dict[str, tuple[type[Any], str]] = {"s": (Site, "site"), "c": (Company, "company")}
 
 _LETTERS = str.maketrans("øæđłßðþ", "oadlsdt")
@@ -153,14 +151,7 @@ def holding(rows: QuerySet[Any], side: str, actor: Any, raw: str) -> QuerySet[An
         return rows.none()
     name = SIDES[side][1]
     of_side = SearchEntry.objects.filter(**{f"{name}__isnull": False}).order_by()
-    entries = matching(of_side, typed, marks_of(side, actor))
-    if not typed.looks_like_code and capped_count(entries, COMMON) > COMMON:
-        # So common a word is met soon: each row is asked, instead of gathering all that have it.
-        one = matching(of_side.filter(**{f"{name}_id": OuterRef("pk")}), typed, [])
-        return rows.alias(said=Subquery(one.order_by("pk").values("pk")[:1])).filter(
-            said__isnull=False
-        )
-    found = entries.values(f"{name}_id")
+    found = matching(of_side, typed, marks_of(side, actor)).values(f"{name}_id")
     if not typed.looks_like_code:
         return rows.filter(pk__in=found)
     codes = of_side.filter(kind=EntryKind.CODE, text__startswith=typed.code)
