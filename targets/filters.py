@@ -25,6 +25,7 @@ from targets.models import (
 )
 from targets.search import holding
 from ui.forms import DateInput
+from ui.names import name_field
 from ui.trees import Node, TreeSelect, flat
 
 SIZES = {"1": (1, 4), "5": (5, 9), "10": (10, 49), "50": (50, 249), "250": (250, None)}
@@ -63,14 +64,13 @@ def area_tree(actor: Any) -> list[Node]:
     areas = Area.objects.filter(kind__in=kinds, valid_to__isnull=True)
     if actor.region_ids:
         areas = areas.filter(Q(pk__in=actor.region_ids) | Q(region__in=actor.region_ids))
-    heads: dict[int, Node] = {}
-    rows = list(areas.order_by("country", "code", "pk"))
-    for area in rows:
-        if area.kind == AreaKind.REGION:
-            heads[area.pk] = Node(str(area.pk), area.name)
-    for area in sorted(rows, key=lambda area: area.name):
-        if area.kind == AreaKind.MUNICIPALITY and area.region_id in heads:
-            heads[area.region_id].children.append(Node(str(area.pk), area.name))
+    rows = list(
+        areas.order_by("country", "code", "pk").values_list("pk", "kind", "region_id", name_field())
+    )
+    heads = {pk: Node(str(pk), name) for pk, kind, _up, name in rows if kind == AreaKind.REGION}
+    for pk, kind, region, name in sorted(rows, key=lambda row: row[3]):
+        if kind == AreaKind.MUNICIPALITY and region in heads:
+            heads[region].children.append(Node(str(pk), name))
     return list(heads.values())
 
 
@@ -78,13 +78,13 @@ def industry_tree() -> list[Node]:
     """Sections and divisions of the newest national edition. One query."""
     heads: dict[str, Node] = {}
     classes = Industry.objects.filter(edition__code="TOL2025", level__lte=2).order_by("path", "pk")
-    for row in classes:
-        section = row.path.split("/")[0]
-        node = Node(row.code, f"{row.code} {row.name}")
-        if row.level > 1 and section in heads:
+    for code, level, path, name in classes.values_list("code", "level", "path", name_field()):
+        node = Node(code, f"{code} {name}")
+        section = path.split("/")[0]
+        if level > 1 and section in heads:
             heads[section].children.append(node)
         else:
-            heads[row.code] = node
+            heads[code] = node
     return list(heads.values())
 
 

@@ -25,6 +25,7 @@ COUNTED = 1_000
 SORTED = COUNTED
 # Visits looked at to fill one page sorted by last visit.
 VISITS_WALKED = 10_000
+LOOKS = (200, 3_000, VISITS_WALKED)
 
 
 class SiteList(ListPage):
@@ -115,7 +116,8 @@ class SiteList(ListPage):
         walk = visits.order_by(*order).values_list("site_id", "on")
         found: dict[int, None] = {}
         walked = 0
-        for upto in (max(200, 2 * number), max(3_000, 4 * number), VISITS_WALKED):
+        for look in LOOKS:
+            upto = min(max(look, 2 * number), VISITS_WALKED)
             chunk = list(walk[walked:upto])
             sites = {site for site, _on in chunk} - found.keys()
             last = dict(rows.filter(pk__in=sites).values_list("pk", "last_visit"))

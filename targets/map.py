@@ -55,10 +55,12 @@ class Window:
 
     @property
     def step(self) -> tuple[float, float]:
-        """Width and height of a cluster's cell in degrees: about square on the map."""
+        """Width and height of a cluster's cell in degrees: about square in the middle of Finland.
+
+        The same wherever one looks, so that clusters stay where they are while the map is moved.
+        """
         width = 360 / (256 * 2**self.zoom) * CELL
-        middle = math.radians((self.south + self.north) / 2)
-        return width, width * max(0.1, math.cos(middle))
+        return width, width * math.cos(math.radians(64))
 
     def tiles(self) -> list[int] | None:
         """``Site.tile`` of all small rectangles in the window; None when they are too many."""

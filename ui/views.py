@@ -122,7 +122,7 @@ def search(request: HttpRequest) -> HttpResponse:
             return JsonResponse({"error": "signed_out"}, status=401)
         return redirect(f"{reverse('account_login')}?next={request.get_full_path()}")
     actor = _actor(request)
-    text = request.GET.get("q", "").strip()[:100]
+    text = request.GET.get("q", "").replace("\0", "").strip()[:100]
     groups = []
     if len(text) >= 2:
         limit = SUGGESTED if offered else FOUND
