@@ -50,6 +50,11 @@ const start = () => {
     const marker = L.marker(at, { icon, keyboard: true, riseOnHover: true });
     marker.on("add", () => marker.getElement().setAttribute("aria-label", label));
     marker.on("click", () => press(marker));
+    marker.on("keydown", ({ originalEvent: event }) => {
+      if (event.key !== "Enter" && event.key !== " ") return;
+      event.preventDefault();
+      press(marker);
+    });
     marker.addTo(marks);
   };
 
