@@ -22,7 +22,7 @@ def shoot(page, name: str) -> None:
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme=scheme)
             page.wait_for_timeout(700)
-            page.screenshot(path=SHOTS / f"{name}-{width}-{scheme}.png")
+            page.screenshot(caret="initial", path=SHOTS / f"{name}-{width}-{scheme}.png")
     page.emulate_media(color_scheme="light")
     page.set_viewport_size({"width": 1440, "height": 900})
 
@@ -117,3 +117,19 @@ def test_ticked_sites_are_tagged(visitor):
     assert "1 site was changed" in page.locator(".toasts").inner_text()
     page.goto(f"{browser.base}/register/sites/?column=tags")
     assert page.get_by_text("Summer", exact=True).count() >= 1
+
+
+def test_going_back_keeps_map_and_search_at_work(visitor):
+    make_site(name="Grilli", latitude=60.17, longitude=24.94)
+    make_site(name="Pesula", latitude=66.5, longitude=25.73)
+    browser = visitor()
+    browser.sign_in(make_actor("OSH", "analyst").user, PASSWORD)
+    page = browser.open("/register/sites/")
+    page.fill("#id_q", "grilli")
+    page.get_by_role("button", name="Apply").click()
+    page.wait_for_url("**q=grilli**")
+    page.locator(".mapsite").nth(1).wait_for(state="detached")
+    page.go_back()
+    page.locator(".mapsite").nth(1).wait_for()
+    page.fill("#topsearch", "pes")
+    page.wait_for_selector("#search-options [role=option]")
