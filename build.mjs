@@ -27,8 +27,14 @@ const symbols = Object.entries(icons).map(([name, source]) => {
 writeFileSync(`${out}/icons.svg`, `<svg xmlns="http://www.w3.org/2000/svg">${symbols.join("")}</svg>\n`);
 cpSync("frontend/logo.svg", `${out}/logo.svg`);
 
+// Shapes for the map, as they are.
+mkdirSync(`${out}/geo`, { recursive: true });
+for (const [source, name] of [["municipalities.topojson", "municipalities.json"], ["regions.geojson", "regions.json"]]) {
+  cpSync(`reference/finland/geo/${source}`, `${out}/geo/${name}`);
+}
+
 await build({
-  entryPoints: { app: "frontend/js/app.js", style: "frontend/css/style.css" },
+  entryPoints: { app: "frontend/js/app.js", map: "frontend/js/map.js", style: "frontend/css/style.css" },
   bundle: true,
   minify: true,
   format: "esm",

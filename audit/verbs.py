@@ -30,6 +30,8 @@ SENTENCES: dict[str, Any] = {
     "nomination.withdrawn": gettext_lazy("The nomination of %(site)s was withdrawn."),
     "choice.picked": gettext_lazy("%(site)s was selected."),
     "choice.dropped": gettext_lazy("%(site)s was left out."),
+    "sites.tagged": gettext_lazy("%(count)s sites were tagged “%(tag)s”."),
+    "sites.untagged": gettext_lazy("The tag “%(tag)s” was taken off %(count)s sites."),
     "signoff.given": gettext_lazy("%(authority)s signed the selection."),
     "day.created": gettext_lazy("An inspection day was planned for %(date)s."),
     "day.changed": gettext_lazy("The inspection day of %(date)s was changed."),

@@ -47,6 +47,16 @@ def words(name: str, default: str = "") -> list[str]:
     return [part.strip() for part in text(name, default).split(",") if part.strip()]
 
 
+def origins(address: str) -> list[str]:
+    """The origin that ``address`` leads to, for the content security policy; none without one."""
+    if not address:
+        return []
+    parts = urlsplit(address)
+    if parts.scheme not in {"http", "https"} or not parts.netloc or "{" in parts.netloc:
+        raise UnsafeSetting(f"MAP_TILES must be one whole address, but is {address!r}.")
+    return [f"{parts.scheme}://{parts.netloc}"]
+
+
 def database(url: str) -> dict[str, object]:
     """Django's database settings from ``postgresql://user:password@host:port/name?option=value``."""
     parts = urlsplit(url)

@@ -6,10 +6,11 @@ class PlanningConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from planning import guards, kinds, panels, purposes, succession  # noqa: F401
+        from planning import guards, kinds, panels, purposes, site_list, succession  # noqa: F401
         from planning.lists import search_operations
         from planning.services import sharing  # noqa: F401
         from ui.hooks import search_provider
 
         guards.register()
+        site_list.register()
         search_provider(search_operations)

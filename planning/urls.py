@@ -1,11 +1,12 @@
 from django.urls import path
 
-from planning.views import days, holds, operations, participants, selection, sharing
+from planning.views import chosen, days, holds, operations, participants, selection, sharing
 
 app_name = "planning"
 urlpatterns = [
     path("", operations.operation_list, name="operation_list"),
     path("new/", operations.operation_create, name="operation_create"),
+    path("nominate/", chosen.nominate_chosen, name="nominate_chosen"),
     path("calendar/", days.calendar, name="calendar"),
     path("calendar/address/", days.calendar_renew, name="calendar_renew"),
     path("calendar/<str:token>.ics", days.calendar_feed, name="calendar_feed"),

@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy
 
 
 class TargetsConfig(AppConfig):
@@ -8,14 +9,18 @@ class TargetsConfig(AppConfig):
     def ready(self) -> None:
         from authorities.purposes import case_model
         from targets import kinds, succession  # noqa: F401
+        from targets.hooks import BulkAction, bulk_action
         from targets.lists import search_companies, search_sites
         from targets.models import Company, Signal, Site
+        from targets.services import search  # noqa: F401  # follows every change
+        from targets.services.bulk import may_tag
         from targets.signal_lists import search_signals
         from ui.hooks import search_provider
 
         for model in (Site, Company, Signal):
             case_model(model)
 
+        bulk_action(BulkAction("targets:tag_sites", gettext_lazy("Tag"), may_tag))
         search_provider(search_sites)
         search_provider(search_companies)
         search_provider(search_signals)

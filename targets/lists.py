@@ -1,164 +1,31 @@
-"""Lists of sites, companies and imports."""
+"""Lists of sites, companies and imports, and what they give to the search of all pages."""
 
 from typing import Any
 
-import django_filters
-from django import forms
-from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Upper
+from django.conf import settings
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from authorities.models import Area, AreaKind
-from targets.models import (
-    Company,
-    CompanyStatus,
-    ImportMapping,
-    ImportRun,
-    PastVisit,
-    Site,
-    SiteStatus,
-    VisitOutcome,
-)
+from targets.filters import CompanyFilter, SiteFilter
+from targets.hooks import bulk_actions
+from targets.models import Company, EntryKind, ImportMapping, ImportRun, PastVisit, Site, SiteTag
 from targets.scoring import scorer
-from targets.services.imports.records import Refused, business_id
-from ui.forms import DateInput
+from targets.search import Hit, find
 from ui.lists import Column, ListPage
 from ui.names import name_field
 from ui.templatetags.ui import badge, risk
 
-
-def written_business_id(value: str) -> str:
-    """``NNNNNNN-T`` when ``value`` is a business id as people write it, else ``value``."""
-    try:
-        return business_id(value)
-    except Refused:
-        return value
-
-
-def text_matches(rows: QuerySet[Any], value: str, *, company: str) -> QuerySet[Any]:
-    """Rows whose name, or whose company's name or business id, holds ``value`` in any case.
-
-    ``company`` is the path to the company of a row that is a site, empty when rows are companies.
-    """
-    value = value.strip()
-    prefix = f"{company}__" if company else ""
-    names = ["name", "name_sv", "name_en", f"{prefix}name"] if company else ["name"]
-    found = Q(**{f"{prefix}business_id__startswith": written_business_id(value)})
-    for number, name in enumerate(names):
-        rows = rows.alias(**{f"upper_{number}": Upper(name)})
-        found |= Q(**{f"upper_{number}__contains": value.upper()})
-    return rows.filter(found)
-
-
-def in_industry(rows: QuerySet[Any], value: str) -> QuerySet[Any]:
-    """Rows of the classes whose code begins with ``value``, or of the section with that letter.
-
-    ``TOL2008 56`` means the code in that edition alone; without one, codes of every edition count.
-    """
-    edition, _space, code = value.strip().upper().rpartition(" ")
-    code = code.replace(".", "")
-    if edition:
-        rows = rows.filter(industry__edition__code=edition.replace(" ", ""))
-    if code.isalpha():
-        return rows.filter(Q(industry__code=code) | Q(industry__path__startswith=f"{code}/"))
-    return rows.filter(industry__code__startswith=code)
-
-
-class SiteFilter(django_filters.FilterSet):
-    q = django_filters.CharFilter(
-        label=gettext_lazy("Name or business ID"), method="by_text", max_length=100
-    )
-    region = django_filters.ModelMultipleChoiceFilter(
-        label=gettext_lazy("Region"), queryset=lambda request: regions_for(request.actor)
-    )
-    municipality = django_filters.CharFilter(
-        label=gettext_lazy("Municipality"), method="by_municipality", max_length=80
-    )
-    industry = django_filters.CharFilter(
-        label=gettext_lazy("Industry code begins with"),
-        method="by_industry",
-        max_length=20,
-        help_text=gettext_lazy("For one classification alone write its name first: TOL2008 56"),
-    )
-    status = django_filters.MultipleChoiceFilter(
-        label=gettext_lazy("State"), choices=SiteStatus.choices,
-        widget=forms.CheckboxSelectMultiple,
-    )  # fmt: skip
-    visited = django_filters.ChoiceFilter(
-        label=gettext_lazy("Last visit"),
-        method="by_visit",
-        choices=[
-            ("never", gettext_lazy("None known")),
-            ("2y", gettext_lazy("More than two years ago, or none")),
-            ("recent", gettext_lazy("Within two years")),
-        ],
-    )
-    visited_before = django_filters.DateFilter(
-        label=gettext_lazy("Last visit before"), method="by_visit_before", widget=DateInput
-    )
-    visited_after = django_filters.DateFilter(
-        label=gettext_lazy("Last visit on or after"), method="by_visit_after", widget=DateInput
-    )
-    outcome = django_filters.ChoiceFilter(
-        label=gettext_lazy("Result of an earlier visit"), choices=VisitOutcome.choices,
-        method="by_outcome",
-    )  # fmt: skip
-    source = django_filters.CharFilter(
-        label=gettext_lazy("Register"), field_name="source", lookup_expr="istartswith",
-        max_length=40,
-    )  # fmt: skip
-
-    @property
-    def actor(self) -> Any:
-        return self.request.actor
-
-    def by_text(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        return text_matches(rows, value, company="company")
-
-    def by_municipality(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        areas = Area.objects.filter(
-            Q(name_fi__istartswith=value) | Q(name_sv__istartswith=value) | Q(code=value),
-            kind=AreaKind.MUNICIPALITY,
-        )
-        return rows.filter(municipality__in=list(areas.values_list("pk", flat=True)[:500]))
-
-    def by_industry(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        return in_industry(rows, value)
-
-    def by_visit(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        visits = PastVisit.objects.visible_to(self.actor).filter(site=OuterRef("pk"))
-        border = timezone.localdate().replace(day=1)
-        border = border.replace(year=border.year - 2)
-        if value == "never":
-            return rows.filter(~Exists(visits))
-        if value == "2y":
-            return rows.filter(~Exists(visits.filter(on__gte=border)))
-        return rows.filter(Exists(visits.filter(on__gte=border)))
-
-    def by_visit_before(self, rows: QuerySet[Any], name: str, value: Any) -> QuerySet[Any]:
-        """Visited, but not since: those never visited have a choice of their own."""
-        visits = PastVisit.objects.visible_to(self.actor).filter(site=OuterRef("pk"))
-        return rows.filter(
-            Exists(visits.filter(on__lt=value)), ~Exists(visits.filter(on__gte=value))
-        )
-
-    def by_visit_after(self, rows: QuerySet[Any], name: str, value: Any) -> QuerySet[Any]:
-        visits = PastVisit.objects.visible_to(self.actor).filter(site=OuterRef("pk"))
-        return rows.filter(Exists(visits.filter(on__gte=value)))
-
-    def by_outcome(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        visits = PastVisit.objects.visible_to(self.actor).filter(site=OuterRef("pk"), outcome=value)
-        return rows.filter(Exists(visits))
-
-
-def regions_for(actor: Any) -> QuerySet[Any]:
-    """Regions to choose from: those of the membership, else all."""
-    regions = Area.objects.filter(kind=AreaKind.REGION).order_by("country", "code")
-    return regions.filter(pk__in=actor.region_ids) if actor.region_ids else regions
+# Counted and paged through up to here; beyond, a filter helps more than a page 4,000.
+COUNTED = 1_000
+# A list as short as this is sorted by anything.
+SORTED = COUNTED
+# Visits looked at to fill one page sorted by last visit.
+VISITS_WALKED = 10_000
+LOOKS = (200, 3_000, VISITS_WALKED)
 
 
 class SiteList(ListPage):
@@ -166,15 +33,21 @@ class SiteList(ListPage):
     title = gettext_lazy("Sites")
     filterset_class = SiteFilter
     default_sort = "name"
+    count_limit = COUNTED
+    ids_first = True
+    bulk_all = True
+    template = "targets/site_list.html"
     columns = (
         Column("name", gettext_lazy("Site"), lambda s: s.shown_name, sort=("name",),
                sub=lambda s: s.company.name if s.company and s.company.name != s.name else ""),
         Column("municipality", gettext_lazy("Municipality"),
-               lambda s: s.municipality.name if s.municipality else "", sort=("place_name",)),
+               lambda s: s.municipality.name if s.municipality else "", sort=("place_name",),
+               sort_up_to=SORTED),
         Column("region", gettext_lazy("Region"), lambda s: s.region.name if s.region else "",
                default=False),
         Column("industry", gettext_lazy("Industry"),
-               lambda s: s.industry.name if s.industry else "", sort=("industry__path",)),
+               lambda s: s.industry.name if s.industry else "", sort=("industry__path",),
+               sort_up_to=SORTED),
         Column("business_id", gettext_lazy("Business ID"),
                lambda s: s.company.business_id if s.company else "", default=False),
         Column("address", gettext_lazy("Address"), lambda s: s.address, default=False),
@@ -186,6 +59,9 @@ class SiteList(ListPage):
                default=False),
         Column("status", gettext_lazy("State"), lambda s: s.get_status_display(),
                cell=lambda s: badge(s.status, s.get_status_display()), default=False),
+        Column("staff", gettext_lazy("People at work"), lambda s: s.staff_estimate, numeric=True,
+               sort=("staff_estimate",), sort_up_to=SORTED, default=False),
+        Column("tags", gettext_lazy("Tags"), lambda s: ", ".join(s.tag_names), default=False),
         Column("source", gettext_lazy("Register"), lambda s: s.source, default=False),
     )  # fmt: skip
 
@@ -206,7 +82,68 @@ class SiteList(ListPage):
             )
         )
 
+    def page_ids(self, rows: QuerySet[Any], start: int, stop: int, count: int) -> list[int]:
+        """By last visit, a long list is walked along the visits and not along the sites.
+
+        A short one is sorted as any other. In a long one enough sites match that a page is filled
+        after few visits; where it is not, after ``VISITS_WALKED``, the page goes by name and says so.
+        Sites without a known visit come after all others, both ways.
+        """
+        column, descending = self.sort_key(count)
+        if column.key != "last_visit" or count <= self.count_limit:
+            return super().page_ids(rows, start, stop, count)
+        ids, all_walked = self._by_visits(rows, stop, descending)
+        if len(ids) >= stop:
+            return ids[start:stop]
+        if not all_walked:
+            self.by_name = True
+            return list(rows.order_by("name", "pk").values_list("pk", flat=True)[start:stop])
+        never = rows.filter(last_visit__isnull=True).order_by("name", "pk")
+        first, last = max(0, start - len(ids)), stop - len(ids)
+        return ids[start:] + list(never.values_list("pk", flat=True)[first:last])
+
+    def _by_visits(
+        self, rows: QuerySet[Any], number: int, descending: bool
+    ) -> tuple[list[int], bool]:
+        """The first ``number`` of ``rows`` by their last visit, and whether all visits were seen.
+
+        A visit counts when it is the last that the actor knows of at its site. At most three rounds
+        of two queries.
+        """
+        filterset = self.filterset()
+        visits = filterset.in_window(PastVisit.objects.visible_to(self.actor))  # type: ignore[union-attr]
+        order = ("-on", "site_id") if descending else ("on", "-site_id")
+        walk = visits.order_by(*order).values_list("site_id", "on")
+        found: dict[int, None] = {}
+        walked = 0
+        for look in LOOKS:
+            upto = min(max(look, 2 * number), VISITS_WALKED)
+            chunk = list(walk[walked:upto])
+            sites = {site for site, _on in chunk} - found.keys()
+            last = dict(rows.filter(pk__in=sites).values_list("pk", "last_visit"))
+            found |= {site: None for site, on in chunk if last.get(site) == on}
+            if len(found) >= number or len(chunk) < upto - walked:
+                return list(found)[:number], len(chunk) < upto - walked
+            walked = upto
+        return list(found), False
+
+    def sort_note(self, count: int) -> str:
+        if getattr(self, "by_name", False):
+            return _("Too few of these sites have been visited to sort so many by it: this page goes "
+                     "by name. Narrow the list by a filter.")  # fmt: skip
+        return super().sort_note(count)
+
     def annotate_page(self, rows: list[Any]) -> None:
+        tags: dict[int, list[str]] = {}
+        for one in (
+            SiteTag.objects.visible_to(self.actor)
+            .filter(site__in=[row.pk for row in rows])
+            .select_related("tag")
+            .order_by("tag__name", "pk")
+        ):
+            tags.setdefault(one.site_id, []).append(one.tag.name)
+        for row in rows:
+            row.tag_names = tags.get(row.pk, [])
         cards = scorer().score(rows, timezone.localdate())
         for row in rows:
             row.card = cards[row.pk]
@@ -216,30 +153,17 @@ class SiteList(ListPage):
             return []
         return [{"url": reverse("targets:import_create"), "label": _("Import"), "icon": "import"}]
 
+    def bulk_actions(self) -> list[dict[str, Any]]:
+        return [
+            {"url": reverse(action.url_name), "label": action.label}
+            for action in bulk_actions(self.actor)
+        ]
+
+    def extra_context(self) -> dict[str, Any]:
+        return {"map_tiles": settings.MAP_TILES, "map_tiles_source": settings.MAP_TILES_SOURCE}
+
     def count_words(self, count: int) -> str:
         return ngettext("%(count)s site", "%(count)s sites", count)
-
-
-class CompanyFilter(django_filters.FilterSet):
-    q = django_filters.CharFilter(
-        label=gettext_lazy("Name or business ID"), method="by_text", max_length=100
-    )
-    status = django_filters.MultipleChoiceFilter(
-        label=gettext_lazy("State"), choices=CompanyStatus.choices,
-        widget=forms.CheckboxSelectMultiple,
-    )  # fmt: skip
-    industry = django_filters.CharFilter(
-        label=gettext_lazy("Industry code begins with"),
-        method="by_industry",
-        max_length=20,
-        help_text=gettext_lazy("For one classification alone write its name first: TOL2008 56"),
-    )
-
-    def by_text(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        return text_matches(rows, value, company="")
-
-    def by_industry(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        return in_industry(rows, value)
 
 
 class CompanyList(ListPage):
@@ -247,6 +171,8 @@ class CompanyList(ListPage):
     title = gettext_lazy("Companies")
     filterset_class = CompanyFilter
     default_sort = "name"
+    count_limit = COUNTED
+    ids_first = True
     columns = (
         Column("name", gettext_lazy("Company"), lambda c: c.name, sort=("name",)),
         Column("business_id", gettext_lazy("Business ID"), lambda c: c.business_id or "",
@@ -254,9 +180,11 @@ class CompanyList(ListPage):
         Column("municipality", gettext_lazy("Municipality"),
                lambda c: c.municipality.name if c.municipality else ""),
         Column("industry", gettext_lazy("Industry"),
-               lambda c: c.industry.name if c.industry else "", sort=("industry__path",)),
+               lambda c: c.industry.name if c.industry else "", sort=("industry__path",),
+               sort_up_to=SORTED),
         Column("status", gettext_lazy("State"), lambda c: c.get_status_display(),
-               cell=lambda c: badge(c.status, c.get_status_display()), sort=("status",)),
+               cell=lambda c: badge(c.status, c.get_status_display()), sort=("status",),
+               sort_up_to=SORTED),
         Column("registered", gettext_lazy("Registered"), lambda c: c.registered_on,
                sort=("registered_on",), default=False),
     )  # fmt: skip
@@ -338,38 +266,49 @@ class MappingList(ListPage):
         return ngettext("%(count)s mapping", "%(count)s mappings", count)
 
 
+def _note(hit: Hit, place: str) -> str:
+    """What stands below a name that was found: why it was found, if not by its name, and where."""
+    why = {
+        EntryKind.FORMER: _("formerly %(name)s") % {"name": hit.shown},
+        EntryKind.CODE: hit.shown,
+    }.get(EntryKind(hit.kind), "")
+    return " · ".join(part for part in (why, place) if part)
+
+
 def search_sites(actor: Any, text: str, limit: int) -> dict[str, Any]:
-    """Sites for the global search. One query."""
-    rows = text_matches(Site.objects.visible_to(actor), text, company="company").select_related(
-        "municipality", "company"
-    )
-    found = rows.order_by("name", "pk")[:limit]
+    """Sites for the global search."""
+    hits = find(actor, "s", text, limit)
+    rows = Site.objects.visible_to(actor).select_related("municipality", "company")
+    sites = rows.in_bulk([hit.pk for hit in hits])
     return {
         "label": _("Sites"),
         "rows": [
             {
                 "label": site.shown_name,
                 "url": reverse("targets:site_detail", args=[site.public_id]),
-                "note": site.municipality.name if site.municipality else "",
+                "note": _note(hit, ", ".join(part for part in (
+                    site.address, site.municipality.name if site.municipality else "") if part)),
             }
-            for site in found
+            for hit in hits if (site := sites.get(hit.pk))
         ],
         "more_url": f"{reverse('targets:site_list')}?{urlencode({'q': text})}",
-    }
+    }  # fmt: skip
 
 
 def search_companies(actor: Any, text: str, limit: int) -> dict[str, Any]:
-    """Companies for the global search. One query."""
-    rows = text_matches(Company.objects.visible_to(actor), text, company="")
+    """Companies for the global search."""
+    hits = find(actor, "c", text, limit)
+    companies = Company.objects.visible_to(actor).in_bulk([hit.pk for hit in hits])
     return {
         "label": _("Companies"),
         "rows": [
             {
                 "label": company.name,
                 "url": reverse("targets:company_detail", args=[company.public_id]),
-                "note": company.business_id or "",
+                "note": _note(hit, "" if hit.shown == company.business_id
+                              else company.business_id or ""),
             }
-            for company in rows.order_by("name", "pk")[:limit]
+            for hit in hits if (company := companies.get(hit.pk))
         ],
         "more_url": f"{reverse('targets:company_list')}?{urlencode({'q': text})}",
-    }
+    }  # fmt: skip

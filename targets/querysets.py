@@ -159,3 +159,9 @@ class OfferQuerySet(models.QuerySet):  # type: ignore[type-arg]
 class ErasureQuerySet(models.QuerySet):  # type: ignore[type-arg]
     def visible_to(self, actor: "Actor") -> "ErasureQuerySet":
         return self.filter(authority_id=actor.authority.pk)
+
+
+class TagQuerySet(models.QuerySet):  # type: ignore[type-arg]
+    def visible_to(self, actor: "Actor") -> "TagQuerySet":
+        """An authority's tags are its own affair."""
+        return self.filter(authority_id=actor.authority.pk)

@@ -10,7 +10,6 @@ from django.utils.translation import gettext_lazy
 
 from authorities import gateway, terms
 from authorities.models import Authority, GroundVersion, TermKind
-from targets.lists import text_matches
 from targets.models import (
     About,
     Accuracy,
@@ -24,6 +23,7 @@ from targets.models import (
     Site,
     SourceType,
 )
+from targets.search import find
 from ui.forms import DateInput
 
 if TYPE_CHECKING:
@@ -85,13 +85,12 @@ class TargetMixin(forms.Form):
 
     @staticmethod
     def _matching(actor: "Actor", about: str, text: str) -> list[Any]:
+        side, rows = ("c", Company.objects.visible_to(actor).select_related("municipality"))
         if about == About.SITE:
-            rows = text_matches(Site.objects.visible_to(actor), text, company="company")
-            rows = rows.select_related("municipality", "industry", "company")
-        else:
-            rows = text_matches(Company.objects.visible_to(actor), text, company="")
-            rows = rows.select_related("municipality", "industry")
-        return list(rows.order_by("name", "pk")[: SHOWN + 1])
+            side = "s"
+            rows = Site.objects.visible_to(actor).select_related("municipality", "company")
+        found = rows.in_bulk([hit.pk for hit in find(actor, side, text, SHOWN + 1, guess=False)])
+        return sorted(found.values(), key=lambda row: (row.name, row.pk))
 
     @staticmethod
     def _words(row: Any) -> str:

@@ -1,5 +1,6 @@
 """Lists of signals, data sets and proofs of erasure."""
 
+from itertools import islice
 from typing import Any
 
 import django_filters
@@ -14,8 +15,12 @@ from django.utils.translation import ngettext
 from authorities import terms
 from authorities.models import TermKind
 from targets.models import Classification, Dataset, Erasure, Signal
+from targets.search import find
 from ui.forms import DateInput
 from ui.lists import Column, ListPage
+
+TARGETS = 30  # sites and companies whose signals are looked for
+SIGNALS = 300  # of theirs, the newest of which are shown
 
 
 class SignalFilter(django_filters.FilterSet):
@@ -158,12 +163,16 @@ class ErasureList(ListPage):
 
 
 def search_signals(actor: Any, text: str, limit: int) -> dict[str, Any]:
-    """Signals for the global search, by their target or topic. One query."""
-    rows = Signal.objects.visible_to(actor).filter(
-        Q(company__name__icontains=text) | Q(site__name__icontains=text)
-        | Q(topic__icontains=text)
-    )  # fmt: skip
-    found = rows.select_related("company", "site").order_by("-observed_on", "-pk")[:limit]
+    """Signals for the global search, by their target (as the search finds it) or their topic."""
+    sites = [hit.pk for hit in find(actor, "s", text, TARGETS)]
+    companies = [hit.pk for hit in find(actor, "c", text, TARGETS)]
+    rows = Signal.objects.visible_to(actor).select_related("company", "site")
+    # Unordered, so that the few of these targets are looked up and not all signals walked by day.
+    about = rows.filter(Q(company__in=companies) | Q(site__in=sites)).order_by()
+    found = list(islice(about.iterator(chunk_size=SIGNALS), SIGNALS)) if sites or companies else []
+    topics = rows.filter(~Q(topic=""), topic__icontains=text).order_by("-observed_on", "-pk")
+    found += topics[:limit]
+    found = sorted(found, key=lambda signal: (signal.observed_on, signal.pk), reverse=True)[:limit]
     return {
         "label": _now("Signals"),
         "rows": [

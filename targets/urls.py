@@ -1,8 +1,10 @@
 from django.urls import path
 
 from targets import (
+    bulk_views,
     identity_views,
     import_views,
+    map_views,
     mapping_views,
     sharing_views,
     signal_views,
@@ -12,6 +14,8 @@ from targets import (
 app_name = "targets"
 urlpatterns = [
     path("sites/", views.site_list, name="site_list"),
+    path("sites/map/", map_views.site_map, name="site_map"),
+    path("sites/tag/", bulk_views.tag_sites, name="tag_sites"),
     path("sites/<uuid:public_id>/", views.site_detail, name="site_detail"),
     path("companies/", views.company_list, name="company_list"),
     path("companies/<uuid:public_id>/", views.company_detail, name="company_detail"),

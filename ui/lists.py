@@ -35,6 +35,7 @@ class Column:
     """One column. ``value`` gives the plain value (also exported), ``cell`` the markup if richer.
 
     ``sort`` names the order-by fields (ascending); without it the column cannot be sorted by.
+    ``sort_up_to``: no index gives this order, so it is there only while the list is that short.
     """
 
     key: str
@@ -46,6 +47,7 @@ class Column:
     numeric: bool = False
     default: bool = True
     descending_first: bool = False
+    sort_up_to: int | None = None
 
     def shown(self, row: Any) -> Any:
         """Markup or text of the cell."""
@@ -67,7 +69,7 @@ class Column:
 
 def capped_count(queryset: models.QuerySet[Any], limit: int = COUNT_LIMIT) -> int:
     """Number of rows, but never counting beyond ``limit + 1``: a page needs no more."""
-    return queryset.order_by()[: limit + 1].count()
+    return queryset.order_by().values("pk")[: limit + 1].count()
 
 
 class ListPage(ABC):
@@ -85,6 +87,10 @@ class ListPage(ABC):
     empty_text: ClassVar[Any] = ""
     classification: ClassVar[Any] = ""
     exportable: ClassVar[bool] = True
+    bulk_all: ClassVar[bool] = False  # bulk pages understand ``all`` and ``query`` beside ``id``
+    count_limit: ClassVar[int] = COUNT_LIMIT  # counted and paged through up to here, never beyond
+    # Long lists first find the ids of the page, then fetch what its columns need of those alone.
+    ids_first: ClassVar[bool] = False
     registry: ClassVar[dict[str, type["ListPage"]]] = {}
 
     def __init_subclass__(cls) -> None:
@@ -96,6 +102,7 @@ class ListPage(ABC):
         self.actor = actor
         self.query = query
         self.kwargs = kwargs
+        self.made: dict[str, Any] = {}
 
     # -------------------------------------------------------------- to be given by subclasses
     @abstractmethod
@@ -129,10 +136,17 @@ class ListPage(ABC):
         return data
 
     def filterset(self) -> django_filters.FilterSet | None:
+        """The filters as asked; made once, for its choices may cost queries."""
         if self.filterset_class is None:
             return None
+        if "filterset" not in self.made:
+            self.made["filterset"] = self._filterset()
+        return self.made["filterset"]  # type: ignore[no-any-return]
+
+    def _filterset(self) -> django_filters.FilterSet:
         from types import SimpleNamespace
 
+        assert self.filterset_class is not None
         return self.filterset_class(
             self.parameters or None,
             queryset=self.queryset(),
@@ -146,16 +160,20 @@ class ListPage(ABC):
             return [c for c in columns if c.default or c is columns[0]]
         return [c for c in columns if c.key in wanted or c is columns[0]]
 
-    def sort_key(self) -> tuple[Column, bool]:
-        """The column sorted by, and whether descending. Unknown keys fall back to the default."""
+    def sort_key(self, count: int = 0) -> tuple[Column, bool]:
+        """The column sorted by, and whether descending.
+
+        Unknown keys fall back to the default, as do orders that no index gives when the list is
+        longer than they can bear.
+        """
         raw = self.query.get("sort", "") or self.default_sort
-        sortable = {c.key: c for c in self.columns if c.sort}
+        sortable = {c.key: c for c in self.columns if self.can_sort(c, count)}
         if raw.lstrip("-") not in sortable:
             raw = self.default_sort
         return sortable[raw.lstrip("-")], raw.startswith("-")
 
-    def ordered(self, rows: models.QuerySet[Any]) -> models.QuerySet[Any]:
-        column, descending = self.sort_key()
+    def ordered(self, rows: models.QuerySet[Any], count: int = 0) -> models.QuerySet[Any]:
+        column, descending = self.sort_key(count)
         # A column that is never empty is asked for plainly: "nulls last" could not use its index.
         never_empty = {f.name for f in rows.model._meta.concrete_fields if not f.null}
         last = {name: None if name in never_empty else True for name in column.sort}
@@ -166,6 +184,18 @@ class ListPage(ABC):
             for name in column.sort
         ]
         return rows.order_by(*order, "-pk" if descending else "pk")
+
+    def page_ids(self, rows: models.QuerySet[Any], start: int, stop: int, count: int) -> list[int]:
+        """Ids of one page in order, for lists that are ``ids_first``."""
+        return list(self.ordered(rows, count).values_list("pk", flat=True)[start:stop])
+
+    def page_rows(self, rows: models.QuerySet[Any], start: int, stop: int, count: int) -> list[Any]:
+        """The rows of one page in order; ``count`` is that of the whole list, capped."""
+        if not self.ids_first:
+            return list(self.ordered(rows, count)[start:stop])
+        ids = self.page_ids(rows, start, stop, count)
+        found = self.queryset().in_bulk(ids)
+        return [found[pk] for pk in ids if pk in found]
 
     # -------------------------------------------------------------- parts of the page
     def chips(self, filterset: django_filters.FilterSet | None) -> list[dict[str, str]]:
@@ -190,8 +220,8 @@ class ListPage(ABC):
             )
         return chips
 
-    def headings(self, columns: Iterable[Column]) -> list[dict[str, Any]]:
-        current, descending = self.sort_key()
+    def headings(self, columns: Iterable[Column], count: int = 0) -> list[dict[str, Any]]:
+        current, descending = self.sort_key(count)
         headings = []
         for column in columns:
             query = self.query.copy()
@@ -202,11 +232,25 @@ class ListPage(ABC):
             headings.append(
                 {
                     "column": column,
-                    "url": f"?{query.urlencode()}" if column.sort else "",
+                    "url": f"?{query.urlencode()}" if self.can_sort(column, count) else "",
                     "sorted": ("descending" if descending else "ascending") if is_current else "",
                 }
             )
         return headings
+
+    def can_sort(self, column: Column, count: int) -> bool:
+        return bool(column.sort) and (column.sort_up_to is None or count <= column.sort_up_to)
+
+    def sort_note(self, count: int) -> str:
+        """Says that the asked order is not given, and how to get it."""
+        asked = self.query.get("sort", "").lstrip("-")
+        column = next((c for c in self.columns if c.key == asked), None)
+        if column is None or column.sort_up_to is None or count <= column.sort_up_to:
+            return ""
+        limit = number_format(column.sort_up_to, use_l10n=True, force_grouping=True)
+        return _("Sorting by “%(column)s” needs at most %(count)s rows: narrow the list by a filter.") % {
+            "column": column.label, "count": limit,
+        }  # fmt: skip
 
     def pages(self, number: int, last: int) -> list[dict[str, Any]]:
         wanted = sorted({1, last, *range(max(1, number - 2), min(last, number + 2) + 1)})
@@ -234,16 +278,18 @@ class ListPage(ABC):
         problem = filterset is not None and filterset.is_bound and not filterset.form.is_valid()
         if problem:
             rows = rows.none()
-        count = capped_count(rows)
+        count = capped_count(rows, self.count_limit)
         per_page = _number(self.query.get("per_page"), 25)
         per_page = per_page if per_page in PER_PAGE else 25
-        last = max(1, -(-min(count, COUNT_LIMIT) // per_page))
+        last = max(1, -(-min(count, self.count_limit) // per_page))
         number = min(max(1, _number(self.query.get("page"), 1)), last)
-        page = list(self.ordered(rows)[(number - 1) * per_page : number * per_page])
+        page = self.page_rows(rows, (number - 1) * per_page, number * per_page, count)
         self.annotate_page(page)
         columns = self.shown_columns()
-        more = count > COUNT_LIMIT
-        shown_count = number_format(min(count, COUNT_LIMIT), use_l10n=True, force_grouping=True)
+        more = count > self.count_limit
+        shown_count = number_format(
+            min(count, self.count_limit), use_l10n=True, force_grouping=True
+        )
         keep = [(n, v) for n, v in self.query.lists() if n in {"sort", "column", "per_page"}]
         return {
             "page": self,
@@ -251,7 +297,8 @@ class ListPage(ABC):
             "filter_problem": problem,
             "chips": self.chips(filterset),
             "keep": [(name, value) for name, values in keep for value in values],
-            "headings": self.headings(columns),
+            "headings": self.headings(columns, count),
+            "sort_note": self.sort_note(count),
             "all_columns": self.columns[1:],
             "shown_keys": [c.key for c in columns],
             "rows": [
@@ -272,6 +319,7 @@ class ListPage(ABC):
             ],
             "count": count,
             "count_text": self.count_words(count) % {"count": shown_count + ("+" if more else "")},
+            "more": more,
             "first": (number - 1) * per_page + 1 if page else 0,
             "last_shown": (number - 1) * per_page + len(page),
             "number": number,
@@ -299,7 +347,9 @@ class ListPage(ABC):
         head = exports.head_lines(
             str(self.title), who, words, str(self.classification or _("for official use"))
         )
-        return head, [str(c.label) for c in columns], self._values(self.ordered(rows), columns)
+        count = capped_count(rows, self.count_limit)
+        ordered = self.ordered(rows, count)
+        return head, [str(c.label) for c in columns], self._values(ordered, columns)
 
     def _values(self, rows: models.QuerySet[Any], columns: list[Column]) -> Iterable[list[Any]]:
         block: list[Any] = []

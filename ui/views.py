@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import messages
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -106,19 +106,29 @@ def export_file(request: HttpRequest, public_id: str) -> FileResponse:
     )
 
 
+SUGGESTED = 5  # of each kind, below the box
+FOUND = 10  # of each kind, on the page
+
+
 @require_GET
 def search(request: HttpRequest) -> HttpResponse:
-    """One box over everything the actor may see; each room answers for its own."""
+    """One box over everything the actor may see; each room answers for its own.
+
+    The page works without JavaScript; htmx asks here for the few that are offered below the box.
+    """
+    offered = request.headers.get("HX-Request") == "true"
     if not request.user.is_authenticated:
+        if offered:
+            return JsonResponse({"error": "signed_out"}, status=401)
         return redirect(f"{reverse('account_login')}?next={request.get_full_path()}")
     actor = _actor(request)
-    text = request.GET.get("q", "").strip()[:100]
+    text = request.GET.get("q", "").replace("\0", "").strip()[:100]
     groups = []
     if len(text) >= 2:
-        groups = [provider(actor, text, 10) for provider in hooks.search_providers()]
-    return render(
-        request, "ui/search.html", {"text": text, "groups": [g for g in groups if g["rows"]]}
-    )
+        limit = SUGGESTED if offered else FOUND
+        groups = [provider(actor, text, limit) for provider in hooks.search_providers()]
+    template = "ui/search_options.html" if offered else "ui/search.html"
+    return render(request, template, {"text": text, "groups": [g for g in groups if g["rows"]]})
 
 
 @require_GET

@@ -168,6 +168,12 @@ SESSION_COOKIE_AGE = SESSION_ABSOLUTE_SECONDS
 # Whether anybody may read competences, grounds and the gateway's answers without signing in.
 PUBLIC_POWERS = env.flag("PUBLIC_POWERS")
 
+# ------------------------------------------------------------------ map
+# Address of map tiles with {z}, {x} and {y} (XYZ or WMTS by REST). Without it the map shows the
+# shapes that come with Tarkka, and nothing leaves the installation.
+MAP_TILES = env.text("MAP_TILES")
+MAP_TILES_SOURCE = env.text("MAP_TILES_SOURCE")  # whom the map names for them
+
 # ------------------------------------------------------------------ looks at non-public data
 PURPOSE_DAYS = env.integer("PURPOSE_DAYS", 14)  # a stated purpose covers its case for so long
 # Looks in one day without task or operation from which the supervisor is told.
@@ -271,7 +277,7 @@ CONTENT_SECURITY_POLICY = {
         "default-src": [NONE],
         "script-src": [SELF],
         "style-src": [SELF],
-        "img-src": [SELF, "blob:"],
+        "img-src": [SELF, "blob:", *env.origins(MAP_TILES)],
         "font-src": [SELF],
         "connect-src": [SELF],
         "manifest-src": [SELF],

@@ -3,5 +3,6 @@ import "./frame.js";
 import "./session.js";
 import "./drafts.js";
 import "./list.js";
+import "./search.js";
 
 document.documentElement.classList.add("js");

@@ -13,6 +13,8 @@ htmx.config.includeIndicatorStyles = false;
 htmx.config.allowEval = false;
 htmx.config.selfRequestsOnly = true;
 htmx.config.historyCacheSize = 0;
+// Going back loads the page anew: scripts hold on to elements that a swap of the body would lose.
+htmx.config.refreshOnHistoryMiss = true;
 
 document.addEventListener("htmx:configRequest", (event) => {
   const token = document.body.dataset.csrf;

@@ -54,6 +54,7 @@ from targets.models.register import (
     SiteType,
     VisitOutcome,
 )
+from targets.models.search import EntryKind, SearchEntry, SearchWord
 from targets.models.sharing import (
     Disclosure,
     DisclosureState,
@@ -81,6 +82,7 @@ from targets.models.signals import (
     SignalIndicator,
     SourceType,
 )
+from targets.models.tags import SiteTag, Tag
 
 __all__ = [
     "DECIDERS",
@@ -103,6 +105,7 @@ __all__ = [
     "DatasetState",
     "Disclosure",
     "DisclosureState",
+    "EntryKind",
     "Erasure",
     "Fact",
     "HandOver",
@@ -144,6 +147,8 @@ __all__ = [
     "RetentionClass",
     "RunPhase",
     "RunState",
+    "SearchEntry",
+    "SearchWord",
     "Seen",
     "Signal",
     "SignalFile",
@@ -151,8 +156,10 @@ __all__ = [
     "Site",
     "SiteOperator",
     "SiteStatus",
+    "SiteTag",
     "SiteType",
     "SourceType",
     "SuccessorHint",
+    "Tag",
     "VisitOutcome",
 ]

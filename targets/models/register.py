@@ -5,10 +5,9 @@ A company is a legal person; a site is a place and outlives the companies that r
 
 import uuid
 
-from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
 from django.db.models import F, Q
-from django.db.models.functions import Upper
+from django.db.models.functions import Cast, Floor, Mod
 from django.utils.translation import gettext_lazy as _
 
 from audit.access import ClassifiedModel
@@ -102,8 +101,8 @@ class Company(models.Model):
         verbose_name = _("company")
         verbose_name_plural = _("companies")
         indexes = [
-            GinIndex(OpClass(Upper("name"), name="gin_trgm_ops"), name="company_name_trgm"),
             models.Index(fields=["name", "id"], name="company_by_name"),
+            models.Index(fields=["registered_on"], name="company_registered"),
             models.Index(
                 fields=["merged_into"],
                 name="company_merged",
@@ -242,6 +241,19 @@ class Site(models.Model):
     postal_code = models.CharField(max_length=20, blank=True)
     longitude = models.FloatField(null=True, blank=True)
     latitude = models.FloatField(null=True, blank=True)
+    # For the map, kept by the database: which small rectangle it lies in (``targets.map``), and one
+    # of 1,024 equal parts of all sites, so that a look at some of them stands for all.
+    tile = models.GeneratedField(
+        expression=Cast(
+            Floor((F("longitude") + 180.0) * 8.0) * 4096 + Floor((F("latitude") + 90.0) * 16.0),
+            models.IntegerField(),
+        ),
+        output_field=models.IntegerField(null=True), db_persist=True, null=True,
+    )  # fmt: skip
+    sample = models.GeneratedField(
+        expression=Cast(Mod(F("id") * 40503, 1024), models.SmallIntegerField()),
+        output_field=models.SmallIntegerField(), db_persist=True,
+    )  # fmt: skip
     staff_estimate = models.PositiveIntegerField(null=True, blank=True)
     status = models.CharField(max_length=20, choices=SiteStatus.choices, default=SiteStatus.UNKNOWN)
     opened_on = models.DateField(null=True, blank=True)
@@ -264,9 +276,12 @@ class Site(models.Model):
         verbose_name = _("site")
         verbose_name_plural = _("sites")
         indexes = [
-            GinIndex(OpClass(Upper("name"), name="gin_trgm_ops"), name="site_name_trgm"),
             models.Index(fields=["name", "id"], name="site_by_name"),
             models.Index(fields=["region", "name", "id"], name="site_region_name"),
+            models.Index(fields=["industry", "region"], name="site_industry_region"),
+            models.Index(fields=["staff_estimate"], name="site_staff"),
+            models.Index(fields=["tile"], name="site_tile"),
+            models.Index(fields=["sample", "tile"], name="site_sample"),
             models.Index(
                 fields=["merged_into"], name="site_merged", condition=Q(merged_into__isnull=False)
             ),
@@ -362,6 +377,8 @@ class PastVisit(ClassifiedModel):
         ordering = ["-on", "-id"]
         indexes = [
             models.Index(fields=["site", "-on"], name="past_visit_site"),
+            # Newest first of all sites: how a long list is sorted by its last visits.
+            models.Index(fields=["-on", "site"], name="past_visit_day"),
             models.Index(
                 fields=["run_id"], name="past_visit_run", condition=Q(run_id__isnull=False)
             ),

@@ -116,6 +116,10 @@ class Signal(ClassifiedModel):
             # The list reads newest first through the walls and stops at the end of the page.
             models.Index(fields=["-observed_on", "-id"], name="signal_by_day"),
             models.Index(fields=["expires_on"], name="signal_expiry"),
+            # The few that have a topic of their own; the search looks through their words.
+            models.Index(
+                fields=["-observed_on"], name="signal_by_topic", condition=~models.Q(topic="")
+            ),
         ]
         constraints = [
             models.UniqueConstraint(fields=["authority", "client_id"], name="signal_sent_once"),

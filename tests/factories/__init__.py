@@ -46,6 +46,7 @@ from targets.models import (
     Signal,
     Site,
 )
+from targets.services.search import refresh
 from targets.services.sharing import disclose
 from targets.services.signals import write_signal
 
@@ -130,7 +131,9 @@ def make_company(**values: Any) -> Company:
         "name": f"Company {number}", "status": "active", "source": "test",
         "registered_on": dt.date(2015, 1, 1),
     }  # fmt: skip
-    return Company.objects.create(**(defaults | values))
+    company = Company.objects.create(**(defaults | values))
+    refresh(companies=[company.pk])
+    return company
 
 
 def make_site(**values: Any) -> Site:
@@ -143,7 +146,9 @@ def make_site(**values: Any) -> Site:
     }  # fmt: skip
     if "company" not in values:
         defaults["company"] = make_company()
-    return Site.objects.create(**(defaults | values))
+    site = Site.objects.create(**(defaults | values))
+    refresh(sites=[site.pk])
+    return site
 
 
 def make_past_visit(site: Site, authority: str = "OSH", **values: Any) -> PastVisit:

@@ -122,6 +122,8 @@ ROUTES: dict[str, tuple[str, str | None, set[tuple[str, str]] | str, int]] = {
     "authorities:interest_withdraw": ("post", "interest", INTEREST_EDITORS, 403),
     "authorities:no_membership": ("get", None, EVERYBODY, 0),
     "targets:site_list": ("get", None, EVERYBODY, 0),
+    "targets:site_map": ("get", None, EVERYBODY, 0),
+    "targets:tag_sites": ("get", None, of(*CODES, roles=ROLES[:4]), 403),
     "targets:site_detail": ("get", "site", EVERYBODY, 0),
     "targets:company_list": ("get", None, EVERYBODY, 0),
     "targets:company_detail": ("get", "company", EVERYBODY, 0),
@@ -180,6 +182,9 @@ ROUTES: dict[str, tuple[str, str | None, set[tuple[str, str]] | str, int]] = {
     "planning:nominate": ("get", "operation", PARTICIPANTS, 404),
     "planning:candidates": (
         "get", "operation", of(*CODES[:3], roles=("coordinator", "inspector", "analyst")), 404,
+    ),
+    "planning:nominate_chosen": (
+        "get", None, of(*CODES, roles=("coordinator", "analyst", "inspector")), 403,
     ),
     "planning:nominate_sites": ("get", "operation", PARTICIPANTS, 404),
     "planning:nomination_withdraw": ("post", "nomination", of("OSH"), 404),

@@ -59,7 +59,7 @@ def test_export_has_the_pages_rows_and_columns_and_leaves_an_event(as_user):
     )
     lines = answer.content.decode("utf-8-sig").splitlines()
     assert actor.user.full_name in lines[1]
-    assert "Name or business ID: =2" in lines[2]
+    assert "Name, address or business ID: =2" in lines[2]
     assert lines[-2:] == ["Site;Municipality", "'=2+2;Helsinki"]
     event = Event.objects.get(verb="list.exported")
     assert event.data["rows"] == 1

@@ -27,8 +27,8 @@ pytestmark = pytest.mark.django_db
 # Queries of a page in full: session, person, place, groups, inbox count, then the list itself.
 PINNED = {
     "planning:operation_list": 19,
-    "targets:site_list": 19,
-    "targets:company_list": 14,
+    "targets:site_list": 26,
+    "targets:company_list": 15,
     "targets:import_list": 14,
     "targets:mapping_list": 14,
     "targets:signal_list": 17,

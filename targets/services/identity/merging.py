@@ -26,6 +26,7 @@ from targets.models import (
     Recusal,
     Site,
 )
+from targets.services.imports.changed import tell
 
 if TYPE_CHECKING:
     from authorities.actors import Actor
@@ -41,6 +42,7 @@ STAYS = frozenset(
         "targets.successorhint",
         "targets.registerchange",
         "targets.recusal",
+        "targets.searchentry",  # made anew from the rows, see ``targets.services.search``
     }
 )
 # Tables of the public register: everybody may know that rows of these were moved.
@@ -115,6 +117,7 @@ def merge(
         type(loser).objects.filter(pk=loser.pk).update(merged_into=survivor)
         _copy_recusals(row)
         move_all(row)
+        _follow(loser, survivor)
     _decide_pairs(actor, row)
     for target, verb in ((loser, f"{kind}.became_part"), (survivor, f"{kind}.merged")):
         record(
@@ -149,6 +152,7 @@ def unmerge(*, actor: "Actor", row: Merge, reason: str) -> Merge:
     with as_system("what was moved goes back, whosever it is"):
         _move_back(row)
         type(loser).objects.filter(pk=loser.pk).update(merged_into=None)
+        _follow(loser, survivor)
         MatchPair.objects.filter(pk=row.pair_id, state=PairState.SAME).update(
             state=PairState.PROPOSED, decided_at=None, decided_by=None, decided_for=None, reason=""
         )
@@ -159,6 +163,13 @@ def unmerge(*, actor: "Actor", row: Merge, reason: str) -> Merge:
             data={"name": loser.name, "into": survivor.name, "reason": row.undone_reason},
         )  # fmt: skip
     return row
+
+
+def _follow(*rows: Target) -> None:
+    """Tell the search and whatever else depends on the register."""
+    ids = [row.pk for row in rows]
+    is_site = isinstance(rows[0], Site)
+    tell(sites=ids if is_site else [], companies=[] if is_site else ids)
 
 
 def may_decide(actor: "Actor") -> None:

@@ -26,6 +26,7 @@ from targets.models import (
     Site,
 )
 from targets.services.imports import prh, prh_v1
+from targets.services.imports.changed import tell
 from targets.services.imports.merge import COMPANY, SITE
 from targets.services.imports.records import CompanyRecord, Refused, SiteRecord
 from targets.services.imports.staging import not_before
@@ -36,6 +37,9 @@ DERIVED = {
     "targets.companyidentifier", "targets.companyregistration", "targets.searchentry",
     "targets.matchpair", "targets.successorhint",
 }  # fmt: skip
+
+
+COLUMNS_OF = {"site_id": "sites", "company_id": "companies"}
 
 
 @dataclass
@@ -157,6 +161,8 @@ def _restore(
         found, ids, deeper = cursor.fetchone()
     step.undone += len(ids or [])
     step.kept += found - len(ids or [])
+    touched = list(ids or [])
+    tell(**{"sites": [], "companies": [], COLUMNS_OF[column]: touched})
     if deeper and column == "site_id":
         _restore_operators(deeper, bounds)
     elif deeper:

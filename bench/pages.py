@@ -1,0 +1,263 @@
+"""Speed of list, search and map at a country's number of sites, behind the walls and without them.
+
+python -m bench.pages           builds its own database (SITES=20000 SIGNALS=60000 for less)
+
+Each page is asked through the whole of Django for an administrator and for an inspector to whom
+signals were disclosed; its baseline is the plain SQL of the same answer, as a role that no wall
+holds, in the same run. Then four inspectors ask at once. Table on standard output, JSON in
+``bench/results/pages.json``.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+ROOT = Path(__file__).resolve().parent.parent
+SITES = "/register/sites/"
+MAP = f"{SITES}map/?zoom=5&bbox=18,59,33,71"
+PAGE = "ORDER BY s.name, s.id LIMIT 25"
+JOINED = (
+    "SELECT s.*, c.name, m.name_fi, i.name_fi, (SELECT max(v.on) FROM targets_pastvisit v"
+    " WHERE v.site_id = s.id) FROM targets_site s LEFT JOIN targets_company c ON c.id ="
+    " s.company_id LEFT JOIN authorities_area m ON m.id = s.municipality_id"
+    " LEFT JOIN targets_industry i ON i.id = s.industry_id"
+)
+IN_56 = "s.industry_id IN (SELECT id FROM targets_industry WHERE code LIKE '56%')"
+SINCE = (
+    "NOT EXISTS (SELECT 1 FROM targets_pastvisit v WHERE v.site_id = s.id AND v.on >= '2024-11-01')"
+)
+COUNTED = "SELECT count(*) FROM (SELECT 1 FROM targets_site s WHERE {} LIMIT 1001) x"
+TEXT = (
+    "SELECT site_id FROM targets_searchentry WHERE text LIKE '{}%' AND site_id IS NOT NULL LIMIT 10"
+)
+CELLS = (
+    "SELECT floor(longitude / 4), floor(latitude / 2), count(*) FROM targets_site s WHERE {}"
+    " GROUP BY 1, 2"
+)
+
+# name: (address, plain SQL of the same answer)
+CASES: dict[str, tuple[str, list[str]]] = {
+    "list": (SITES, [f"{JOINED} {PAGE}", COUNTED.format("true")]),
+    "list, industry": (f"{SITES}?branch=56", [f"{JOINED} WHERE {IN_56} {PAGE}", COUNTED.format(IN_56)]),
+    "list, industry, not visited for two years": (
+        f"{SITES}?branch=56&visited=2y",
+        [f"{JOINED} WHERE {IN_56} AND {SINCE} {PAGE}", COUNTED.format(f"{IN_56} AND {SINCE}")],
+    ),
+    "list by last visit": (
+        f"{SITES}?sort=-last_visit",
+        ["SELECT site_id, max(v.on) FROM targets_pastvisit v GROUP BY 1 ORDER BY 2 DESC LIMIT 25",
+         COUNTED.format("true")],
+    ),
+    "list, page 40": (f"{SITES}?page=40", [f"{JOINED} {PAGE} OFFSET 975", COUNTED.format("true")]),
+    "list, words": (
+        f"{SITES}?q=kebab",
+        [f"{JOINED} WHERE s.name ILIKE '%kebab%' {PAGE}", COUNTED.format("s.name ILIKE '%kebab%'")],
+    ),
+    "search, common word": ("/search/?q=ravintola", [TEXT.format("ravintola")]),
+    "search, mistyped": ("/search/?q=ravintoal", [TEXT.format("ravintol")]),
+    "search, two words": ("/search/?q=kebab+tampere", [TEXT.format("kebab")]),
+    "search, business ID": ("/search/?q=FI10000011", [
+        "SELECT id FROM targets_company WHERE business_id LIKE '1000001-1%'"]),
+    "map, whole country": (MAP, [CELLS.format("true")]),
+    "map, industry": (f"{MAP}&branch=56", [CELLS.format(IN_56)]),
+    "map, not visited for two years": (f"{MAP}&visited=2y", [CELLS.format(SINCE)]),
+    "map, a town": (f"{SITES}map/?zoom=12&bbox=24.8,60.1,25.1,60.3", [
+        CELLS.format("longitude BETWEEN 24.8 AND 25.1 AND latitude BETWEEN 60.1 AND 60.3")]),
+    "count": ("count", [COUNTED.format("true")]),
+    "export of 1,500 rows": (f"{SITES}?export=csv&size=250&branch=56", [
+        f"{JOINED} WHERE s.staff_estimate >= 250 AND {IN_56} ORDER BY s.name, s.id LIMIT 1500"]),
+}  # fmt: skip
+TOGETHER = ("list", "list, industry, not visited for two years", "list by last visit",
+            "search, common word", "search, mistyped", "map, whole country", "map, industry")  # fmt: skip
+
+
+def times(action: Callable[[], object], rounds: int) -> list[float]:
+    """Milliseconds of each of ``rounds``, after two to warm up."""
+    action()
+    action()
+    found = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        action()
+        found.append((time.perf_counter() - start) * 1000)
+    return found
+
+
+def at(values: list[float], share: float) -> float:
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def member(role: str, number: int = 0) -> Any:
+    from audit.context import as_system
+    from authorities.models import Membership
+
+    with as_system("bench"):
+        rows = Membership.objects.filter(roles=[role], user__email__startswith="bench")
+        return rows.select_related("user", "authority", "unit").order_by("pk")[number]
+
+
+def visitor(role: str, number: int = 0) -> Any:
+    from django.test import Client
+
+    place = member(role, number)
+    client = Client(HTTP_HOST="localhost")
+    client.force_login(place.user)
+    session = client.session
+    session["acting_membership"], session["mfa_done"] = place.pk, True
+    session.save()
+    return client
+
+
+def asked(client: Any, role: str, address: str) -> Callable[[], object]:
+    if address == "count":
+        return lambda: _count(role)
+
+    def ask() -> object:
+        answer = client.get(address)
+        assert answer.status_code == 200, (address, answer.status_code)
+        return answer.content
+
+    return ask
+
+
+def _count(role: str) -> int:
+    from django.db import transaction
+
+    from audit.context import acting_as
+    from authorities.actors import actor_for
+    from targets.models import Site
+    from ui.lists import capped_count
+
+    actor = actor_for(member(role))
+    with acting_as(actor), transaction.atomic():
+        return capped_count(Site.objects.visible_to(actor), 1_000)
+
+
+def plain(statements: list[str]) -> Callable[[], object]:
+    """The statements as the server's own superuser, whom no wall holds."""
+    import psycopg2
+
+    address = urlsplit(os.environ["DATABASE_URL"])
+    connection = psycopg2.connect(
+        host=dict(parse_qsl(address.query))["host"], user="postgres", dbname=address.path[1:]
+    )
+
+    def run() -> object:
+        with connection.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+                cursor.fetchall()
+        return None
+
+    return run
+
+
+def together(users: int = 4, seconds: int = 20) -> dict[str, list[float]]:
+    """Several inspectors at once, each in a process of its own: milliseconds by case."""
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-m", "bench.pages", "user", str(n), str(seconds)], cwd=ROOT,
+            stdout=subprocess.PIPE, text=True,
+        )
+        for n in range(users)
+    ]  # fmt: skip
+    found: dict[str, list[float]] = {}
+    for process in processes:
+        out, _err = process.communicate()
+        for name, values in json.loads(out.splitlines()[-1]).items():
+            found.setdefault(name, []).extend(values)
+    return found
+
+
+def one_user(number: int, seconds: int) -> None:
+    client = visitor("inspector", number)
+    found: dict[str, list[float]] = {name: [] for name in TOGETHER}
+    for name in TOGETHER:
+        asked(client, "inspector", CASES[name][0])()
+    end = time.monotonic() + seconds
+    turn = number
+    while time.monotonic() < end:
+        name = TOGETHER[turn % len(TOGETHER)]
+        start = time.perf_counter()
+        asked(client, "inspector", CASES[name][0])()
+        found[name].append((time.perf_counter() - start) * 1000)
+        turn += 1
+    print(json.dumps(found))
+
+
+def measure() -> None:
+    rounds = int(os.environ.get("ROUNDS", "15"))
+    clients = {role: visitor(role) for role in ("administrator", "inspector")}
+    rows = []
+    for name, (address, statements) in CASES.items():
+        row: dict[str, Any] = {"case": name}
+        for role, client in clients.items():
+            values = times(asked(client, role, address), rounds)
+            row[role] = {"p50": statistics.median(values), "p95": at(values, 0.95)}
+        row["plain"] = statistics.median(times(plain(statements), max(3, rounds // 3)))
+        row["inspector_to_administrator"] = row["inspector"]["p50"] / row["administrator"]["p50"]
+        rows.append(row)
+        print(
+            f"| {name} | {row['administrator']['p50']:.0f} | {row['inspector']['p50']:.0f} |"
+            f" {row['inspector']['p95']:.0f} | {row['inspector_to_administrator']:.2f} |"
+            f" {row['plain']:.1f} |",
+            flush=True,
+        )
+    parallel = {
+        name: {"p50": statistics.median(values), "p95": at(values, 0.95), "asked": len(values)}
+        for name, values in together().items()
+    }
+    for name, figures in parallel.items():
+        print(f"| {name} | {figures['p50']:.0f} | {figures['p95']:.0f} | {figures['asked']} |")
+    results = ROOT / "bench" / "results"
+    results.mkdir(exist_ok=True)
+    (results / "pages.json").write_text(json.dumps({"pages": rows, "together": parallel}, indent=1))
+
+
+def inside() -> None:
+    import django
+
+    django.setup()
+    if sys.argv[1:2] == ["user"]:
+        one_user(int(sys.argv[2]), int(sys.argv[3]))
+    elif sys.argv[1:2] == ["build"]:
+        from bench.build import build
+        from targets.services.search import refresh
+
+        build()
+        refresh()
+    else:
+        measure()
+
+
+def main() -> None:
+    if os.environ.get("BENCH_INSIDE"):
+        inside()
+        return
+    script = (
+        "import os, subprocess, sys\n"
+        "owner = os.environ | {'DATABASE_URL': os.environ['DATABASE_OWNER_URL'],"
+        " 'STATEMENT_TIMEOUT_MS': '0', 'BENCH_INSIDE': '1'}\n"
+        "run = lambda env, *a: subprocess.run([sys.executable, *a], env=env, check=True)\n"
+        "run(owner, 'manage.py', 'migrate', '--verbosity=0')\n"
+        "run(owner, 'manage.py', 'grant_app_role', 'tarkka_app')\n"
+        "run(owner, 'manage.py', 'collectstatic', '--noinput', '--verbosity=0')\n"
+        "run(owner, '-m', 'bench.pages', 'build')\n"
+        "run(os.environ | {'BENCH_INSIDE': '1'}, '-m', 'bench.pages', 'measure')\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "tools/with_services.py", sys.executable, "-c", script], cwd=ROOT
+    )
+    raise SystemExit(result.returncode)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,331 @@
+"""Filters of the lists of sites and companies. Each is bounded at a country's number of rows."""
+
+import datetime as dt
+from typing import Any
+
+import django_filters
+from django import forms
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
+from django.utils import timezone
+from django.utils.translation import gettext_lazy
+
+from authorities.models import Area, AreaKind, Authority
+from targets.hooks import site_choices
+from targets.models import (
+    CompanyStatus,
+    Fact,
+    Industry,
+    PastVisit,
+    Site,
+    SiteStatus,
+    SiteTag,
+    SiteType,
+    Tag,
+    VisitOutcome,
+)
+from targets.search import holding
+from ui.forms import DateInput
+from ui.names import name_field
+from ui.trees import Node, TreeSelect, flat
+
+SIZES = {"1": (1, 4), "5": (5, 9), "10": (10, 49), "50": (50, 249), "250": (250, None)}
+AGES = {"0": (0, 1), "1": (1, 2), "2": (2, 5), "5": (5, 10), "10": (10, None)}  # years
+
+
+def in_industry(rows: QuerySet[Any], *values: str) -> QuerySet[Any]:
+    """Rows of the classes whose code begins with one of ``values``, or of a section with that letter.
+
+    ``TOL2008 56`` means the code in that edition alone; without one, codes of every edition count.
+    The classes are found first: their ids lead into an index, a join would not.
+    """
+    found = Q()
+    for value in values:
+        edition, _space, code = value.strip().upper().rpartition(" ")
+        code = code.replace(".", "")
+        one = Q(code__startswith=code)
+        if code.isalpha():
+            one = Q(code=code) | Q(path__startswith=f"{code}/")
+        if edition:
+            one &= Q(edition__code=edition.replace(" ", ""))
+        found |= one
+    ids = Industry.objects.filter(found).order_by("pk").values_list("pk", flat=True)
+    return rows.filter(industry__in=list(ids))
+
+
+def regions_for(actor: Any) -> QuerySet[Any]:
+    """Regions to choose from: those of the membership, else all."""
+    regions = Area.objects.filter(kind=AreaKind.REGION).order_by("country", "code")
+    return regions.filter(pk__in=actor.region_ids) if actor.region_ids else regions
+
+
+def area_tree(actor: Any) -> list[Node]:
+    """Regions with their municipalities in force. One query (and the actor's regions)."""
+    kinds = [AreaKind.REGION, AreaKind.MUNICIPALITY]
+    areas = Area.objects.filter(kind__in=kinds, valid_to__isnull=True)
+    if actor.region_ids:
+        areas = areas.filter(Q(pk__in=actor.region_ids) | Q(region__in=actor.region_ids))
+    rows = list(
+        areas.order_by("country", "code", "pk").values_list("pk", "kind", "region_id", name_field())
+    )
+    heads = {pk: Node(str(pk), name) for pk, kind, _up, name in rows if kind == AreaKind.REGION}
+    for pk, kind, region, name in sorted(rows, key=lambda row: row[3]):
+        if kind == AreaKind.MUNICIPALITY and region in heads:
+            heads[region].children.append(Node(str(pk), name))
+    return list(heads.values())
+
+
+def industry_tree() -> list[Node]:
+    """Sections and divisions of the newest national edition. One query."""
+    heads: dict[str, Node] = {}
+    classes = Industry.objects.filter(edition__code="TOL2025", level__lte=2).order_by("path", "pk")
+    for code, level, path, name in classes.values_list("code", "level", "path", name_field()):
+        node = Node(code, f"{code} {name}")
+        section = path.split("/")[0]
+        if level > 1 and section in heads:
+            heads[section].children.append(node)
+        else:
+            heads[code] = node
+    return list(heads.values())
+
+
+class TreeField(forms.MultipleChoiceField):
+    """Ticked values of a tree; unknown ones are refused as a choice would be."""
+
+    widget = TreeSelect
+
+
+class TreeFilter(django_filters.MultipleChoiceFilter):
+    field_class = TreeField
+
+    def grow(self, nodes: list[Node]) -> None:
+        widget = TreeSelect()
+        widget.nodes = nodes
+        self.extra |= {"choices": flat(nodes), "widget": widget}
+
+
+def years_ago(today: dt.date, years: int) -> dt.date:
+    return today.replace(year=today.year - years, day=min(today.day, 28))
+
+
+def two_years_ago() -> dt.date:
+    border = timezone.localdate().replace(day=1)
+    return border.replace(year=border.year - 2)
+
+
+class SiteFilter(django_filters.FilterSet):
+    q = django_filters.CharFilter(
+        label=gettext_lazy("Name, address or business ID"), method="by_text", max_length=100
+    )
+    region = TreeFilter(label=gettext_lazy("Region and municipality"), method="by_area")
+    branch = TreeFilter(label=gettext_lazy("Industry"), method="by_branch")
+    industry = django_filters.CharFilter(
+        label=gettext_lazy("Industry code begins with"),
+        method="by_industry",
+        max_length=20,
+        help_text=gettext_lazy("For one classification alone write its name first: TOL2008 56"),
+    )
+    visited = django_filters.ChoiceFilter(
+        label=gettext_lazy("Last visit"),
+        method="by_visit",
+        choices=[
+            ("never", gettext_lazy("None known")),
+            ("2y", gettext_lazy("More than two years ago, or none")),
+            ("recent", gettext_lazy("Within two years")),
+        ],
+    )
+    visited_by = django_filters.ModelChoiceFilter(
+        label=gettext_lazy("Visited by"), method="by_visitor",
+        queryset=lambda request: Authority.objects.filter(inspects=True).order_by("code"),
+        help_text=gettext_lazy("The choices on visits mean this authority’s visits."),
+    )  # fmt: skip
+    visited_before = django_filters.DateFilter(
+        label=gettext_lazy("Last visit before"), method="by_visit_before", widget=DateInput
+    )
+    visited_after = django_filters.DateFilter(
+        label=gettext_lazy("Last visit on or after"), method="by_visit_after", widget=DateInput
+    )
+    outcome = django_filters.ChoiceFilter(
+        label=gettext_lazy("Result of an earlier visit"), choices=VisitOutcome.choices,
+        method="by_outcome",
+    )  # fmt: skip
+    size = django_filters.MultipleChoiceFilter(
+        label=gettext_lazy("People at work"), method="by_size",
+        choices=[("1", "1–4"), ("5", "5–9"), ("10", "10–49"), ("50", "50–249"), ("250", "250–")],
+        widget=forms.CheckboxSelectMultiple,
+    )  # fmt: skip
+    age = django_filters.ChoiceFilter(
+        label=gettext_lazy("Age of the company"), method="by_age",
+        choices=[
+            ("0", gettext_lazy("Less than a year")), ("1", gettext_lazy("1–2 years")),
+            ("2", gettext_lazy("2–5 years")), ("5", gettext_lazy("5–10 years")),
+            ("10", gettext_lazy("10 years or more")),
+        ],
+    )  # fmt: skip
+    licence = django_filters.ChoiceFilter(
+        label=gettext_lazy("Licence"), method="by_licence",
+        choices=[
+            ("alcohol_licence", gettext_lazy("Alcohol licence in force")),
+            ("-alcohol_licence", gettext_lazy("No alcohol licence in force")),
+        ],
+    )  # fmt: skip
+    tag = django_filters.ModelChoiceFilter(
+        label=gettext_lazy("Tag of my authority"), method="by_tag", to_field_name="public_id",
+        queryset=lambda request: Tag.objects.visible_to(request.actor).order_by("name", "pk"),
+    )  # fmt: skip
+    status = django_filters.MultipleChoiceFilter(
+        label=gettext_lazy("State"), choices=SiteStatus.choices,
+        widget=forms.CheckboxSelectMultiple,
+    )  # fmt: skip
+    type = django_filters.MultipleChoiceFilter(
+        label=gettext_lazy("Kind of place"), choices=SiteType.choices,
+        widget=forms.CheckboxSelectMultiple,
+    )  # fmt: skip
+    source = django_filters.CharFilter(
+        label=gettext_lazy("Register"), field_name="source", lookup_expr="istartswith",
+        max_length=40,
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.filters["region"].grow(area_tree(self.actor))
+        self.filters["branch"].grow(industry_tree())
+        for choice in site_choices():
+            extra = django_filters.ChoiceFilter(
+                label=choice.label, choices=choice.choices(self.actor), method=self._by(choice)
+            )
+            extra.parent, extra.model = self, Site
+            extra.field_name = choice.name
+            self.filters[choice.name] = extra
+
+    def _by(self, choice: Any) -> Any:
+        return lambda rows, name, value: choice.apply(rows, self.actor, value)
+
+    @property
+    def actor(self) -> Any:
+        return self.request.actor
+
+    def by_text(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        return holding(rows, "s", self.actor, value)
+
+    def by_area(self, rows: QuerySet[Any], name: str, value: list[str]) -> QuerySet[Any]:
+        heads = {node.value for node in self.filters["region"].extra["widget"].nodes}
+        regions = [int(v) for v in value if v in heads]
+        places = [int(v) for v in value if v not in heads]
+        if not places:
+            return rows.filter(region__in=regions) if regions else rows
+        if not regions:
+            return rows.filter(municipality__in=places)
+        return rows.filter(Q(region__in=regions) | Q(municipality__in=places))
+
+    def by_branch(self, rows: QuerySet[Any], name: str, value: list[str]) -> QuerySet[Any]:
+        return in_industry(rows, *value) if value else rows
+
+    def by_industry(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        return in_industry(rows, value)
+
+    # ------------------------------------------------------------------ visits, as the actor knows
+    def _visits(self) -> QuerySet[Any]:
+        visits = PastVisit.objects.visible_to(self.actor).filter(site=OuterRef("pk"))
+        by = self.form.cleaned_data.get("visited_by")
+        return visits.filter(authority=by) if by else visits
+
+    def _without(self, rows: QuerySet[Any], visits: QuerySet[Any], name: str) -> QuerySet[Any]:
+        """Rows without such a visit: mostly many, so each is looked at as the page is filled."""
+        one = Subquery(visits.order_by("-on").values("pk")[:1])
+        return rows.alias(**{name: one}).filter(**{f"{name}__isnull": True})
+
+    def by_visit(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        visits = self._visits()
+        border = two_years_ago()
+        if value == "never":
+            return self._without(rows, visits, "any_visit")
+        if value == "2y":
+            return self._without(rows, visits.filter(on__gte=border), "recent_visit")
+        return rows.filter(Exists(visits.filter(on__gte=border)))
+
+    def in_window(self, visits: QuerySet[Any]) -> QuerySet[Any]:
+        """Of ``visits`` those that can be a site's last one under the filters given."""
+        data = self.form.cleaned_data if self.is_bound and self.form.is_valid() else {}
+        before, after = [data.get("visited_before")], [data.get("visited_after")]
+        if data.get("visited") == "2y":
+            before.append(two_years_ago())
+        if data.get("visited") == "recent":
+            after.append(two_years_ago())
+        if data.get("visited") == "never":
+            return visits.none()
+        for day in filter(None, before):
+            visits = visits.filter(on__lt=day)
+        for day in filter(None, after):
+            visits = visits.filter(on__gte=day)
+        return visits
+
+    def by_visitor(self, rows: QuerySet[Any], name: str, value: Any) -> QuerySet[Any]:
+        others = ("visited", "visited_before", "visited_after", "outcome")
+        if any(self.form.cleaned_data.get(other) for other in others):
+            return rows  # it narrows those
+        return rows.filter(Exists(self._visits()))
+
+    def by_visit_before(self, rows: QuerySet[Any], name: str, value: Any) -> QuerySet[Any]:
+        """Visited, but not since: those never visited have a choice of their own."""
+        visits = self._visits()
+        rows = rows.filter(Exists(visits.filter(on__lt=value)))
+        return self._without(rows, visits.filter(on__gte=value), "visit_since")
+
+    def by_visit_after(self, rows: QuerySet[Any], name: str, value: Any) -> QuerySet[Any]:
+        return rows.filter(Exists(self._visits().filter(on__gte=value)))
+
+    def by_outcome(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        return rows.filter(Exists(self._visits().filter(outcome=value)))
+
+    # ------------------------------------------------------------------ facts
+    def by_size(self, rows: QuerySet[Any], name: str, value: list[str]) -> QuerySet[Any]:
+        found = Q()
+        for key in value:
+            low, high = SIZES[key]
+            one = Q(staff_estimate__gte=low)
+            found |= one & Q(staff_estimate__lte=high) if high else one
+        return rows.filter(found)
+
+    def by_age(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        low, high = AGES[value]
+        today = timezone.localdate()
+        rows = rows.filter(company__registered_on__lte=years_ago(today, low))
+        return rows.filter(company__registered_on__gt=years_ago(today, high)) if high else rows
+
+    def by_licence(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        today = timezone.localdate()
+        facts = Fact.objects.visible_to(self.actor).known().filter(
+            Q(valid_from__isnull=True) | Q(valid_from__lte=today),
+            Q(valid_to__isnull=True) | Q(valid_to__gte=today),
+            site=OuterRef("pk"), kind=value.lstrip("-"),
+        )  # fmt: skip
+        if value.startswith("-"):
+            one = Subquery(facts.order_by("pk").values("pk")[:1])
+            return rows.alias(licence=one).filter(licence__isnull=True)
+        return rows.filter(Exists(facts))
+
+    def by_tag(self, rows: QuerySet[Any], name: str, value: Tag) -> QuerySet[Any]:
+        tagged = SiteTag.objects.visible_to(self.actor).filter(tag=value, site=OuterRef("pk"))
+        return rows.filter(Exists(tagged))
+
+
+class CompanyFilter(django_filters.FilterSet):
+    q = django_filters.CharFilter(
+        label=gettext_lazy("Name, address or business ID"), method="by_text", max_length=100
+    )
+    status = django_filters.MultipleChoiceFilter(
+        label=gettext_lazy("State"), choices=CompanyStatus.choices,
+        widget=forms.CheckboxSelectMultiple,
+    )  # fmt: skip
+    industry = django_filters.CharFilter(
+        label=gettext_lazy("Industry code begins with"),
+        method="by_industry",
+        max_length=20,
+        help_text=gettext_lazy("For one classification alone write its name first: TOL2008 56"),
+    )
+
+    def by_text(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        return holding(rows, "c", self.request.actor, value)
+
+    def by_industry(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        return in_industry(rows, value)
