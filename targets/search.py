@@ -130,7 +130,16 @@ def find(actor: Any, side: str, raw: str, limit: int, *, guess: bool = True) -> 
     """The best ``limit`` visible sites (``side`` "s") or companies ("c"). At most five queries.
 
     Without ``guess`` every word must be there as typed: a choice is made of what comes of it.
+    Asked twice in one request (an actor lives as long), it is looked for once.
     """
+    asked = actor.__dict__.setdefault("_found", {})
+    key = (side, raw, limit, guess)
+    if key not in asked:
+        asked[key] = _find(actor, side, raw, limit, guess)
+    return list(asked[key])
+
+
+def _find(actor: Any, side: str, raw: str, limit: int, guess: bool) -> list[Hit]:
     typed = Typed.of(raw)
     if not typed.words:
         return []

@@ -19,8 +19,7 @@ from targets.search import find
 from ui.forms import DateInput
 from ui.lists import Column, ListPage
 
-TARGETS = 30  # sites and companies whose signals are looked for
-SIGNALS = 300  # of theirs, the newest of which are shown
+SIGNALS = 300  # of the targets found, the newest of which are shown
 
 
 class SignalFilter(django_filters.FilterSet):
@@ -164,8 +163,8 @@ class ErasureList(ListPage):
 
 def search_signals(actor: Any, text: str, limit: int) -> dict[str, Any]:
     """Signals for the global search, by their target (as the search finds it) or their topic."""
-    sites = [hit.pk for hit in find(actor, "s", text, TARGETS)]
-    companies = [hit.pk for hit in find(actor, "c", text, TARGETS)]
+    sites = [hit.pk for hit in find(actor, "s", text, limit)]
+    companies = [hit.pk for hit in find(actor, "c", text, limit)]
     rows = Signal.objects.visible_to(actor).select_related("company", "site")
     # Unordered, so that the few of these targets are looked up and not all signals walked by day.
     about = rows.filter(Q(company__in=companies) | Q(site__in=sites)).order_by()

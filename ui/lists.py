@@ -17,8 +17,9 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils.formats import date_format, number_format
 from django.utils.html import conditional_escape
+from django.utils.safestring import SafeString
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from audit.services import record
 from ui import exports
@@ -27,6 +28,8 @@ from ui.models import SavedView
 COUNT_LIMIT = 10_000
 PER_PAGE = (25, 50, 100)
 EXPORT_NOW_LIMIT = 2_000
+FIELDS_KEPT = 200  # filter forms as markup, in each process
+_FIELDS: dict[Any, SafeString] = {}
 CONTROL_PARAMETERS = {"sort", "column", "page", "per_page", "export"}
 
 
@@ -260,6 +263,30 @@ class ListPage(ABC):
         query = self.query.copy()
         query["page"] = str(number)
         return f"?{query.urlencode()}"
+
+    def filter_fields(self) -> str:
+        """The filters' fields as markup.
+
+        They are half the work of a page and mostly the same, so what was made last of the same
+        language, values and choices is kept. The choices are part of the key: what one person may
+        choose from is never shown to another, and nothing in it can be out of date.
+        """
+        filterset = self.filterset()
+        if filterset is None:
+            return ""
+        form = filterset.form
+        if form.errors:
+            return SafeString("".join(field.as_field_group() for field in form))
+        choices = tuple(
+            (name, tuple((str(value), str(words)) for value, words in field.choices))
+            for name, field in form.fields.items() if hasattr(field, "choices")
+        )  # fmt: skip
+        key = (self.key, get_language(), self.parameters.urlencode(), choices)
+        if key not in _FIELDS:
+            if len(_FIELDS) >= FIELDS_KEPT:
+                _FIELDS.clear()
+            _FIELDS[key] = SafeString("".join(field.as_field_group() for field in form))
+        return _FIELDS[key]
 
     def saved_views(self) -> list[dict[str, Any]]:
         if self.actor is None:  # a list that is open to everybody

@@ -2,7 +2,7 @@
 
 Public register data only. The rows have no wall of their own: whoever reads them asks for each row
 whether its site or company is visible (``targets.search``), because PostgreSQL uses no text index
-of a table that has row-level security (docs/decisions/0013).
+of a table that has row-level security (docs/decisions/0015).
 """
 
 from django.contrib.postgres.indexes import GinIndex, OpClass
