@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django.db.models import Q
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from targets.models import Company, Link, LinkKind, PersonRole, Site
 
@@ -16,6 +17,18 @@ if TYPE_CHECKING:
 LINKS_SHOWN = 60
 DRAWN = 14  # more than this around one centre cannot be read
 WIDTH, HEIGHT = 640, 420  # units of the drawing, not pixels
+
+
+SENTENCES = {
+    LinkKind.OWNS: gettext_lazy("%(first)s owns %(second)s"),
+    LinkKind.CONTRACTS: gettext_lazy("%(first)s is a contractor of %(second)s"),
+    LinkKind.STAFFS: gettext_lazy("%(first)s hires out labour to %(second)s"),
+    LinkKind.WORKS_AT: gettext_lazy("%(first)s employs people at %(second)s"),
+    LinkKind.COMMISSIONS: gettext_lazy("%(first)s has work done at %(second)s"),
+    LinkKind.LODGES: gettext_lazy("%(first)s lodges its people in %(second)s"),
+    LinkKind.USES: gettext_lazy("%(first)s uses %(second)s"),
+    LinkKind.SUCCEEDS: gettext_lazy("%(first)s goes on after %(second)s"),
+}
 
 
 @dataclass
@@ -60,9 +73,7 @@ def _ends(row: Link, centre: Any) -> list[dict[str, Any]]:
     """The other end of a link, or both where the centre is only the place of it."""
     first, second = row.from_company or row.from_site, row.to_company or row.to_site
     kind = LinkKind(row.kind)
-    words = _("%(first)s %(does)s %(second)s") % {
-        "first": first, "does": kind.label, "second": second,
-    }  # fmt: skip
+    words = str(SENTENCES[kind]) % {"first": first, "second": second}
     others = [end for end in (first, second) if end != centre]
     return [
         {"words": words, "label": str(end), "url": _url(end), "link": row,
