@@ -20,3 +20,8 @@ register_notification(
     _("Stop: do not go to %(site)s. The visit is postponed."),
     _("you lead the team"),
 )
+register_notification(
+    "give_to_who_joined",
+    _("%(authority)s has joined %(operation)s. Does what you gave to it go to them too?"),
+    _("because you gave something to this operation"),
+)

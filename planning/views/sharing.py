@@ -1,4 +1,6 @@
-"""Signals on the sites of an operation, and giving own ones to its participants."""
+"""Signals and data sets of an operation, and giving own ones to its participants."""
+
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
 from django.db.models import Q
@@ -10,16 +12,18 @@ from audit.errors import Conflict, RuleViolation
 from authorities import terms
 from authorities.access import acting, require
 from authorities.models import TermKind
-from planning.models import NominationState
-from planning.services.sharing import disclose_to_operation, participants_answers
+from planning.models import NominationState, Operation
+from planning.services.sharing import disclose_to_operation, who_may_have
 from planning.views.base import fetch, frame
-from targets.models import Signal, Site
-from targets.services.sharing import usable_grounds
+from targets.models import Dataset, Signal, Site
+
+if TYPE_CHECKING:
+    from authorities.actors import Actor
 
 
 @acting()
 def shared_signals(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Signals that the actor may see on nominated sites; own ones can be given to everybody."""
+    """Signals that the actor may see on nominated sites; own ones, and own data sets, can be given."""
     actor = request.actor  # type: ignore[attr-defined]
     operation = fetch(request, public_id)
     context = frame(request, operation, "signals")
@@ -33,40 +37,64 @@ def shared_signals(request: HttpRequest, public_id: str) -> HttpResponse:
         .distinct()
         .order_by("-observed_on", "-pk")[:50]
     )
+    sets = (
+        Dataset.objects.visible_to(actor)
+        .filter(state="ready")
+        .select_related("authority")
+        .order_by("title", "pk")[:50]
+    )
     if request.method == "POST":
         require(any(p.authority_id == actor.authority.pk for p in operation.participations.all()))
-        signal = get_object_or_404(
+        _give(request, operation)
+        return redirect("planning:shared_signals", public_id=public_id)
+    rows = [_row(actor, operation, item) for item in [*signals, *sets]]
+    return render(request, "planning/signals.html", context | {"rows": rows})
+
+
+def _give(request: HttpRequest, operation: Operation) -> None:
+    """Give the chosen own signal or data set to every participant who may have it."""
+    actor = request.actor  # type: ignore[attr-defined]
+    item: Signal | Dataset
+    if "dataset" in request.POST:
+        sets = Dataset.objects.visible_to(actor).filter(authority=actor.authority)
+        item = get_object_or_404(sets, public_id=request.POST["dataset"] or None)
+    else:
+        item = get_object_or_404(
             Signal.objects.own(actor), public_id=request.POST.get("signal") or None
         )
-        try:
-            given = disclose_to_operation(
-                actor=actor, operation=operation, item=signal, purpose=operation.legal_purpose,
-                confirmed=request.POST.getlist("confirmed"),
-            )  # fmt: skip
-        except (RuleViolation, Conflict) as error:
-            messages.warning(request, str(error.message))
-        else:
-            names = ", ".join(d.receiver.short for d in given)
-            messages.success(request, _("Given to %(name)s.") % {"name": names})
-        return redirect("planning:shared_signals", public_id=public_id)
-    kinds, requires = terms.labels(TermKind.INFORMATION), terms.labels(TermKind.REQUIRES)
-    rows = []
-    by_kind: dict[str, list[tuple[str, list[str]]]] = {}
-    for signal in signals:
-        own = signal.authority_id == actor.authority.pk
-        if own and signal.kind not in by_kind:
-            by_kind[signal.kind] = [
-                (place.authority.short, list(grounds[0].requires))
-                for place, answer in participants_answers(actor, operation, signal.kind)
-                if (grounds := usable_grounds(answer, asked=False, mass=False))
-            ]
-        receivers = by_kind.get(signal.kind, []) if own else []
-        needed = sorted({code for _name, codes in receivers for code in codes})
-        rows.append(
-            {
-                "signal": signal, "kind": kinds.get(signal.kind, signal.kind),
-                "receivers": [name for name, _codes in receivers],
-                "needed": [(code, requires.get(code, code)) for code in needed],
-            }
+    try:
+        given = disclose_to_operation(
+            actor=actor, operation=operation, item=item, purpose=operation.legal_purpose,
+            confirmed=request.POST.getlist("confirmed"),
         )  # fmt: skip
-    return render(request, "planning/signals.html", context | {"rows": rows})
+    except (RuleViolation, Conflict) as error:
+        messages.warning(request, str(error.message))
+    else:
+        names = ", ".join(d.receiver.short for d in given)
+        messages.success(request, _("Given to %(name)s.") % {"name": names})
+
+
+def _row(actor: "Actor", operation: Operation, item: Signal | Dataset) -> dict[str, Any]:
+    """One signal or data set: to whom it may still be given, what to confirm, who has it."""
+    own = item.authority_id == actor.authority.pk
+    may = who_may_have(actor, operation, item) if own else []
+    have = set(
+        item.disclosures.filter(
+            state="active", context_type=operation._meta.label_lower, context_id=operation.pk
+        ).values_list("receiver_id", flat=True)
+    )
+    waiting = [(place, ground) for place, ground in may if place.authority_id not in have]
+    requires = terms.labels(TermKind.REQUIRES)
+    codes = sorted({code for _place, ground in waiting for code in ground.requires})
+    kind = terms.labels(TermKind.INFORMATION).get(item.kind, item.kind)
+    is_set = isinstance(item, Dataset)
+    return {
+        "item": item,
+        "is_set": is_set,
+        "title": item.title if is_set else item.subject_name,
+        "on": item.created_at if is_set else item.observed_on,
+        "kind": kind,
+        "receivers": [place.authority.short for place, _ground in waiting],
+        "given": [place.authority.short for place, _g in may if place.authority_id in have],
+        "needed": [(code, requires.get(code, code)) for code in codes],
+    }

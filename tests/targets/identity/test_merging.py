@@ -52,7 +52,13 @@ def dump() -> dict[str, list[tuple[Any, ...]]]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
         for (table,) in cursor.fetchall():
-            if table not in OWN:
+            if table == "targets_searchentry":  # made anew: the same, under other numbers
+                cursor.execute(
+                    "SELECT site_id, company_id, kind, text, words::text FROM targets_searchentry"
+                    " ORDER BY 1, 2, 3, 4"
+                )
+                found[table] = cursor.fetchall()
+            elif table not in OWN:
                 cursor.execute(f'SELECT t::text FROM "{table}" t ORDER BY 1')
                 found[table] = cursor.fetchall()
     return found
