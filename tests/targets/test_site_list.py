@@ -123,7 +123,7 @@ def test_long_lists_are_counted_and_sorted_within_bounds(as_user, monkeypatch):
         site = make_site(name=f"S{number:02d}")
         if number % 2:
             make_past_visit(site, on=today - dt.timedelta(days=1000 - 7 * number))
-            make_past_visit(site, on=today - dt.timedelta(days=2000 - 7 * number))
+            make_past_visit(site, on=today - dt.timedelta(days=2000 + 7 * number))
             make_past_visit(site, "TAX", on=today - dt.timedelta(days=5))  # not for us
     client = as_user(make_actor("OSH", "analyst"))
     orders = ("last_visit", "-last_visit", "name", "-name")
