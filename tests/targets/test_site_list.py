@@ -11,6 +11,7 @@ from django.utils import timezone
 from audit.context import acting_as
 from audit.errors import NotAllowed, RuleViolation
 from audit.models import Event
+from config import env
 from planning.models import Nomination
 from targets import lists
 from targets import map as site_map
@@ -123,7 +124,7 @@ def test_long_lists_are_counted_and_sorted_within_bounds(as_user, monkeypatch):
         site = make_site(name=f"S{number:02d}")
         if number % 2:
             make_past_visit(site, on=today - dt.timedelta(days=1000 - 7 * number))
-            make_past_visit(site, on=today - dt.timedelta(days=2000 - 7 * number))
+            make_past_visit(site, on=today - dt.timedelta(days=2000 + 7 * number))
             make_past_visit(site, "TAX", on=today - dt.timedelta(days=5))  # not for us
     client = as_user(make_actor("OSH", "analyst"))
     orders = ("last_visit", "-last_visit", "name", "-name")
@@ -328,3 +329,17 @@ def test_chosen_sites_are_nominated_to_an_operation_that_takes_them(as_user):
         reverse("planning:nominate_chosen"), data | {"operation": str(operation.public_id)}
     )
     assert refused.status_code == 422
+
+
+def test_a_tile_server_is_allowed_by_its_origin_alone(as_user, settings):
+    assert env.origins("") == []
+    assert env.origins("https://tiles.example/wmts/{z}/{y}/{x}.png") == ["https://tiles.example"]
+    for address in ("javascript:alert(1)", "https://{s}.tiles.example/{z}", "tiles.example/{z}"):
+        with pytest.raises(env.UnsafeSetting):
+            env.origins(address)
+    client = as_user(make_actor("OSH", "analyst"))
+    page = client.get(reverse("targets:site_list"))
+    assert 'data-tiles=""' in page.content.decode()
+    assert "img-src 'self' blob:;" in page["Content-Security-Policy"] + ";"
+    settings.MAP_TILES = "https://tiles.example/{z}/{x}/{y}.png"
+    assert "https://tiles.example/{z}" in client.get(reverse("targets:site_list")).content.decode()
