@@ -256,7 +256,7 @@ CELERY_BEAT_SCHEDULE = {
     "take up stalled data sets": {"task": "targets.jobs.sweep_datasets", "schedule": 60.0},
     "compare registers, carry merged rows": {
         "task": "targets.jobs.sweep_linkage",
-        "schedule": 60.0,
+        "schedule": 120.0,
     },
     "end and erase what has expired": {"task": "targets.jobs.sweep_clocks", "schedule": 300.0},
     "delete files without a row": {"task": "targets.jobs.sweep_orphans", "schedule": 3600.0},

@@ -11,6 +11,7 @@ from typing import Any
 import splink.comparison_level_library as cll
 import splink.comparison_library as cl
 from splink import Linker, SettingsCreator, block_on
+from splink.internals.exceptions import EMTrainingException
 
 from targets.services.identity.backend import Engine
 
@@ -20,6 +21,7 @@ logger = logging.getLogger(__name__)
 ENOUGH_TO_LEARN = 5_000
 SEED = 20_240_501
 PAIRS_TO_LEARN_FROM = 2_000_000
+PAIRS_TO_LEARN_NAMES = 1_000
 # Prior odds of two rows of a register being the same, where none were learnt.
 PRIOR = {"site": 1e-4, "company": 1e-4}
 
@@ -153,25 +155,65 @@ def settings(kind: str, *, frequencies: bool = True) -> SettingsCreator:
 
 def trained(kind: str, engine: Engine, rows: int) -> dict[str, Any]:
     """The model with its weights as JSON: learnt from the rows, or as it starts when they are few."""
+    enough = rows >= ENOUGH_TO_LEARN
     with _quiet():
-        enough = rows >= ENOUGH_TO_LEARN
         linker = Linker(engine.table(), settings(kind, frequencies=enough), log_level=logging.ERROR)
-        if enough:
-            _learn(linker)
-        model: dict[str, Any] = linker.misc.save_model_to_json()
+        if not enough:
+            model: dict[str, Any] = linker.misc.save_model_to_json()
+            return model
+        _learn_prior(linker)
+        linker.training.estimate_u_using_random_sampling(max_pairs=PAIRS_TO_LEARN_FROM, seed=SEED)
+        _learn_names(linker)
+        return _held(linker.misc.save_model_to_json(), rows)
+
+
+def _learn_prior(linker: Any) -> None:
+    """How many pairs are the same at all, from those that surely are."""
+    sure = [
+        block_on("name_key", "address_key", "place"), block_on("firm_id", "address_key", "place"),
+    ]  # fmt: skip
+    try:
+        linker.training.estimate_probability_two_random_records_match(sure, recall=0.6)
+    except ValueError:  # most of the rows are one: no register is so, and nothing is learnt of it
+        logger.warning("the rows are too much alike to learn from; the start is used")
+
+
+def _learn_names(linker: Any) -> None:
+    """How names of one place differ, from those that share an address."""
+    rule = block_on("address_key", "place")
+    (pairs,) = linker.blocking_analysis.count_comparisons_from_blocking_rules(
+        [rule], record_sample_proportion=1.0
+    )
+    if pairs["marginal_comparison_count"] < PAIRS_TO_LEARN_NAMES:
+        return
+    try:
+        linker.training.estimate_parameters_using_expectation_maximisation(
+            rule, fix_u_probabilities=True, max_pairs=PAIRS_TO_LEARN_FROM
+        )
+    except EMTrainingException:
+        logger.warning("names could not be learnt; the start is used")
+
+
+def _held(model: dict[str, Any], rows: int) -> dict[str, Any]:
+    """What was learnt, held by what is known: a register without any pair teaches nonsense.
+
+    The prior lies between one pair for a hundred rows and ten for each row; what was learnt of
+    names counts half.
+    """
+    prior = model["probability_two_random_records_match"]
+    model["probability_two_random_records_match"] = min(20 / rows, max(0.02 / rows, prior))
+    for comparison in model["comparisons"]:
+        what = comparison["output_column_name"]
+        levels = [c for c in comparison["comparison_levels"] if not c.get("is_null_level")]
+        for level, m, u in zip(levels, *START[what], strict=True):
+            learnt = level.get("m_probability")
+            level["m_probability"] = m if what in KNOWN or learnt is None else (m + learnt) / 2
+            # A level that no pair of the sample had: rarer than one in as many pairs as there were.
+            level["u_probability"] = max(level.get("u_probability") or u, 1e-7)
+        total = sum(level["m_probability"] for level in levels)  # more than 1 beside unseen levels
+        for level in levels:
+            level["m_probability"] /= total
     return model
-
-
-def _learn(linker: Any) -> None:
-    training = linker.training
-    training.estimate_probability_two_random_records_match(
-        [block_on("name_key", "address_key", "place"), block_on("firm_id", "address_key", "place")],
-        recall=0.6,
-    )
-    training.estimate_u_using_random_sampling(max_pairs=PAIRS_TO_LEARN_FROM, seed=SEED)
-    training.estimate_parameters_using_expectation_maximisation(
-        block_on("address_key", "place"), fix_u_probabilities=True, max_pairs=PAIRS_TO_LEARN_FROM
-    )
 
 
 @dataclass(frozen=True)
