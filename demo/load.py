@@ -19,6 +19,7 @@ from demo.register import StandIn, stand_ins
 from targets.models import Company, CompanyRegistration, PastVisit, Site
 from targets.services.imports.records import CompanyRecord, SiteRecord
 from targets.services.imports.run import store_records
+from targets.services.search import refresh
 
 SITES = 3_000
 TOTP_SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"  # demonstration only
@@ -73,6 +74,7 @@ def load_register(today: dt.date, say: Say, count: int = SITES) -> None:
     _registrations(struck)
     _fixed_ids()
     _past_visits(today)
+    refresh()  # so that the search finds them
 
 
 def _record(row: StandIn) -> SiteRecord:
