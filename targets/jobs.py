@@ -20,6 +20,7 @@ from targets.services.imports.life import (
     give_up_waiting,
 )
 from targets.services.imports.run import perform
+from targets.services.imports.storing import follow_left
 
 
 @shared_task
@@ -52,6 +53,7 @@ def sweep_imports() -> None:
     for run in waiting:
         run_import.delay(run.pk)
     give_up_waiting()
+    follow_left()
 
 
 @shared_task

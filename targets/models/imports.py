@@ -65,6 +65,7 @@ class ImportPhase(models.TextChoices):
     READ = "read", _("Reading the file")
     COMPARE = "compare", _("Comparing with the register")
     MERGE = "merge", _("Storing")
+    INDEX = "index", _("Making it findable")
     UNDO = "undo", _("Undoing")
 
 
@@ -101,6 +102,8 @@ class ImportRun(models.Model):
     )  # what a person asks of the process at work; it looks between two batches
     staged_line = models.PositiveIntegerField(default=0)
     merged_line = models.PositiveIntegerField(default=0)
+    # The search follows the run's changes up to this id.
+    indexed_to = models.BigIntegerField(default=0)
     # Changes with a lower id are still to be undone; None before the first.
     undo_before = models.BigIntegerField(null=True, blank=True)
     columns = models.JSONField(default=list)  # as found in the file, for the refused rows

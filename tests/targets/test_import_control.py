@@ -28,6 +28,7 @@ from targets.models import (
     PastVisit,
     PersonRole,
     RegisterChange,
+    SearchEntry,
     Site,
     SiteOperator,
 )
@@ -467,3 +468,41 @@ def test_own_facts_are_erased_on_their_day_with_a_proof(analyst):
     proof = Erasure.objects.get()
     assert (proof.what, proof.rows, proof.authority) == ("facts", 3, analyst.authority)
     assert retention.doubts() == []
+
+
+def test_what_was_imported_is_found_and_what_was_undone_is_not(analyst, as_user):
+    client = as_user(analyst)
+
+    def found(words: str) -> str:
+        return client.get(reverse("ui:search"), {"q": words}).content.decode()
+
+    run = upload(analyst, HEAD + row(1, "Kuukivi Kebab", "9900010-6", "Esimerkki Oy"))
+    assert "Kuukivi Kebab" in found("kuukivi")
+    upload(analyst, HEAD + row(1, "Satama Grilli", "9900010-6", "Esimerkki Oy"))
+    assert "Satama Grilli" in found("satama")
+    assert run.phase == "index"
+    other = upload(analyst, HEAD + row(2, "Torni Baari"))
+    undone(analyst, other)
+    assert "Torni Baari" not in found("torni")
+
+
+def test_what_a_cancelled_import_had_stored_is_found_too(analyst, monkeypatch):
+    monkeypatch.setattr(storing, "CHUNK", 10)
+    content = HEAD + "".join(row(n, f"Place {n}") for n in range(50))
+    file = SimpleUploadedFile("list.csv", content.encode())
+    run = start_upload(actor=analyst, kind="sites", format="sites", file=file)
+    real = storing._merge_once
+
+    def asked(*arguments):
+        real(*arguments)
+        if ImportRun.objects.get(pk=run.pk).wanted == "":
+            ask(actor=analyst, run=ImportRun.objects.get(pk=run.pk), what="cancel")
+
+    monkeypatch.setattr(storing, "_merge_once", asked)
+    work(run)
+    assert run.state == "cancelled"
+    stored = Site.objects.count()
+    assert 0 < stored < 50
+    assert SearchEntry.objects.count() == 0
+    sweep_imports()
+    assert SearchEntry.objects.filter(site__isnull=False).count() == stored

@@ -97,7 +97,7 @@ def claim(run_id: int) -> ImportRun | None:
 KEPT = (
     "sha256", "rows_read", "rows_total", "created_count", "updated_count", "unchanged_count",
     "refused_count", "undone_count", "kept_count", "state", "phase", "message", "finished_at",
-    "staged_line", "merged_line", "undo_before", "columns", "preview", "shared", "wanted",
+    "staged_line", "merged_line", "indexed_to", "undo_before", "columns", "preview", "shared", "wanted",
 )  # fmt: skip
 
 

@@ -31,6 +31,7 @@ from targets.services.imports.storing import (
     CHUNK,
     chunks,
     compare,
+    follow_changes,
     look_again,
     merge_all,
     merge_lines,
@@ -84,7 +85,12 @@ def _phases(run: ImportRun, path: Path | None, progress: Progress | None) -> Non
         compare(run, progress)
         move(run, "rehearsed")
         return
-    merge_all(run, progress)
+    if run.phase != ImportPhase.INDEX:
+        merge_all(run, progress)
+        run.phase = ImportPhase.INDEX
+        with transaction.atomic():
+            save(run)
+    follow_changes(run, progress)
     move(run, "finish")
 
 
@@ -137,6 +143,7 @@ def store_records(
         for low, high in chunks(claimed, 0):
             merge_lines(claimed, params, low, high)
         look_again(claimed)
+        follow_changes(claimed, None)
         claimed.rows_total = claimed.rows_read
         move(claimed, "finish")
     return claimed

@@ -1,5 +1,6 @@
 """Staged rows compared with the register or merged into it, chunk by chunk."""
 
+import datetime as dt
 import logging
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,14 @@ from django.db.models import F
 from django.utils import timezone
 
 from audit.context import as_system
-from targets.models import ImportKind, ImportPart, ImportRefusal, ImportRun, ImportState
+from targets.models import (
+    ImportKind,
+    ImportPart,
+    ImportRefusal,
+    ImportRun,
+    ImportState,
+    RegisterChange,
+)
 from targets.services.imports import merge, merge_facts
 from targets.services.imports.changed import tell
 from targets.services.imports.life import WHY, Progress, TakenOver, heed, save
@@ -103,6 +111,59 @@ MERGES = {
     ImportKind.FACTS: merge_facts.merge_facts,
     ImportKind.ROLES: merge_facts.merge_roles,
 }
+
+
+def _left_to_follow(run: ImportRun) -> Any:
+    return RegisterChange.objects.filter(run=run, undo=False, pk__gt=run.indexed_to)
+
+
+def _follow_some(run: ImportRun) -> bool:
+    """Tell of the next changes of the run; False when none is left. In the caller's transaction."""
+    some = _left_to_follow(run).order_by("pk").values_list("pk", "site_id", "company_id")
+    part = list(some[:CHUNK])
+    if part:
+        tell(
+            sites=sorted({site for _pk, site, _company in part if site}),
+            companies=sorted({company for _pk, _site, company in part if company}),
+        )
+        run.indexed_to = part[-1][0]
+    return bool(part)
+
+
+def follow_left(limit: int = 20) -> int:
+    """Follow what cancelled and failed runs had stored before they ended; returns how many runs."""
+    since = timezone.now() - dt.timedelta(days=2)
+    ended = [ImportState.CANCELLED, ImportState.FAILED]
+    with transaction.atomic(), as_system(WHY):
+        runs = list(
+            ImportRun.objects.filter(state__in=ended, finished_at__gte=since).order_by("-pk")[
+                :limit
+            ]
+        )
+    count = 0
+    for run in runs:
+        with transaction.atomic(), as_system(WHY):
+            while _follow_some(run):
+                ImportRun.objects.filter(pk=run.pk).update(indexed_to=run.indexed_to)
+                count += 1
+    return count
+
+
+def follow_changes(run: ImportRun, progress: Progress | None) -> None:
+    """Let the search and whatever else depends on the register follow what the run has changed.
+
+    After the storing and not in its transactions: it takes longer than the storing itself.
+    """
+    while True:
+        with transaction.atomic():
+            if not _follow_some(run):
+                return
+            save(run)
+        if progress:
+            progress(run)
+        heed(run)
+
+
 COUNTS = ("created_count", "updated_count", "unchanged_count", "refused_count")
 
 
@@ -149,7 +210,6 @@ def _merge_once(run: ImportRun, params: dict[str, Any], low: int, high: int) -> 
         merge_facts.merge_of_sites(lines)
     else:
         merged = MERGES[ImportKind(run.kind)](lines)
-    tell(sites=merged.sites, companies=merged.companies)
     with connection.cursor() as cursor:
         # References are checked now and not while the run's row is locked by the count below.
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
