@@ -91,7 +91,7 @@ def graph_of(centre: Any, links: list[dict[str, Any]], extra: list[Any] | None =
     """Places for the drawing: the centre and up to ``DRAWN`` others in a ring, each once.
 
     ``extra``: companies or sites that hang on the centre without a link (who runs the site).
-    None when there is nothing to draw.
+    None when there is too little to draw.
     """
     nodes: dict[str, Node] = {}
     for end in extra or []:
@@ -101,8 +101,8 @@ def graph_of(centre: Any, links: list[dict[str, Any]], extra: list[Any] | None =
         node = nodes.setdefault(link["url"], Node(link["label"], link["url"], link["kind"]))
         if link["does"] not in node.words:
             node.words = f"{node.words}, {link['does']}" if node.words else link["does"]
-    if not nodes:
-        return None
+    if len(nodes) < 2:
+        return None  # the list says it better
     ring = list(nodes.values())[:DRAWN]
     for number, node in enumerate(ring):
         angle = 2 * pi * number / len(ring) - pi / 2

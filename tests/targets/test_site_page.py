@@ -117,3 +117,11 @@ def test_plans_and_open_findings_follow_the_operation(as_user):
     assert "Secret finding of OSH" in inside
     tax = page_of(as_user(cast.actors["TAX", "inspector"]), site)
     assert "Secret finding of OSH" not in tax
+
+
+def test_what_is_told_stands_in_the_page_and_not_in_its_head(site, as_user):
+    """A block of a page must never land in the frame's head (both once had one of that name)."""
+    text = page_of(as_user(make_actor("OSH", "inspector")), site)
+    head, _end, _body = text.partition("</head>")
+    assert "<dl" not in head
+    assert "<div" not in head
