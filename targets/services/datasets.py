@@ -4,14 +4,10 @@ import datetime as dt
 import json
 import logging
 import uuid
-import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from xml.etree.ElementTree import ParseError
 
-import openpyxl
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import UploadedFile
 from django.db import InterfaceError, OperationalError, connection, transaction
@@ -32,7 +28,7 @@ from targets.models import (
     DatasetState,
     Disclosure,
 )
-from targets.services.imports import readers
+from targets.services.imports import readers, workbooks
 from targets.services.imports.messages import file_message
 from targets.services.imports.records import (
     PERSONAL_CODE,
@@ -364,34 +360,9 @@ def _has(needed: str, columns: list[str]) -> None:
 
 
 def _xlsx(path: Path, needed: str) -> tuple[list[str], Iterator[readers.Row]]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            size = sum(member.file_size for member in archive.infolist())
-        if size > readers.MAX_UNPACKED or size > readers.MAX_RATIO * max(1, path.stat().st_size):
-            raise FileRefused("zip_size", limit="8 GiB")
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    except (zipfile.BadZipFile, KeyError, ValueError, OSError):
-        raise FileRefused("xlsx_broken") from None
-    lines = _sheet_lines(book)
-    columns = ["" if v is None else str(v).strip() for v in next(lines, ())]
-    _has(needed, columns)
-
-    def rows() -> Iterator[readers.Row]:
-        for number, values in enumerate(lines, start=2):
-            if any(v is not None for v in values):
-                yield number, dict(zip(columns, values, strict=False))
-
-    return [c for c in columns if c], rows()
-
-
-def _sheet_lines(book: Any) -> Iterator[tuple[Any, ...]]:
-    """Rows of the first sheet. It is parsed while it is read, so it may turn out broken late."""
-    try:
-        yield from book.worksheets[0].iter_rows(values_only=True)
-    except (ParseError, zipfile.BadZipFile, zlib.error, KeyError, ValueError, IndexError, OSError):
-        raise FileRefused("xlsx_broken") from None
-    finally:
-        book.close()
+    survey = workbooks.survey(path, [needed], lambda: None)
+    _has(needed, survey.columns)
+    return [c for c in survey.columns if c], workbooks.rows(path, survey)
 
 
 def _json_lines(path: Path, needed: str) -> tuple[list[str], Iterator[readers.Row]]:
