@@ -70,8 +70,8 @@ def test_every_page_fits_and_decisions_are_made_by_keyboard_alone(visitor):
     page = browser.open(reverse("targets:pair", args=[first.public_id]))
     page.get_by_label("What shows that they are different").focus()
     page.keyboard.press("Tab")
-    page.keyboard.press("Enter")  # without a reason
-    page.wait_for_load_state()
+    with page.expect_navigation():
+        page.keyboard.press("Enter")  # without a reason
     browser.check()
     assert page.title().startswith("Error:")
     page.get_by_role("radio").first.focus()
