@@ -15,10 +15,14 @@ from targets.models import (
     DatasetRun,
     Disclosure,
     DisclosureState,
+    Fact,
     HandOver,
     HandOverState,
+    ImportMapping,
+    ImportRun,
     InformationRequest,
     LegalHold,
+    Link,
     Offer,
     OfferState,
     PastVisit,
@@ -26,6 +30,8 @@ from targets.models import (
     RequestState,
     Signal,
     SignalFile,
+    SiteTag,
+    Tag,
 )
 from worklist.services import finish_tasks
 
@@ -50,7 +56,41 @@ def move_register(move: Move) -> dict[str, int]:
         "signals": signals, "disclosures": disclosures, "datasets": datasets,
         "requests": requests, "handovers": handovers,
         "past_visits": rename_owner(visits, move, "authority"),
+        "register": _move_register(move),
     }  # fmt: skip
+
+
+def _move_register(move: Move) -> int:
+    """What the old one brought into the register for itself: facts, links, imports, tags.
+
+    Of what both said the new one's stays and the old one's is closed.
+    """
+    known = Fact.objects.filter(known_to__isnull=True)
+    closed = _clashes(known, move, ("authority_id",), ("source", "source_key"))
+    known.filter(pk__in=closed).update(known_to=timezone.now())
+    ends = ("from_company_id", "from_site_id", "to_company_id", "to_site_id", "at_site_id")
+    links = Link.objects.filter(authority__isnull=False)
+    same = _clashes(links, move, ("authority_id",), ("kind", *ends, "valid_from", "source"))
+    links.filter(pk__in=same).delete()
+    _move_tags(move)
+    for rows in (ImportRun.objects.all(), ImportMapping.objects.all()):
+        rename_owner(rows, move, "authority")
+    facts = rename_owner(Fact.objects.all(), move, "authority")
+    return facts + rename_owner(Link.objects.all(), move, "authority")
+
+
+def _move_tags(move: Move) -> None:
+    """Tags of one name become one; a site that had both keeps it once."""
+    theirs = {tag.name.lower(): tag for tag in Tag.objects.filter(authority=move.new)}
+    for tag in Tag.objects.filter(authority=move.old).order_by("pk"):
+        kept = theirs.get(tag.name.lower())
+        if kept is None:
+            continue
+        had = SiteTag.objects.filter(tag=kept).values("site_id")
+        SiteTag.objects.filter(tag=tag).exclude(site_id__in=had).update(tag=kept)
+        tag.delete()
+    rename_owner(Tag.objects.all(), move, "authority")
+    rename_owner(SiteTag.objects.all(), move, "authority")
 
 
 def _clashes(rows: Any, move: Move, sides: tuple[str, ...], key: tuple[str, ...]) -> dict[int, int]:

@@ -7,10 +7,21 @@ import time_machine
 from django.utils import timezone
 
 from authorities.services.succession import plan_succession, sweep
-from targets.models import DatasetMapping, Disclosure, HandOver, InformationRequest
+from targets.models import (
+    DatasetMapping,
+    Disclosure,
+    Fact,
+    HandOver,
+    ImportMapping,
+    ImportRun,
+    InformationRequest,
+    Link,
+    SiteTag,
+    Tag,
+)
 from targets.services.handovers import hand_over
 from targets.services.sharing import ask, withdraw_disclosure
-from tests.factories import give, make_actor, make_company, make_ground, make_signal
+from tests.factories import give, make_actor, make_company, make_ground, make_signal, make_site
 from worklist.models import Task
 
 pytestmark = pytest.mark.django_db
@@ -107,3 +118,38 @@ def test_what_was_open_between_the_two_themselves_ends(three):
     assert not Task.objects.open().filter(kind__in=["sharing.answer", "sharing.handover"]).exists()
     names = DatasetMapping.objects.filter(authority=new.authority).values_list("name", flat=True)
     assert set(names) == {"Payments", "Payments (OLD)"}
+
+
+def test_what_was_brought_into_the_register_passes_on_once(three):
+    _tax, old, new = three
+    site = make_site()
+    for actor in (old, new):
+        Fact.objects.create(
+            company=site.company, kind="tax_debt", value={"amount": actor.authority.pk}, source="x",
+            source_key="1", authority=actor.authority, known_from=timezone.now(),
+        )  # fmt: skip
+        Link.objects.create(
+            kind="works_at",
+            from_company=site.company,
+            to_site=site,
+            source="x",
+            authority=actor.authority,
+        )
+        tag = Tag.objects.create(authority=actor.authority, name="Watch", created_by=actor.user)
+        SiteTag.objects.create(tag=tag, site=site, authority=actor.authority, tagged_by=actor.user)
+    Fact.objects.create(
+        site=site, kind="alcohol_licence", source="x", source_key="2", authority=old.authority,
+        known_from=timezone.now(),
+    )  # fmt: skip
+    ImportMapping.objects.create(code="old-m", name="M", kind="sites", authority=old.authority)
+    ImportRun.objects.create(kind="sites", format="x", file_name="f", authority=old.authority)
+    succeed(old, new)
+    assert {f.source_key for f in Fact.objects.filter(authority=new.authority).known()} == {
+        "1",
+        "2",
+    }
+    assert Fact.objects.known().get(source_key="1").value == {"amount": new.authority.pk}
+    assert Link.objects.get().authority == new.authority
+    assert SiteTag.objects.get().authority == Tag.objects.get().authority == new.authority
+    assert ImportMapping.objects.get().authority == new.authority
+    assert ImportRun.objects.get().authority == new.authority
