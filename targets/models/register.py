@@ -65,19 +65,22 @@ class CompanyKind(models.TextChoices):
 class Company(models.Model):
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     name = models.CharField(max_length=300)  # current name
-    business_id = models.CharField(max_length=9, unique=True, null=True, blank=True)
+    business_id = models.CharField(max_length=9, null=True, blank=True)
     kind = models.CharField(max_length=10, choices=CompanyKind.choices, default=CompanyKind.UNKNOWN)
     country = models.CharField(max_length=2, default="FI")
     form = models.CharField(max_length=20, blank=True)
     status = models.CharField(
         max_length=20, choices=CompanyStatus.choices, default=CompanyStatus.UNKNOWN
     )
+    # Without indexes: nobody asks for companies by them, sites are asked for.
     industry = models.ForeignKey(
-        Industry, null=True, blank=True, on_delete=models.PROTECT, related_name="companies"
-    )
+        Industry, null=True, blank=True, on_delete=models.PROTECT, related_name="companies",
+        db_index=False,
+    )  # fmt: skip
     municipality = models.ForeignKey(
-        Area, null=True, blank=True, on_delete=models.PROTECT, related_name="companies"
-    )
+        Area, null=True, blank=True, on_delete=models.PROTECT, related_name="companies",
+        db_index=False,
+    )  # fmt: skip
     address = models.CharField(max_length=300, blank=True)
     postal_code = models.CharField(max_length=20, blank=True)
     registered_on = models.DateField(null=True, blank=True)
@@ -110,6 +113,7 @@ class Company(models.Model):
             ),
         ]
         constraints = [
+            models.UniqueConstraint(fields=["business_id"], name="company_business_id_unique"),
             models.CheckConstraint(
                 condition=Q(business_id__isnull=True) | Q(business_id__regex=r"^[0-9]{7}-[0-9]$"),
                 name="company_business_id_form",
@@ -228,15 +232,17 @@ class Site(models.Model):
         Company, null=True, blank=True, on_delete=models.PROTECT, related_name="sites"
     )
     industry = models.ForeignKey(
-        Industry, null=True, blank=True, on_delete=models.PROTECT, related_name="sites"
-    )
+        Industry, null=True, blank=True, on_delete=models.PROTECT, related_name="sites",
+        db_index=False,  # the indexes of two columns below begin with it; so with the region
+    )  # fmt: skip
     municipality = models.ForeignKey(
         Area, null=True, blank=True, on_delete=models.PROTECT, related_name="sites"
     )
     # Equal to municipality.region; kept here for the lists.
     region = models.ForeignKey(
-        Area, null=True, blank=True, on_delete=models.PROTECT, related_name="region_sites"
-    )
+        Area, null=True, blank=True, on_delete=models.PROTECT, related_name="region_sites",
+        db_index=False,
+    )  # fmt: skip
     address = models.CharField(max_length=300, blank=True)
     postal_code = models.CharField(max_length=20, blank=True)
     longitude = models.FloatField(null=True, blank=True)
@@ -322,7 +328,10 @@ class Site(models.Model):
 class SiteOperator(DatedModel):
     """Who ran the site when; ``Site.company`` is the present one."""
 
-    site = models.ForeignKey(Site, on_delete=models.CASCADE, related_name="operators")
+    # The unique index begins with it.
+    site = models.ForeignKey(
+        Site, on_delete=models.CASCADE, related_name="operators", db_index=False
+    )
     company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="operated_sites")
 
     objects = DatedQuerySet.as_manager()

@@ -35,7 +35,7 @@ class FileRefused(Exception):
         self.params = params
 
 
-@dataclass
+@dataclass(slots=True)
 class CompanyRecord:
     business_id: str | None
     name: str
@@ -60,7 +60,7 @@ class CompanyRecord:
     raw: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass
+@dataclass(slots=True)
 class SiteRecord:
     source_key: str
     name: str
@@ -87,7 +87,7 @@ class SiteRecord:
     links: list[dict[str, Any]] = field(default_factory=list)
 
 
-@dataclass
+@dataclass(slots=True)
 class FactRecord:
     """One statement about a company (``business_id``) or a site (``site_key`` of the source)."""
 
@@ -101,7 +101,7 @@ class FactRecord:
     valid_to: dt.date | None = None
 
 
-@dataclass
+@dataclass(slots=True)
 class RoleRecord:
     """Somebody's role in a company; ``person`` is a keyed hash, never a name."""
 
@@ -127,7 +127,7 @@ def person_key(name: str, born: str) -> str:
     return hmac.new(settings.PERSON_KEY.encode(), message, "sha256").hexdigest()
 
 
-@dataclass
+@dataclass(slots=True)
 class VisitRecord:
     source_key: str
     site_key: str

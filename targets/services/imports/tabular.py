@@ -65,8 +65,19 @@ class Table:
         column = self.columns.get(field)
         return row.get(column) if column else None
 
+    def _number(self, row: dict[str, Any], field: str) -> float | None:
+        value = self._value(row, field)
+        return None if value is None else number(value, field)
+
+    def _date(self, row: dict[str, Any], field: str) -> dt.date | None:
+        value = self._value(row, field)
+        return None if value is None else date(value, field)
+
     def _text(self, row: dict[str, Any], field: str, limit: int = 300) -> str:
-        value = text(self._value(row, field))
+        column = self.columns.get(field)
+        if not column:  # most of the fields of most files
+            return ""
+        value = text(row.get(column))
         if len(value) > limit:
             raise Refused(field, "too_long", value[:80])
         return value
@@ -113,8 +124,8 @@ class Table:
         name = self._text(row, "name") or (template.format(key=key) if template else "")
         if not name:
             raise Refused("name", "missing")
-        longitude = number(self._value(row, "longitude"), "longitude")
-        latitude = number(self._value(row, "latitude"), "latitude")
+        longitude = self._number(row, "longitude")
+        latitude = self._number(row, "latitude")
         if (longitude is None) != (latitude is None):
             longitude = latitude = None
         if (
@@ -124,12 +135,12 @@ class Table:
         ):
             raise Refused("longitude", "coordinates", f"{longitude}, {latitude}")
         postal = self._text(row, "postal_code", 20)
-        opened = date(self._value(row, "opened_on"), "opened_on")
-        closed = date(self._value(row, "closed_on"), "closed_on")
+        opened = self._date(row, "opened_on")
+        closed = self._date(row, "closed_on")
         if opened and closed and closed < opened:
             raise Refused("closed_on", "dates_order", closed)
         municipality = self._text(row, "municipality")
-        staff = number(self._value(row, "staff_estimate"), "staff_estimate")
+        staff = self._number(row, "staff_estimate")
         if staff is not None and not 0 <= staff < 10_000_000:
             raise Refused("staff_estimate", "range", staff)
         return SiteRecord(
@@ -218,9 +229,9 @@ class Table:
         site = self._key(row, "site") if "site" in self.columns else ""
         if not identifier and not site:
             raise Refused("business_id", "missing")
-        first = date(self._value(row, "valid_from"), "valid_from")
-        last = date(self._value(row, "valid_to"), "valid_to")
-        year = number(self._value(row, "year"), "year")
+        first = self._date(row, "valid_from")
+        last = self._date(row, "valid_to")
+        year = self._number(row, "year")
         if year is not None:
             if not 1900 <= year <= 2200:
                 raise Refused("year", "range", year)
@@ -249,11 +260,11 @@ class Table:
             raise Refused("business_id", "missing")
         if not name:
             raise Refused("person", "missing")
-        first = date(self._value(row, "valid_from"), "valid_from")
-        last = date(self._value(row, "valid_to"), "valid_to")
+        first = self._date(row, "valid_from")
+        last = self._date(row, "valid_to")
         if first and last and last < first:
             raise Refused("valid_to", "dates_order", last)
-        born = date(self._value(row, "born"), "born")
+        born = self._date(row, "born")
         return RoleRecord(
             business_id=business_id(identifier),
             company_name=self._text(row, "company_name"),
@@ -265,7 +276,7 @@ class Table:
 
     def visit(self, row: dict[str, Any]) -> VisitRecord:
         self._check(row)
-        on = date(self._value(row, "on"), "on")
+        on = self._date(row, "on")
         if on is None:
             raise Refused("on", "missing")
         if on > timezone.localdate():
