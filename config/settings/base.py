@@ -21,6 +21,7 @@ INSTALLED_APPS = [
     "authorities",
     "worklist",
     "targets",
+    "risk",
     "planning",
     "execution",
     "feedback",

@@ -1,0 +1,48 @@
+"""Indicators, risk models, scores, and the results they are judged by."""
+
+from risk.models.indicators import (
+    Direction,
+    Indicator,
+    IndicatorState,
+    IndicatorVersion,
+    Missing,
+    Source,
+    Visibility,
+)
+from risk.models.riskmodels import (
+    Approval,
+    ModelIndicator,
+    ModelKind,
+    ModelState,
+    ModelVersion,
+    Report,
+    ReportKind,
+    ReportState,
+    RiskModel,
+)
+from risk.models.scores import Arm, Label, RunState, Score, ScoringRun, Worth
+
+__all__ = [
+    "Approval",
+    "Arm",
+    "Direction",
+    "Indicator",
+    "IndicatorState",
+    "IndicatorVersion",
+    "Label",
+    "Missing",
+    "ModelIndicator",
+    "ModelKind",
+    "ModelState",
+    "ModelVersion",
+    "Report",
+    "ReportKind",
+    "ReportState",
+    "RiskModel",
+    "RunState",
+    "Score",
+    "ScoringRun",
+    "Source",
+    "Visibility",
+    "Worth",
+]

@@ -1,0 +1,213 @@
+"""Risk models of one authority's findings, their versions, approvals and reports."""
+
+import uuid
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from authorities.models import Authority, Membership
+from risk.models.indicators import IndicatorVersion, OwnedQuerySet
+from ui.names import NamedModel
+
+if TYPE_CHECKING:
+    from authorities.actors import Actor
+
+
+class ModelKind(models.TextChoices):
+    POINTS = "points", _("points")
+    LOGISTIC = "logistic", _("logistic regression")
+    EBM = "ebm", _("additive model of steps (EBM)")
+
+
+class ModelState(models.TextChoices):
+    DRAFT = "draft", _("draft")
+    TESTED = "tested", _("backtested")
+    AUDITED = "audited", _("bias audit passed")
+    BLOCKED = "blocked", _("stopped by the bias audit")
+    APPROVED = "approved", _("approved")
+    ACTIVE = "active", _("active")
+    RETIRED = "retired", _("retired")
+
+
+class RiskModelQuerySet(OwnedQuerySet):
+    def visible_to(self, actor: "Actor") -> "RiskModelQuerySet":
+        """Joint ones and one's own; the models an authority keeps to itself are its alone."""
+        return self.filter(Q(joint=True) | Q(authority=actor.authority_id))
+
+
+class ModelVersionQuerySet(models.QuerySet):  # type: ignore[type-arg]
+    def visible_to(self, actor: "Actor") -> "ModelVersionQuerySet":
+        return self.filter(Q(model__joint=True) | Q(model__authority=actor.authority_id))
+
+
+class RiskModel(NamedModel):
+    """How probable it is that a visit of one authority finds what it looks for.
+
+    ``outcomes``: results of visits (``targets.VisitOutcome``) that count as found. ``joint``: its
+    numbers are shown to all and move the joint list; it can then have no sealed indicator.
+    """
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    code = models.SlugField(max_length=60, unique=True)
+    authority = models.ForeignKey(Authority, on_delete=models.PROTECT, related_name="risk_models")
+    joint = models.BooleanField(default=True)
+    outcomes = models.JSONField(default=list)
+    severity = models.DecimalField(max_digits=6, decimal_places=2, default=1)  # weight of a finding
+    visit_days = models.DecimalField(max_digits=5, decimal_places=2, default=1)  # inspector-days
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = RiskModelQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["code"]
+        verbose_name = _("risk model")
+        verbose_name_plural = _("risk models")
+        constraints = [
+            models.CheckConstraint(condition=Q(visit_days__gt=0), name="model_takes_time"),
+            models.CheckConstraint(condition=Q(severity__gt=0), name="model_has_weight"),
+        ]
+
+
+class ModelVersion(models.Model):
+    """A model with everything that makes its numbers. Immutable from its first test on (trigger).
+
+    ``params``: what the kind needs besides points, as JSON (``risk.learning`` reads and writes it):
+    weights, intercept, calibration. ``content_hash``: SHA-256 of indicators, bins and params.
+    """
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    model = models.ForeignKey(RiskModel, on_delete=models.PROTECT, related_name="versions")
+    number = models.PositiveSmallIntegerField()
+    kind = models.CharField(max_length=10, choices=ModelKind.choices, default=ModelKind.POINTS)
+    state = models.CharField(max_length=10, choices=ModelState.choices, default=ModelState.DRAFT)
+    params = models.JSONField(default=dict)
+    trained_to = models.DateField(null=True, blank=True)  # last day whose outcomes it has seen
+    trained_on = models.PositiveIntegerField(default=0)  # number of outcomes
+    content_hash = models.CharField(max_length=64, blank=True)
+    note = models.TextField(blank=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    approved_at = models.DateTimeField(null=True, blank=True)
+    activated_at = models.DateTimeField(null=True, blank=True)
+    retired_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ModelVersionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["model", "-number"]
+        verbose_name = _("version of a risk model")
+        verbose_name_plural = _("versions of risk models")
+        constraints = [
+            models.UniqueConstraint(fields=["model", "number"], name="model_number"),
+            models.UniqueConstraint(
+                fields=["model"], condition=Q(state="active"), name="model_one_active"
+            ),
+            models.CheckConstraint(
+                condition=Q(state="draft") | ~Q(content_hash=""), name="model_has_hash"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model.code} {self.number}"
+
+
+class ModelIndicator(models.Model):
+    """An indicator in a model. ``place`` is its place in ``Score.parts``.
+
+    ``bins``: points of this model in the form of ``IndicatorVersion.bins``; empty: the indicator's.
+    """
+
+    version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="indicators")
+    indicator = models.ForeignKey(IndicatorVersion, on_delete=models.PROTECT, related_name="uses")
+    place = models.PositiveSmallIntegerField()
+    bins = models.JSONField(default=list, blank=True)
+    missing_points = models.SmallIntegerField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["version", "place"]
+        constraints = [
+            models.UniqueConstraint(fields=["version", "place"], name="model_place"),
+            models.UniqueConstraint(fields=["version", "indicator"], name="model_indicator_once"),
+        ]
+
+
+class Approval(models.Model):
+    """One authority's yes to a version. Two of different authorities are needed."""
+
+    version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="approvals")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    membership = models.ForeignKey(Membership, on_delete=models.PROTECT, related_name="+")
+    authority = models.ForeignKey(Authority, on_delete=models.PROTECT, related_name="+")
+    content_hash = models.CharField(max_length=64)  # what was approved
+    reason = models.TextField(blank=True)
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["version", "at"]
+        constraints = [
+            models.UniqueConstraint(fields=["version", "authority"], name="approval_of_authority"),
+            models.UniqueConstraint(fields=["version", "user"], name="approval_of_person"),
+        ]
+
+
+class ReportKind(models.TextChoices):
+    BACKTEST = "backtest", _("backtest")
+    AUDIT = "audit", _("bias audit")
+    DRIFT = "drift", _("drift")
+
+
+class ReportState(models.TextChoices):
+    WAITING = "waiting", _("waiting")
+    RUNNING = "running", _("running")
+    DONE = "done", _("done")
+    FAILED = "failed", _("failed")
+    CANCELLED = "cancelled", _("cancelled")
+
+
+class ReportQuerySet(models.QuerySet):  # type: ignore[type-arg]
+    def visible_to(self, actor: "Actor") -> "ReportQuerySet":
+        return self.filter(
+            Q(version__model__joint=True) | Q(version__model__authority=actor.authority_id)
+        )
+
+
+class Report(models.Model):
+    """A backtest, a bias audit or a look at drift: work due as a row, then its result."""
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="reports")
+    kind = models.CharField(max_length=10, choices=ReportKind.choices)
+    state = models.CharField(
+        max_length=10, choices=ReportState.choices, default=ReportState.WAITING
+    )
+    params = models.JSONField(default=dict)  # what was asked: windows, capacity, seed
+    results = models.JSONField(default=dict)
+    passed = models.BooleanField(null=True, blank=True)
+    done_steps = models.PositiveIntegerField(default=0)
+    steps = models.PositiveIntegerField(default=0)
+    message = models.TextField(blank=True)
+    content_hash = models.CharField(max_length=64)  # of the version it looked at
+    asked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    heartbeat_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ReportQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        verbose_name = _("report")
+        verbose_name_plural = _("reports")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["version", "kind"], condition=Q(state__in=["waiting", "running"]),
+                name="report_one_at_a_time",
+            )
+        ]  # fmt: skip
