@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Callable
 
+from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -36,6 +37,8 @@ class SessionLimitsMiddleware:
                 # Written once a minute at most, so that reading pages does not write each time.
                 if now.timestamp() - request.session.get(SEEN, 0) > 60:
                     request.session[SEEN] = now.timestamp()
+                    # The list of one's own open sessions tells when each was last used.
+                    UserSession.objects.create_from_request(request)
         return self.get_response(request)
 
     @staticmethod

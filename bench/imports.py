@@ -67,12 +67,14 @@ def inside() -> None:
 
     from audit.context import as_system
     from authorities.models import Authority
+    from config.memory import settle
     from targets.services.imports.life import claim, new_run
     from targets.services.imports.run import perform
 
     rows = int(os.environ.get("ROWS", "100000"))
     call_command("load_reference", verbosity=0)
     owner = Authority.objects.get(code="PRH")
+    settle()  # as each worker does
     folder = Path(tempfile.mkdtemp(prefix="tarkka-bench-"))
     path = folder / "sites.csv"
     write_csv(path, rows)

@@ -10,6 +10,7 @@ holds, in the same run. Then four inspectors ask at once. Table on standard outp
 
 import json
 import os
+import random
 import statistics
 import subprocess
 import sys
@@ -68,6 +69,7 @@ CASES: dict[str, tuple[str, list[str]]] = {
     "map, whole country": (MAP, [CELLS.format("true")]),
     "map, industry": (f"{MAP}&branch=56", [CELLS.format(IN_56)]),
     "map, not visited for two years": (f"{MAP}&visited=2y", [CELLS.format(SINCE)]),
+    "map, a very common word": (f"{MAP}&q=ravintola", [CELLS.format("s.name ILIKE '%ravintola%'")]),
     "map, a town": (f"{SITES}map/?zoom=12&bbox=24.8,60.1,25.1,60.3", [
         CELLS.format("longitude BETWEEN 24.8 AND 25.1 AND latitude BETWEEN 60.1 AND 60.3")]),
     "count": ("count", [COUNTED.format("true")]),
@@ -160,11 +162,14 @@ def plain(statements: list[str]) -> Callable[[], object]:
     return run
 
 
-def together(users: int = 4, seconds: int = 20) -> dict[str, list[float]]:
-    """Several inspectors at once, each in a process of its own: milliseconds by case."""
+def together(pause: float, users: int = 4, seconds: int = 20) -> dict[str, list[float]]:
+    """Several inspectors at once, each in a process of its own: milliseconds by case.
+
+    ``pause``: seconds that each looks at a page before asking for the next.
+    """
     processes = [
         subprocess.Popen(
-            [sys.executable, "-m", "bench.pages", "user", str(n), str(seconds)], cwd=ROOT,
+            [sys.executable, "-m", "bench.pages", "user", str(n), str(seconds), str(pause)], cwd=ROOT,
             stdout=subprocess.PIPE, text=True,
         )
         for n in range(users)
@@ -177,7 +182,7 @@ def together(users: int = 4, seconds: int = 20) -> dict[str, list[float]]:
     return found
 
 
-def one_user(number: int, seconds: int) -> None:
+def one_user(number: int, seconds: int, pause: float) -> None:
     client = visitor("inspector", number)
     found: dict[str, list[float]] = {name: [] for name in TOGETHER}
     for name in TOGETHER:
@@ -190,6 +195,7 @@ def one_user(number: int, seconds: int) -> None:
         asked(client, "inspector", CASES[name][0])()
         found[name].append((time.perf_counter() - start) * 1000)
         turn += 1
+        time.sleep(pause * random.uniform(0.5, 1.5))
     print(json.dumps(found))
 
 
@@ -216,12 +222,16 @@ def measure() -> None:
             f" {row['plain']:.1f} |",
             flush=True,
         )
-    parallel = {
-        name: {"p50": statistics.median(values), "p95": at(values, 0.95), "asked": len(values)}
-        for name, values in together().items()
-    }
-    for name, figures in parallel.items():
-        print(f"| {name} | {figures['p50']:.0f} | {figures['p95']:.0f} | {figures['asked']} |")
+    parallel = {}
+    for pause, seconds in ((0.0, 20), (1.0, 60)):
+        print(f"four at once, {pause:.0f} s between pages")
+        figures = {
+            name: {"p50": statistics.median(values), "p95": at(values, 0.95), "asked": len(values)}
+            for name, values in together(pause, seconds=seconds).items()
+        }
+        for name, row in figures.items():
+            print(f"| {name} | {row['p50']:.0f} | {row['p95']:.0f} | {row['asked']} |", flush=True)
+        parallel[f"{pause:.0f} s pause"] = figures
     results = ROOT / "bench" / "results"
     results.mkdir(exist_ok=True)
     (results / "pages.json").write_text(json.dumps({"pages": rows, "together": parallel}, indent=1))
@@ -230,9 +240,12 @@ def measure() -> None:
 def inside() -> None:
     import django
 
+    from config.memory import settle
+
     django.setup()
+    settle()  # as each web process does
     if sys.argv[1:2] == ["user"]:
-        one_user(int(sys.argv[2]), int(sys.argv[3]))
+        one_user(int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4]))
     elif sys.argv[1:2] == ["build"]:
         from bench.build import build
         from targets.services.search import refresh

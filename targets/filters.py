@@ -7,7 +7,7 @@ import django_filters
 from django import forms
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
-from django.utils.translation import gettext_lazy
+from django.utils.translation import get_language, gettext_lazy
 
 from authorities.models import Area, AreaKind, Authority
 from targets.hooks import site_choices
@@ -25,8 +25,9 @@ from targets.models import (
 )
 from targets.search import holding
 from ui.forms import DateInput
+from ui.kept import kept
 from ui.names import name_field
-from ui.trees import Node, TreeSelect, flat
+from ui.trees import Node, Tree, TreeSelect
 
 SIZES = {"1": (1, 4), "5": (5, 9), "10": (10, 49), "50": (50, 249), "250": (250, None)}
 AGES = {"0": (0, 1), "1": (1, 2), "2": (2, 5), "5": (5, 10), "10": (10, None)}  # years
@@ -56,6 +57,16 @@ def regions_for(actor: Any) -> QuerySet[Any]:
     """Regions to choose from: those of the membership, else all."""
     regions = Area.objects.filter(kind=AreaKind.REGION).order_by("country", "code")
     return regions.filter(pk__in=actor.region_ids) if actor.region_ids else regions
+
+
+def areas_to_choose(actor: Any) -> Tree:
+    """The tree of areas of this actor in the language in use; no query when it is kept."""
+    key = ("areas", get_language(), tuple(sorted(actor.region_ids or ())))
+    return kept(key, lambda: Tree.of(area_tree(actor)))
+
+
+def industries_to_choose() -> Tree:
+    return kept(("industries", get_language()), lambda: Tree.of(industry_tree()))
 
 
 def area_tree(actor: Any) -> list[Node]:
@@ -97,10 +108,11 @@ class TreeField(forms.MultipleChoiceField):
 class TreeFilter(django_filters.MultipleChoiceFilter):
     field_class = TreeField
 
-    def grow(self, nodes: list[Node]) -> None:
+    def grow(self, tree: Tree) -> None:
         widget = TreeSelect()
-        widget.nodes = nodes
-        self.extra |= {"choices": flat(nodes), "widget": widget}
+        widget.nodes, widget.mark = tree.nodes, tree.mark
+        # A function: a list of hundreds would be copied and looked through for every form.
+        self.extra |= {"choices": lambda: tree.choices, "widget": widget}
 
 
 def years_ago(today: dt.date, years: int) -> dt.date:
@@ -187,8 +199,8 @@ class SiteFilter(django_filters.FilterSet):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.filters["region"].grow(area_tree(self.actor))
-        self.filters["branch"].grow(industry_tree())
+        self.filters["region"].grow(areas_to_choose(self.actor))
+        self.filters["branch"].grow(industries_to_choose())
         for choice in site_choices():
             extra = django_filters.ChoiceFilter(
                 label=choice.label, choices=choice.choices(self.actor), method=self._by(choice)

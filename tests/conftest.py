@@ -142,7 +142,10 @@ def _words_in_english() -> Iterator[None]:
 def _clean_cache() -> None:
     from django.core.cache import cache
 
+    from ui.kept import forget
+
     cache.clear()
+    forget()
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from django.db.models import F
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils.formats import date_format, number_format
-from django.utils.html import conditional_escape
+from django.utils.html import conditional_escape, escape
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
@@ -278,7 +278,8 @@ class ListPage(ABC):
         if form.errors:
             return SafeString("".join(field.as_field_group() for field in form))
         choices = tuple(
-            (name, tuple((str(value), str(words)) for value, words in field.choices))
+            (name, getattr(field.widget, "mark", "")
+             or tuple((str(value), str(words)) for value, words in field.choices))
             for name, field in form.fields.items() if hasattr(field, "choices")
         )  # fmt: skip
         key = (self.key, get_language(), self.parameters.urlencode(), choices)
@@ -328,22 +329,8 @@ class ListPage(ABC):
             "sort_note": self.sort_note(count),
             "all_columns": self.columns[1:],
             "shown_keys": [c.key for c in columns],
-            "rows": [
-                {
-                    "object": row,
-                    "id": row.pk,
-                    "url": type(self).link(row) if type(self).link else "",
-                    "cells": [
-                        {
-                            "column": c,
-                            "shown": c.shown(row),
-                            "sub": c.sub(row) if c.sub else "",
-                        }
-                        for c in columns
-                    ],
-                }
-                for row in page
-            ],
+            "rows": page,
+            "rows_markup": self.rows_markup(page, columns),
             "count": count,
             "count_text": self.count_words(count) % {"count": shown_count + ("+" if more else "")},
             "more": more,
@@ -360,6 +347,41 @@ class ListPage(ABC):
             "query_string": self.query.urlencode(),
             **self.extra_context(),
         }
+
+    def rows_markup(self, page: Iterable[Any], columns: Sequence[Column]) -> SafeString:
+        """The table's body. Put together by hand: a template takes ten times as long for it."""
+        picking = bool(self.bulk_actions())
+        heads = [
+            (
+                c,
+                f'<td role="cell" data-label="{escape(c.label)}" class="{"num" if c.numeric else ""}',
+            )
+            for c in columns
+        ]
+        return SafeString("".join(self._row(row, heads, picking) for row in page))
+
+    def _row(self, row: Any, heads: list[tuple[Column, str]], picking: bool) -> str:
+        link = type(self).link
+        url = link(row) if link else ""
+        parts = ['<tr role="row">']
+        if picking:
+            words = escape(_("Tick %(name)s") % {"name": row})
+            parts.append(
+                f'<td role="cell" class="pick"><label><span class="sr">{words}</span><input'
+                f' type="checkbox" name="id" value="{escape(row.public_id)}" data-pick></label></td>'
+            )
+        for at, (column, head) in enumerate(heads):
+            shown = conditional_escape(column.shown(row))
+            sub = conditional_escape(column.sub(row)) if column.sub else ""
+            sub = f'<span class="sub">{sub}</span>' if sub else ""
+            if at == 0:
+                shown = f'<a href="{escape(url)}">{shown}</a>' if url else shown
+                parts.append(f'<th scope="row" role="rowheader">{shown}{sub}</th>')
+            else:
+                empty = "" if shown else " empty-cell"
+                parts.append(f'{head}{empty}"><div>{shown}{sub}</div></td>')
+        parts.append("</tr>")
+        return "".join(parts)
 
     # -------------------------------------------------------------- exports
     def export_rows(self) -> tuple[list[str], list[str], Iterable[list[Any]]]:

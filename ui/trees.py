@@ -1,5 +1,6 @@
 """Choosing from a tree: check boxes below folding heads; works without JavaScript."""
 
+import hashlib
 import html
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ class TreeSelect(forms.CheckboxSelectMultiple):
     """``nodes`` are set by the form; a branch is open when something below it is ticked."""
 
     nodes: Sequence[Node] = ()
+    mark = ""
 
     def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
         ticked = {str(v) for v in value or ()}
@@ -50,6 +52,25 @@ class TreeSelect(forms.CheckboxSelectMultiple):
             f'{parts % {"name": label}}</span></summary><div class="twigs">'
             f"{self._rows(name, node.children, ticked, parts)}</div></details></div>"
         )
+
+
+@dataclass(frozen=True)
+class Tree:
+    """Nodes with what is asked of them on every page, made once.
+
+    ``mark``: the same for the same values and labels, so that markup made of it can be kept.
+    """
+
+    nodes: tuple[Node, ...]
+    choices: tuple[tuple[str, str], ...]
+    mark: str
+
+    @classmethod
+    def of(cls, nodes: Iterable[Node]) -> "Tree":
+        nodes = tuple(nodes)
+        choices = tuple(flat(nodes))
+        mark = hashlib.sha256(repr(choices).encode()).hexdigest()
+        return cls(nodes, choices, mark)
 
 
 def flat(nodes: Iterable[Node]) -> list[tuple[str, str]]:

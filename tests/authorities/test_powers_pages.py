@@ -187,7 +187,7 @@ def test_who_may_enter_staff_lodging(inspector):
         reverse(URL["competence_list"]),
         {"action": "enter", "place": "employer_accommodation", "day": "2026-05-04"},
     )
-    holders = {row["object"].authority.code for row in page.context["rows"]}
+    holders = {row.authority.code for row in page.context["rows"]}
     assert holders == {"LVV_OSH", "POLICE", "HEALTH_MUNICIPAL", "RESCUE", "BUILDING_CONTROL"}
     assert "Poor housing alone is not enough" in text(page)
 
@@ -203,7 +203,7 @@ def test_who_may_enter_staff_lodging(inspector):
 )
 def test_filters_of_competences(inspector, asked, codes):
     page = inspector.get(reverse(URL["competence_list"]), asked)
-    assert {row["object"].code for row in page.context["rows"]} == codes
+    assert {row.code for row in page.context["rows"]} == codes
 
 
 def test_the_card_tells_conditions_notice_and_whom_to_ask(inspector):
@@ -384,7 +384,7 @@ def test_filters_of_grounds_read_the_shown_version(inspector, asked, present, ab
         receivers=["ENFORCEMENT"], mode="mass_data", information=["child_concern"]
     )
     page = inspector.get(reverse(URL["ground_list"]), asked | {"per_page": "100"})
-    found = {row["object"].code for row in page.context["rows"]}
+    found = {row.code for row in page.context["rows"]}
     assert present in found
     assert absent not in found
     waiting = inspector.get(reverse(URL["ground_list"]), {"state": "open"})
