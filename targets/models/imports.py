@@ -118,6 +118,8 @@ class ImportRun(models.Model):
     kept_count = models.PositiveIntegerField(default=0)  # could not be undone: others build on it
     message = models.TextField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
+    # Counts who has taken the run up: what an overtaken process does is told apart by it.
+    claim = models.PositiveIntegerField(default=0)
     heartbeat_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.files.storage import default_storage
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from audit.context import as_system
@@ -87,35 +87,47 @@ def claim(run_id: int) -> ImportRun | None:
             .filter(
                 Q(state=ImportState.QUEUED) | Q(state=ImportState.RUNNING, heartbeat_at__lt=stale)
             )
-            .update(state=ImportState.RUNNING, heartbeat_at=now)
+            .update(state=ImportState.RUNNING, heartbeat_at=now, claim=F("claim") + 1)
         )
         if not taken:
             return None
         return ImportRun.objects.select_related("authority").get(pk=run_id)
 
 
+# Added to by whoever stores a part, never written over (``add``).
+COUNTS = ("created_count", "updated_count", "unchanged_count", "refused_count")
 KEPT = (
-    "sha256", "rows_read", "rows_total", "created_count", "updated_count", "unchanged_count",
-    "refused_count", "undone_count", "kept_count", "state", "phase", "message", "finished_at",
-    "staged_line", "merged_line", "indexed_to", "undo_before", "columns", "preview", "shared", "wanted",
+    "sha256", "rows_read", "rows_total", "undone_count", "kept_count", "state", "phase", "message",
+    "finished_at", "staged_line", "merged_line", "indexed_to", "undo_before", "columns", "preview", "shared",
+    "wanted",
 )  # fmt: skip
 
 
 def save(run: ImportRun) -> None:
     """Write how far the run has come, inside the transaction of what was done.
 
-    The heartbeat written last is the token: whoever claims the run changes it, and the process
-    overtaken gets TakenOver. Raises Asked when a person wants it stopped and it is still running.
+    Whoever claims the run changes ``claim``, and the process overtaken gets TakenOver. Counts and
+    what a person wants are looked at again.
     """
     now = timezone.now()
     values = {name: getattr(run, name) for name in KEPT if name != "wanted"}
-    mine = ImportRun.objects.filter(
-        pk=run.pk, state=ImportState.RUNNING, heartbeat_at=run.heartbeat_at
-    )
-    if not mine.update(heartbeat_at=now, **values):
+    if not _mine(run).update(heartbeat_at=now, **values):
         raise TakenOver
     run.heartbeat_at = now
-    run.wanted = ImportRun.objects.values_list("wanted", flat=True).get(pk=run.pk)
+    kept = ImportRun.objects.values_list(*COUNTS, "wanted").get(pk=run.pk)
+    for name, value in zip((*COUNTS, "wanted"), kept, strict=True):
+        setattr(run, name, value)
+
+
+def _mine(run: ImportRun) -> QuerySet[ImportRun]:
+    """The row of the run, unless another process has taken it up meanwhile."""
+    return ImportRun.objects.filter(pk=run.pk, state=ImportState.RUNNING, claim=run.claim)
+
+
+def add(run: ImportRun, **counts: int) -> None:
+    """Add to ``COUNTS`` in the transaction of what is counted; several may do so at once."""
+    if not _mine(run).update(**{name: F(name) + number for name, number in counts.items()}):
+        raise TakenOver
 
 
 def heed(run: ImportRun) -> None:

@@ -3,17 +3,19 @@
 import datetime as dt
 import hashlib
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from django.db import DataError, IntegrityError, transaction
+from django.db import DataError, IntegrityError, connection, transaction
 from django.utils import timezone
 
 from targets.models import ImportKind, ImportPhase, ImportRefusal, ImportRun
 from targets.services.imports import staging
-from targets.services.imports.life import Progress, heed, save
+from targets.services.imports.life import Progress, add, heed, save
 from targets.services.imports.records import Refused, storable
 from targets.services.imports.sources import Source, SourceRow, open_source
+from targets.services.imports.storing import Early
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +43,11 @@ def read(run: ImportRun, path: Path, progress: Progress | None) -> None:
         run.rows_total, run.columns = source.total, source.columns
         run.shared = run.shared or source.open
         stage = staging.Stage(run.pk, source.country)
-    stage_rows(run, source, stage, progress)
+    if source.sure and not run.rehearse and not connection.in_atomic_block:
+        with Early(run) as early:
+            stage_rows(run, source, stage, progress, early.upto)
+    else:
+        stage_rows(run, source, stage, progress)
     run.rows_total = run.rows_read
     run.phase = ImportPhase.COMPARE if run.rehearse else ImportPhase.MERGE
     with transaction.atomic():
@@ -49,9 +55,13 @@ def read(run: ImportRun, path: Path, progress: Progress | None) -> None:
 
 
 def stage_rows(
-    run: ImportRun, source: Source, stage: staging.Stage, progress: Progress | None = None
-) -> None:
-    """Rows of the source into the staging table; lines staged before are only looked at again."""
+    run: ImportRun, source: Source, stage: staging.Stage, progress: Progress | None = None,
+    staged_to: Callable[[int], None] = lambda line: None,
+) -> None:  # fmt: skip
+    """Rows of the source into the staging table; lines staged before are only looked at again.
+
+    ``staged_to`` is told after each batch up to which line all is in the staging table.
+    """
     already = run.staged_line
     batch: list[tuple[Any, ...]] = []
     refused: list[ImportRefusal] = []
@@ -68,6 +78,7 @@ def stage_rows(
             batch.append(staged)
         if number % BATCH == 0:
             _put(run, batch, refused, line, BATCH, progress)
+            staged_to(line)
             batch, refused = [], []
     _put(run, batch, refused, line, number % BATCH, progress)
 
@@ -122,7 +133,8 @@ def _put(
         refused = [*refused, *_copied(run, batch)]
         ImportRefusal.objects.bulk_create(refused)
         run.rows_read += count
-        run.refused_count += len(refused)
+        if refused:
+            add(run, refused_count=len(refused))
         run.staged_line = max(run.staged_line, line)
         save(run)
     if progress:

@@ -13,6 +13,7 @@ from authorities.models import Authority
 from targets.models import ImportKind, ImportPart, ImportPhase, ImportRefusal, ImportRow, ImportRun
 from targets.services.imports import staging, undo
 from targets.services.imports.life import (
+    COUNTS,
     WHY,
     Asked,
     Progress,
@@ -32,7 +33,6 @@ from targets.services.imports.storing import (
     chunks,
     compare,
     follow_changes,
-    look_again,
     merge_all,
     merge_lines,
     params_of,
@@ -102,8 +102,8 @@ def _restart_if_lost(run: ImportRun) -> None:
         ImportRefusal.objects.filter(run=run).delete()
         ImportPart.objects.filter(run=run).delete()
         run.phase = ImportPhase.READ
-        run.staged_line = run.merged_line = run.rows_read = run.refused_count = 0
-        run.created_count = run.updated_count = run.unchanged_count = 0
+        run.staged_line = run.merged_line = run.rows_read = 0
+        ImportRun.objects.filter(pk=run.pk).update(**dict.fromkeys(COUNTS, 0))
         save(run)
 
 
@@ -142,7 +142,6 @@ def store_records(
             params = params_of(claimed) | {"source": source}
         for low, high in chunks(claimed, 0):
             merge_lines(claimed, params, low, high)
-        look_again(claimed)
         follow_changes(claimed, None)
         claimed.rows_total = claimed.rows_read
         move(claimed, "finish")

@@ -25,6 +25,7 @@ class Source:
     total: int | None = None
     columns: list[str] = field(default_factory=list)
     country: str = "FI"
+    sure: bool = False  # read to its end once already: nothing can refuse the file any more
     open: bool = False  # an open register: what it says is for everybody
 
 
@@ -69,6 +70,7 @@ def open_source(run: ImportRun, path: Path, tick: Callable[[], None]) -> Source:
         source_code(run),
         ((line, lambda r=row: make_row(dict(r)), row) for line, row in found),
         total=survey.rows or None,
+        sure=not workbooks.is_workbook(path),
         columns=[name for name in survey.columns if name],
         country=mapping.options.get("country", "FI"),
         open=bool(mapping.options.get("open")),

@@ -3,12 +3,11 @@
 import datetime as dt
 import logging
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Self
 
 from django.conf import settings
 from django.db import DataError, IntegrityError, OperationalError, connection, transaction
-from django.db.models import F
 from django.utils import timezone
 
 from audit.context import as_system
@@ -22,7 +21,7 @@ from targets.models import (
 )
 from targets.services.imports import merge, merge_facts
 from targets.services.imports.changed import tell
-from targets.services.imports.life import WHY, Progress, TakenOver, heed, save
+from targets.services.imports.life import WHY, Progress, add, heed, save
 from targets.services.imports.sources import source_code
 
 logger = logging.getLogger(__name__)
@@ -88,22 +87,82 @@ def merge_all(run: ImportRun, progress: Progress | None) -> None:
     # Inside somebody's transaction (a test) only its own connection sees the rows.
     workers = 1 if connection.in_atomic_block else settings.IMPORT_CONNECTIONS
     waiting = [part for part in chunks(run, run.merged_line) if part[0] not in done]
-    with ThreadPoolExecutor(max_workers=workers) as pool:
-        for start in range(0, len(waiting), workers):
-            wave = waiting[start : start + workers]
-            if workers == 1:
-                merge_lines(run, params, *wave[0])
-            else:
-                for future in [pool.submit(_merge_apart, run, params, *part) for part in wave]:
-                    future.result()
-            look_again(run)
-            run.merged_line = wave[-1][1]
-            with transaction.atomic():
-                save(run)
-            if progress:
-                progress(run)
-            heed(run)
+    if workers == 1:
+        for low, high in waiting:
+            merge_lines(run, params, low, high)
+            _came_to(run, high, progress)
+    else:
+        _merge_together(run, params, waiting, workers, progress)
     run.merged_line = run.staged_line
+
+
+def _merge_together(
+    run: ImportRun, params: dict[str, Any], waiting: list[tuple[int, int]], workers: int,
+    progress: Progress | None,
+) -> None:  # fmt: skip
+    """Merge with a few connections; each takes the next chunk when it is done with one.
+
+    A chunk leaves its mark (``ImportPart``), so it does not matter which are done when somebody
+    pauses or the process is killed; below ``merged_line`` none is missing.
+    """
+    with ThreadPoolExecutor(max_workers=workers) as pool:
+        ahead = [pool.submit(_merge_apart, run, params, *part) for part in waiting[:workers]]
+        try:
+            for at, (_low, high) in enumerate(waiting):
+                ahead[at].result()
+                if at + workers < len(waiting):
+                    ahead.append(pool.submit(_merge_apart, run, params, *waiting[at + workers]))
+                _came_to(run, high, progress)
+        finally:
+            for future in ahead:
+                future.cancel()
+
+
+def _came_to(run: ImportRun, line: int, progress: Progress | None) -> None:
+    run.merged_line = line
+    with transaction.atomic():
+        save(run)
+    if progress:
+        progress(run)
+    heed(run)
+
+
+class Early:
+    """Merges whole chunks while the rest of the file is still being read.
+
+    Only of a file that was looked over to its end before: whatever stops it now, a pause or a
+    crash, it can go on from the marks that chunks leave.
+    """
+
+    def __init__(self, run: ImportRun) -> None:
+        self.run = run
+        with transaction.atomic():
+            self.params = params_of(run)
+            done = ImportPart.objects.filter(run=run).values_list("low", flat=True)
+            self.done = set(done)
+        self.next = 0
+        self.pool = ThreadPoolExecutor(max_workers=1)
+        self.futures: list[Future[None]] = []
+
+    def upto(self, line: int) -> None:
+        """All lines up to this one are staged."""
+        while self.next + CHUNK <= line:
+            low, self.next = self.next, self.next + CHUNK
+            if low not in self.done:
+                args = (self.run, self.params, low, self.next)
+                self.futures.append(self.pool.submit(_merge_apart, *args))
+        while self.futures and self.futures[0].done():
+            self.futures.pop(0).result()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        self.pool.shutdown(cancel_futures=True)
+        if kind is None:
+            for future in self.futures:
+                if not future.cancelled():
+                    future.result()
 
 
 MERGES = {
@@ -164,17 +223,6 @@ def follow_changes(run: ImportRun, progress: Progress | None) -> None:
         heed(run)
 
 
-COUNTS = ("created_count", "updated_count", "unchanged_count", "refused_count")
-
-
-def look_again(run: ImportRun) -> None:
-    """Take over the counts that the chunks have added to the row."""
-    with transaction.atomic():
-        counts = ImportRun.objects.values_list(*COUNTS).get(pk=run.pk)
-    for name, value in zip(COUNTS, counts, strict=True):
-        setattr(run, name, value)
-
-
 def _merge_apart(run: ImportRun, params: dict[str, Any], low: int, high: int) -> None:
     """``_merge_lines`` in a thread: it starts without a context and leaves no connection."""
     try:
@@ -219,16 +267,10 @@ def _merge_once(run: ImportRun, params: dict[str, Any], low: int, high: int) -> 
 def _count(run: ImportRun, low: int, high: int, merged: merge.Merged, refused: int) -> None:
     """Add to the run's counts and note the chunk, unless another process has taken the run up."""
     ImportPart.objects.create(run=run, low=low, high=high)
-    mine = ImportRun.objects.filter(
-        pk=run.pk, state=ImportState.RUNNING, heartbeat_at=run.heartbeat_at
-    ).update(
-        created_count=F("created_count") + merged.created,
-        updated_count=F("updated_count") + merged.updated,
-        unchanged_count=F("unchanged_count") + merged.unchanged,
-        refused_count=F("refused_count") + refused,
-    )
-    if not mine:
-        raise TakenOver
+    add(
+        run, created_count=merged.created, updated_count=merged.updated,
+        unchanged_count=merged.unchanged, refused_count=refused,
+    )  # fmt: skip
 
 
 def _past_deadlocks(step: Callable[[], None]) -> None:

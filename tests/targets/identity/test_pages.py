@@ -135,7 +135,7 @@ def test_queries_of_the_page_do_not_grow(as_user, analyst):
         for _more in range(5):
             make_pair()
             make_past_visit(pair.a)
-    assert counts == [14, 14]
+    assert counts == [9, 9]
 
 
 # ------------------------------------------------------------------------------------- deciding
