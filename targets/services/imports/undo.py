@@ -28,6 +28,7 @@ from targets.models import (
 from targets.services.imports import prh, prh_v1
 from targets.services.imports.changed import tell
 from targets.services.imports.merge import COMPANY, SITE
+from targets.services.imports.merge_facts import VISIT
 from targets.services.imports.records import CompanyRecord, Refused, SiteRecord
 from targets.services.imports.staging import not_before
 
@@ -235,41 +236,47 @@ def _record(raw: dict[str, Any]) -> CompanyRecord | None:
 
 
 # ------------------------------------------------------------------------ facts, links, visits
+_SAID = ", ".join(
+    field.column
+    for field in Fact._meta.concrete_fields
+    if field.column not in ("id", "public_id", "known_from", "known_to")
+)
+CLOSE_FACTS = """UPDATE targets_fact SET known_to = %(now)s
+    WHERE run_id = %(run)s AND known_to IS NULL"""
+# What was said before the run said otherwise is said again, from now on.
+SAY_AGAIN = f"""INSERT INTO targets_fact (public_id, known_from, known_to, {_SAID})
+    SELECT gen_random_uuid(), %(now)s, NULL, {_SAID} FROM (
+      SELECT DISTINCT ON (m.id) e.* FROM targets_fact m
+        JOIN targets_fact e ON e.authority_id = m.authority_id AND e.source = m.source
+         AND e.source_key = m.source_key AND e.known_to = m.known_from
+         AND e.run_id IS DISTINCT FROM m.run_id
+       WHERE m.run_id = %(run)s AND m.known_to = %(now)s
+       ORDER BY m.id, e.id DESC) before"""  # noqa: S608
+_OF_VISIT = ", ".join(VISIT)
+VISITS_BEFORE = f"""UPDATE targets_pastvisit v
+    SET run_id = (v.previous -> -1 ->> 'run')::bigint, previous = v.previous - -1,
+        ({_OF_VISIT}) = (SELECT {_OF_VISIT} FROM jsonb_populate_record(v, v.previous -> -1))
+    WHERE v.run_id = %(run)s AND v.previous <> '[]'"""  # noqa: S608
+
+
 def _facts_links_visits(run: ImportRun, step: Step) -> None:
     """Facts are closed and the ones before said again (what was known then stays known then)."""
-    now = timezone.now()
-    mine = Fact.objects.filter(run=run, known_to__isnull=True)
-    before = []
-    for fact in mine.order_by("pk").iterator():
-        earlier = (
-            Fact.objects.filter(
-                authority_id=fact.authority_id, source=fact.source, source_key=fact.source_key,
-                known_to=fact.known_from,
-            ).exclude(run=run).order_by("-pk").first()
-        )  # fmt: skip
-        if earlier is not None:
-            before.append(earlier)
-    step.undone += mine.update(known_to=now)
-    for fact in before:
-        fact.pk = None
-        fact._state.adding = True
-        fact.public_id = Fact._meta.get_field("public_id").get_default()
-        fact.known_from, fact.known_to = now, None
-    Fact.objects.bulk_create(before)
+    values = {"run": run.pk, "now": timezone.now()}
+    with connection.cursor() as cursor:
+        cursor.execute(CLOSE_FACTS, values)
+        step.undone += cursor.rowcount
+        cursor.execute(SAY_AGAIN, values)
     step.undone += Link.objects.filter(run=run).delete()[0]
     step.undone += PersonRole.objects.filter(run=run).delete()[0]
-    visits = PastVisit.objects.filter(run_id=run.pk)
-    for visit in visits.exclude(previous=[]).order_by("pk").iterator():
-        earlier_values = visit.previous.pop()
-        visit.run_id = earlier_values.pop("run")
-        for name, value in earlier_values.items():
-            setattr(visit, name, value)
-        visit.save()
-        step.undone += 1
-    made = visits.filter(previous=[])
+    # Those made by this run come first: a restored one may name an earlier import that is left.
+    made = PastVisit.objects.filter(run_id=run.pk, previous=[])
+    unused = made
     for relation in PastVisit._meta.related_objects:
-        made = made.exclude(
+        unused = unused.exclude(
             Exists(relation.related_model.objects.filter(**{relation.field.name: OuterRef("pk")}))
         )
-    step.undone += made.delete()[0]
-    step.kept += visits.count()
+    step.undone += unused.delete()[0]
+    step.kept += made.count()
+    with connection.cursor() as cursor:
+        cursor.execute(VISITS_BEFORE, values)
+        step.undone += cursor.rowcount
