@@ -10,6 +10,7 @@ FIELDS = {
     "municipality_id": gettext_lazy("Municipality"), "region_id": gettext_lazy("Region"),
     "address": gettext_lazy("Address"), "postal_code": gettext_lazy("Postal code"),
     "longitude": gettext_lazy("Longitude"), "latitude": gettext_lazy("Latitude"),
+    "located_by": gettext_lazy("Where the coordinates come from"),
     "staff_estimate": gettext_lazy("Staff"), "status": gettext_lazy("State"),
     "opened_on": gettext_lazy("Opened"), "closed_on": gettext_lazy("Closed"),
     "form": gettext_lazy("Company form"), "country": gettext_lazy("Country"),

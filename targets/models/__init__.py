@@ -37,6 +37,7 @@ from targets.models.imports import (
     ImportState,
 )
 from targets.models.links import LINK_ENDS, Link, LinkKind, PersonRole
+from targets.models.places import AddressPoint
 from targets.models.register import (
     Company,
     CompanyIdentifier,
@@ -90,6 +91,7 @@ __all__ = [
     "LINK_ENDS",
     "About",
     "Accuracy",
+    "AddressPoint",
     "Classification",
     "Company",
     "CompanyIdentifier",

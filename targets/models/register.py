@@ -245,6 +245,8 @@ class Site(models.Model):
     )  # fmt: skip
     address = models.CharField(max_length=300, blank=True)
     postal_code = models.CharField(max_length=20, blank=True)
+    # Empty: as the source gave them; "gazetteer": found by the address.
+    located_by = models.CharField(max_length=20, blank=True, db_default="")
     longitude = models.FloatField(null=True, blank=True)
     latitude = models.FloatField(null=True, blank=True)
     # For the map, kept by the database: which small rectangle it lies in (``targets.map``), and one

@@ -43,8 +43,11 @@ SITE = {
     "region_id": "s.s_region",
     "address": "s.s_address",
     "postal_code": "s.s_postal_code",
-    "longitude": "s.s_longitude",
-    "latitude": "s.s_latitude",
+    # A place that the source does not give is taken from the gazetteer, if there is one.
+    "longitude": "coalesce(s.s_longitude, s.g_longitude)",
+    "latitude": "coalesce(s.s_latitude, s.g_latitude)",
+    "located_by": "CASE WHEN s.s_longitude IS NULL AND s.g_longitude IS NOT NULL"
+    " THEN 'gazetteer' ELSE '' END",
     "staff_estimate": "s.s_staff",
     "status": "s.s_status",
     "opened_on": "s.s_opened",
@@ -57,10 +60,15 @@ STAGED_COMPANIES = f"""staged AS MATERIALIZED (
      WHERE {LINES} AND r.c_business_id <> '' AND r.c_name <> ''
      ORDER BY r.c_business_id, r.c_full DESC, r.line DESC)"""
 STAGED_SITES = f"""staged AS MATERIALIZED (
-    SELECT DISTINCT ON (r.key) r.*, c.company_id FROM targets_importrow r
+    SELECT DISTINCT ON (r.key) r.*, c.company_id, g.longitude AS g_longitude,
+           g.latitude AS g_latitude FROM targets_importrow r
       LEFT JOIN LATERAL (
         SELECT coalesce(t.merged_into_id, t.id) AS company_id FROM targets_company t
          WHERE t.business_id = r.c_business_id AND r.c_business_id <> '' OFFSET 0) c ON true
+      LEFT JOIN LATERAL (
+        SELECT p.longitude, p.latitude FROM targets_addresspoint p
+         WHERE r.s_longitude IS NULL AND r.s_address <> '' AND p.municipality_id = r.s_municipality
+           AND p.key = left(targets_normal(r.s_address), 200) OFFSET 0) g ON true
      WHERE {LINES} AND r.key <> ''
      ORDER BY r.key, r.line DESC)"""
 
