@@ -107,6 +107,13 @@ SENTENCES: dict[str, Any] = {
     "dataset.failed": gettext_lazy("The file could not be read."),
     "person.recused": gettext_lazy("%(name)s was recused for a conflict of interest."),
     "person.unrecused": gettext_lazy("The recusal of %(name)s was ended."),
+    "link.added": gettext_lazy("A link was written down between %(first)s and %(second)s."),
+    "link.removed": gettext_lazy("The link between %(first)s and %(second)s was taken back."),
+    "threshold.set": gettext_lazy(
+        "Limits for pairs of %(first)s and %(second)s were set: proposed from %(propose)s, strong"
+        " from %(join)s."
+    ),
+    "threshold.removed": gettext_lazy("Limits for pairs of %(first)s and %(second)s were removed."),
     "site.merged": gettext_lazy("%(name)s was made part of this site."),
     "site.became_part": gettext_lazy("This was found to be the same as %(into)s."),
     "site.different": gettext_lazy("It was decided that %(name)s is another site."),

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from targets.identity_words import percent, summary
 from targets.models import Kind, LinkRun, MatchPair
+from targets.services.identity.thresholds import SETTERS
 from ui.lists import Column, ListPage
 from ui.templatetags.ui import badge
 
@@ -113,6 +114,11 @@ class MatchPairList(ListPage):
             "company_b__municipality", "decided_by",
         )  # fmt: skip
         return in_state(rows, state if state in known else "waiting")
+
+    def actions(self) -> list[dict[str, Any]]:
+        if not self.actor.has_role(*SETTERS):
+            return []
+        return [{"url": reverse("targets:thresholds"), "label": _("Limits"), "icon": "filter"}]
 
     def bulk_actions(self) -> list[dict[str, Any]]:
         return [{"url": reverse("targets:pairs_join"), "label": _("These are the same")}]

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from targets.models import Company, Link, LinkKind, PersonRole, Site
+from targets.services.links import WRITERS
 
 if TYPE_CHECKING:
     from authorities.actors import Actor
@@ -80,6 +81,14 @@ def _ends(row: Link, centre: Any) -> list[dict[str, Any]]:
          "kind": "company" if isinstance(end, Company) else "site", "does": str(kind.label)}
         for end in others
     ]  # fmt: skip
+
+
+def link_url(actor: "Actor", centre: Site | Company) -> str:
+    """Where the actor may write a link of ``centre`` down; empty where not."""
+    if not actor.has_role(*WRITERS) or centre.merged_into_id:
+        return ""
+    name = "targets:site_link" if isinstance(centre, Site) else "targets:company_link"
+    return reverse(name, args=[centre.public_id])
 
 
 def _url(end: Any) -> str:

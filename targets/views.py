@@ -11,7 +11,7 @@ from authorities.access import acting
 from authorities.purposes import case_token, purpose_of
 from targets.history_page import changes_of, facts_of, history_of, sources_of, with_sources
 from targets.identity_views import hints_of, kept_instead
-from targets.links_page import graph_of, links_of, roles_of
+from targets.links_page import graph_of, link_url, links_of, roles_of
 from targets.lists import CompanyList, SiteList
 from targets.models import DECIDERS, Company, Site
 from targets.panels import panels_of
@@ -48,6 +48,7 @@ def site_detail(request: HttpRequest, public_id: str) -> HttpResponse:
         "sources": sources_of(site),
         "links": links,
         "graph": graph_of(site, links, [site.company] if site.company else []),
+        "link_url": link_url(actor, site),
         "roles": roles_of(actor, site.company) if site.company else [],
         "register_facts": facts_of(actor, site=site) if open_ else [],
         "history": history_of(actor, changes),
@@ -103,6 +104,7 @@ def company_detail(request: HttpRequest, public_id: str) -> HttpResponse:
         "sets": datasets_about(actor, company) if open_ else [],
         "links": links,
         "graph": graph_of(company, links),
+        "link_url": link_url(actor, company),
         "roles": roles_of(actor, company),
         "register_facts": facts_of(actor, company=company) if open_ else [],
         "history": history_of(actor, changes_of(company)),

@@ -11,6 +11,7 @@ from targets.models.datasets import (
 from targets.models.facts import Fact
 from targets.models.history import RegisterChange
 from targets.models.identity import (
+    ANY_SOURCE,
     DECIDERS,
     HintState,
     Kind,
@@ -86,6 +87,7 @@ from targets.models.signals import (
 from targets.models.tags import SiteTag, Tag
 
 __all__ = [
+    "ANY_SOURCE",
     "DECIDERS",
     "ENDED",
     "LINK_ENDS",

@@ -27,11 +27,13 @@ from targets.models import (
     DatasetRun,
     ImportMapping,
     ImportRun,
+    LinkThreshold,
     MatchPair,
     SuccessorHint,
 )
 from targets.services.handovers import hand_over
 from targets.services.identity.merging import merge
+from targets.services.links import add_link
 from targets.services.recusals import recuse
 from targets.services.sharing import ask
 from targets.services.signals import add_file
@@ -60,6 +62,9 @@ IMPORTERS = of(*CODES, roles=("coordinator", "analyst", "administrator"))
 OSH_IMPORTERS = of("OSH", roles=("coordinator", "analyst", "administrator"))
 OSH_SEERS = of("OSH", roles=("coordinator", "manager", "administrator"))
 ADMINISTRATORS = of(*CODES, roles=("administrator",))
+LINKING = ("coordinator", "inspector", "analyst")
+LINKERS = of(*CODES, roles=LINKING)
+SETTERS = of(*CODES, roles=("analyst", "administrator"))
 TARGETING = ("coordinator", "manager", "analyst")
 OSH_SUPERVISORS = of("OSH", roles=("administrator", "manager"))
 SUPERVISORS = of(*CODES, roles=("administrator", "manager"))
@@ -127,6 +132,11 @@ ROUTES: dict[str, tuple[str, str | None, set[tuple[str, str]] | str, int]] = {
     "targets:site_detail": ("get", "site", EVERYBODY, 0),
     "targets:company_list": ("get", None, EVERYBODY, 0),
     "targets:company_detail": ("get", "company", EVERYBODY, 0),
+    "targets:company_link": ("get", "company", LINKERS, 403),
+    "targets:site_link": ("get", "site", LINKERS, 403),
+    "targets:link_remove": ("post", "own_link", of("OSH", roles=LINKING), 4),
+    "targets:thresholds": ("get", None, SETTERS, 403),
+    "targets:threshold_remove": ("post", "threshold", SETTERS, 403),
     "targets:import_list": ("get", None, IMPORTERS, 403),
     "targets:import_create": ("get", None, IMPORTERS, 403),
     "targets:import_detail": ("get", "import", OSH_IMPORTERS, 4),
@@ -313,6 +323,10 @@ def stage(db: None) -> tuple[Cast, dict[str, dict[str, Any]]]:
         "company": {"public_id": cast.sites[0].company.public_id},
         "import": {"public_id": run.public_id},
         "import_step": {"public_id": run.public_id, "what": "pause"},
+        "own_link": {"public_id": add_link(
+            actor=lead, kind="commissions", first=make_company(), second=cast.sites[0]).public_id},
+        "threshold": {"pk": LinkThreshold.objects.create(
+            kind="site", source_a="a", source_b="b", propose_at=0.8, join_at=0.99).pk},
         "mapping": {"code": ImportMapping.objects.create(
             code="osh-secret", name="Secret", kind="sites", authority=lead.authority).code},
         "feed": {"token": renew_feed(lead.user).token},
