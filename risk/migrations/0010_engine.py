@@ -10,6 +10,10 @@ from audit.walls import SYSTEM
 # its own lets anybody in (row-level security without a policy): all reading goes through the
 # table and its walls.
 PARTITIONS = """
+-- A reference to the run is looked up for every row when a partition is attached; the rows go with
+-- their partition, which is dropped before its run could be.
+ALTER TABLE risk_score DROP CONSTRAINT risk_score_run_id_fkey;
+ALTER TABLE risk_worth DROP CONSTRAINT risk_worth_run_id_fkey;
 CREATE FUNCTION risk_open_run(run bigint) RETURNS void LANGUAGE plpgsql SECURITY DEFINER
   SET search_path = pg_catalog, public AS $$
 DECLARE part text;
@@ -57,8 +61,16 @@ BEGIN
 END $$;
 """
 NO_PARTITIONS = """
+-- A reference to the run is looked up for every row when a partition is attached; the rows go with
+-- their partition, which is dropped before its run could be.
+ALTER TABLE risk_score DROP CONSTRAINT risk_score_run_id_fkey;
+ALTER TABLE risk_worth DROP CONSTRAINT risk_worth_run_id_fkey;
 DROP FUNCTION risk_drop_run(bigint); DROP FUNCTION risk_close_run(bigint, text);
 DROP FUNCTION risk_open_run(bigint);
+ALTER TABLE risk_score ADD CONSTRAINT risk_score_run_id_fkey FOREIGN KEY (run_id)
+  REFERENCES risk_scoringrun (id) ON DELETE CASCADE;
+ALTER TABLE risk_worth ADD CONSTRAINT risk_worth_run_id_fkey FOREIGN KEY (run_id)
+  REFERENCES risk_scoringrun (id) ON DELETE CASCADE;
 """
 
 BOTH = "site_id, company_id"
@@ -138,6 +150,21 @@ class Migration(migrations.Migration):
             options={
                 "ordering": ["pk"],
                 "constraints": [models.UniqueConstraint(fields=("run", "site_id"), name="refreshed_once")],
+            },
+        ),
+        migrations.CreateModel(
+            name="RunPart",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("version_id", models.BigIntegerField()),
+                ("part", models.PositiveSmallIntegerField()),
+                ("parts", models.PositiveSmallIntegerField()),
+                ("rows", models.PositiveIntegerField(default=0)),
+                ("run", models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name="parts", to="risk.scoringrun")),
+            ],
+            options={
+                "ordering": ["pk"],
+                "constraints": [models.UniqueConstraint(fields=("run", "version_id", "part"), name="run_part_once")],
             },
         ),
         migrations.AddField("scoringrun", "usual", models.JSONField(default=dict)),
