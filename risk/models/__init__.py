@@ -1,5 +1,6 @@
 """Indicators, risk models, scores, and the results they are judged by."""
 
+from risk.models.changes import Refreshed, RunPart, Touched
 from risk.models.indicators import (
     Direction,
     Indicator,
@@ -35,14 +36,17 @@ __all__ = [
     "ModelKind",
     "ModelState",
     "ModelVersion",
+    "Refreshed",
     "Report",
     "ReportKind",
     "ReportState",
     "RiskModel",
+    "RunPart",
     "RunState",
     "Score",
     "ScoringRun",
     "Source",
+    "Touched",
     "Visibility",
     "Worth",
 ]
