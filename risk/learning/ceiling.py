@@ -58,7 +58,7 @@ class Ceiling:
                 "objective": "binary", "learning_rate": self.rate, "num_leaves": self.leaves,
                 "min_data_in_leaf": 60, "bagging_fraction": 0.8, "bagging_freq": 1,
                 "feature_fraction": 0.5, "monotone_constraints": constraints,
-                "deterministic": True, "force_row_wise": True, "num_threads": 2,
+                "deterministic": True, "force_row_wise": True, "num_threads": 1,
                 "seed": self.seed * SEEDS + k, "verbose": -1,
             }  # fmt: skip
             booster = lightgbm.train(settings, data, num_boost_round=self.rounds)

@@ -143,6 +143,15 @@ def _log(features: Features, folder: Path, entity: Array, day: Array) -> None:
     for name in PURPOSES:
         features.add("visit log", f"log_{name}", events.fading(entity, clock, name, 250))
     features.add("visit log", "log_all", events.fading(entity, clock, "1", 250))
+    for name in PURPOSES:
+        features.add("visit log, long", f"log_{name}_long", events.fading(entity, clock, name, 750))
+    features.add("visit log, long", "log_all_long", events.fading(entity, clock, "1", 750))
+    again = values["re_inspections"] > 0
+    second = History(licence[again], np.searchsorted(days, when[again]), {})
+    gap = np.nan_to_num(second.since(entity, clock), nan=1500)
+    features.add("visit log, long", "log_since_re_inspection", np.log1p(gap))
+    quarter = events.total(entity, clock, "complaints", 60)
+    features.add("visit log, long", "log_complaints_lately", quarter)
     since = np.nan_to_num(events.since(entity, clock), nan=999)
     features.add("visit log", "log_lately", since < 40)
 
