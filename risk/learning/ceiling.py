@@ -113,6 +113,9 @@ class Ceiling:
     @classmethod
     def from_json(cls, text: str) -> Self:
         d = loads(KIND, text)
-        self = cls(d["names"], d["directions"], *d["settings"], d["half_life"], d["seed"])
+        settings = dict(zip(("rounds", "rate", "leaves"), d["settings"], strict=True))
+        self = cls(
+            d["names"], d["directions"], **settings, half_life=d["half_life"], seed=d["seed"]
+        )
         self.base, self.nuisance, self.trees = d["base"], d["nuisance"], d["trees"]
         return self
