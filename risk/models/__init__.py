@@ -11,6 +11,7 @@ from risk.models.indicators import (
 )
 from risk.models.riskmodels import (
     Approval,
+    MethodEdition,
     ModelIndicator,
     ModelKind,
     ModelState,
@@ -30,6 +31,7 @@ __all__ = [
     "IndicatorState",
     "IndicatorVersion",
     "Label",
+    "MethodEdition",
     "Missing",
     "ModelIndicator",
     "ModelKind",
