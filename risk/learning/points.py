@@ -1,0 +1,191 @@
+"""The points scorecard: whole points per bin, added up, read off a curve as a probability.
+
+Points can be given by experts before there is any outcome, or learned; either way a person can
+add them up by hand.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from risk.learning import bins
+from risk.learning.calibration import Curve
+from risk.learning.protocol import ageing, dummies, dumps, folds, loads, matrix, outcomes
+from risk.learning.solver import fit_logistic, pool
+
+Array = NDArray[Any]
+KIND = "points"
+
+
+class Points:
+    """Whole points per bin; ``doubling`` points double the odds while fitting.
+
+    ``directions``: +1 where more of a feature may never lower the score, -1 where it may never
+    raise it. ``edges``: given inner bin edges per feature, otherwise quantiles.
+    """
+
+    base = 0.0
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        directions: Mapping[str, int] | None = None,
+        quantiles: int = 5,
+        edges: Mapping[str, Sequence[float]] | None = None,
+        doubling: float = 10.0,
+        penalty: float = 5.0,
+        half_life: float | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.names = tuple(names)
+        self.directions = {k: int(v) for k, v in (directions or {}).items() if v}
+        self.quantiles = quantiles
+        self.given = {k: [float(e) for e in v] for k, v in (edges or {}).items()}
+        self.doubling, self.penalty, self.half_life = doubling, penalty, half_life
+        self.seed = seed
+        self.edges: list[Array] = []
+        self.points: list[Array] = []
+        self.curve: Curve | None = None
+
+    @classmethod
+    def expert(
+        cls,
+        table: Mapping[str, tuple[Sequence[float], Sequence[int], int]],
+        prior: float = 0.1,
+        doubling: float = 10.0,
+    ) -> Self:
+        """A scorecard without outcomes: feature -> (inner edges, points per bin, points if missing).
+
+        Until ``calibrate`` is called the probability is only an ordering aid: ``prior`` is given
+        to a site with no points and ``doubling`` points double the odds.
+        """
+        self = cls(list(table), doubling=doubling)
+        for name, (edges, points, missing) in table.items():
+            if len(points) != len(edges) + 1 or list(edges) != sorted(set(edges)):
+                raise ValueError(f"{name}: rising edges and one more points than edges")
+            self.edges.append(np.array(edges, dtype=float))
+            self.points.append(np.array([missing, *points], dtype=int))
+        odds = np.log(prior / (1 - prior))
+        none = np.zeros(0)
+        self.curve = Curve("logistic", float(odds), np.log(2) / doubling, none, none, *[none] * 3)
+        self.curve = _unknown_band(self.curve)
+        return self
+
+    def fit(
+        self, X: Array, y: Array, groups: Array | None = None, days: Array | None = None
+    ) -> Self:
+        """Points from a penalised logistic fit on bins; curve from scores out of fold."""
+        X = matrix(X, self.names)
+        y = outcomes(y, len(X))
+        weights = ageing(days, self.half_life)
+        quantiles = bins.quantile_edges(X, self.quantiles)
+        self.edges = [
+            np.array(self.given[n], dtype=float) if n in self.given else q
+            for n, q in zip(self.names, quantiles, strict=True)
+        ]
+        code = bins.codes(X, self.edges)
+        design, places = bins.thermometer(code, self.edges)
+        nuisance = dummies(groups)
+        part = folds(len(y), 5, self.seed)
+        held_out = np.zeros(len(y))
+        for fold in range(5):
+            train = part != fold
+            points = self._points(code, design, places, y, weights, nuisance, train)
+            held_out[~train] = _total(code[~train], points)
+        self.points = self._points(code, design, places, y, weights, nuisance, part >= 0)
+        self.curve = Curve.fit(held_out, y, weights, seed=self.seed)
+        return self
+
+    def _points(
+        self,
+        code: Array,
+        design: Array,
+        places: list[slice],
+        y: Array,
+        weights: Array | None,
+        nuisance: Array | None,
+        rows: Array,
+    ) -> list[Array]:
+        A = design if nuisance is None else np.hstack([design, nuisance])
+        w = None if weights is None else weights[rows]
+        _, found = fit_logistic(A[rows], y[rows], self.penalty, w)
+        result = []
+        for j, values in enumerate(bins.levels(found, places)):
+            mass = np.bincount(code[rows, j], w, minlength=len(values))
+            values[1:] = pool(values[1:], mass[1:] + 1e-9, self.directions.get(self.names[j], 0))
+            if mass[0] == 0:
+                # Never seen missing: as good as an average site, not as the best.
+                values[0] = np.average(values[1:], weights=mass[1:] + 1e-9)
+            whole = np.rint(values * self.doubling / np.log(2)).astype(int)
+            result.append(whole - whole.min())
+        return result
+
+    def calibrate(self, score: Array, y: Array, weights: Array | None = None) -> Self:
+        """A new curve from scores and outcomes that did not make the points."""
+        self.curve = Curve.fit(score, outcomes(y, len(score)), weights, seed=self.seed)
+        return self
+
+    def contributions(self, X: Array) -> Array:
+        """Whole points per row and feature; they add up to ``score`` exactly."""
+        code = bins.codes(matrix(X, self.names), self.edges)
+        return np.stack([p[code[:, j]] for j, p in enumerate(self.points)], axis=1).astype(float)
+
+    def score(self, X: Array) -> Array:
+        """Sum of points."""
+        return _total(bins.codes(matrix(X, self.names), self.edges), self.points)
+
+    def predict(self, X: Array) -> Array:
+        """Probability by the curve."""
+        return self._curve()(self.score(X))
+
+    def interval(self, X: Array) -> tuple[Array, Array]:
+        """95 % band of the probability."""
+        return self._curve().interval(self.score(X))
+
+    def _curve(self) -> Curve:
+        if self.curve is None:
+            raise ValueError("neither fitted nor given points")
+        return self.curve
+
+    def to_json(self) -> str:
+        return dumps(
+            KIND,
+            names=self.names,
+            directions=self.directions,
+            quantiles=self.quantiles,
+            given=self.given,
+            doubling=self.doubling,
+            penalty=self.penalty,
+            half_life=self.half_life,
+            seed=self.seed,
+            edges=self.edges,
+            points=self.points,
+            curve=self._curve().to_dict(),
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        d = loads(KIND, text)
+        self = cls(
+            d["names"], d["directions"], d["quantiles"], d["given"],
+            d["doubling"], d["penalty"], d["half_life"], d["seed"],
+        )  # fmt: skip
+        self.edges = [np.array(e, dtype=float) for e in d["edges"]]
+        self.points = [np.array(p, dtype=int) for p in d["points"]]
+        self.curve = Curve.from_dict(d["curve"])
+        return self
+
+
+def _total(code: Array, points: list[Array]) -> Array:
+    return sum((p[code[:, j]] for j, p in enumerate(points)), np.zeros(len(code)))
+
+
+def _unknown_band(curve: Curve) -> Curve:
+    """Without outcomes the band says so: anything from 0 to 1."""
+    ends = np.array([0.0, 1.0])
+    return Curve(
+        curve.kind, curve.offset, curve.slope, curve.knots, curve.values, ends,
+        np.zeros(2), np.ones(2),
+    )  # fmt: skip
