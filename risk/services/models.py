@@ -253,6 +253,19 @@ def content_hash(version: ModelVersion) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def take_points(version: ModelVersion, learnt: dict[int, tuple[list[int], int]]) -> None:
+    """Write learnt points into the indicators of a draft: place → (points by bin, if missing)."""
+    for part in version.indicators.select_related("indicator"):
+        if part.place in learnt:
+            points, missing = learnt[part.place]
+            lines = part.bins or part.indicator.bins
+            part.bins = [
+                line | {"points": value} for line, value in zip(lines, points, strict=True)
+            ]
+            part.missing_points = missing
+            part.save(update_fields=["bins", "missing_points"])
+
+
 def freeze(version: ModelVersion) -> str:
     """Write the hash of a draft that is about to be tested, in the caller's transaction."""
     if version.state != ModelState.DRAFT:

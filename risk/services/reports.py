@@ -95,6 +95,16 @@ def cancel_report(*, actor: "Actor", report: Report) -> Report:
     return report
 
 
+def leak_words(version: ModelVersion, code: str, reason: str) -> str:
+    """Which indicator knows the result before the visit, by its name."""
+    part = version.indicators.select_related("indicator").filter(indicator__indicator__code=code)
+    with as_system("a failed test names the indicator to those who may ask for it"):
+        use = part.first()
+    return _("“%(name)s” seems to know the result before the visit: %(reason)s") % {
+        "name": use.indicator.name if use else code, "reason": reason,
+    }  # fmt: skip
+
+
 # ------------------------------------------------------------------------------------- the job
 def claim(report_id: int) -> Report | None:
     """Take a waiting or abandoned report; None when another process is at it or it has ended."""
@@ -127,6 +137,10 @@ def perform(report: Report) -> Report:
         logger.info("report %s is no longer this process's", report.pk)
     except (OperationalError, InterfaceError):
         raise  # the database is away: the sweep takes the report up again
+    except RuleViolation as refused:
+        _fail(report, str(refused.message))
+    except tested.Leak as leak:
+        _fail(report, leak_words(report.version, leak.feature, leak.reason))
     except Exception:
         number = uuid.uuid4().hex[:8]
         logger.exception("report %s stopped, number %s", report.pk, number)
@@ -154,6 +168,7 @@ def _results(report: Report) -> dict[str, Any]:
                 version.params = fitted["params"]
                 version.trained_to, version.trained_on = fitted["to"], fitted["on"]
                 version.save(update_fields=["params", "trained_to", "trained_on"])
+                models.take_points(version, fitted["points"])
                 models.freeze(version)
             report.version, report.content_hash = version, version.content_hash
             _save(report, partial={"fitted": True}, content_hash=version.content_hash)

@@ -4,10 +4,20 @@ Everything that counts, fits or tests is asked for here, so that what the two gi
 plain dicts in one place. Shapes of results: ``docs/risk.md``.
 """
 
+import datetime as dt
+import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from risk.learning.rolling import Leak
+from risk.services.training import Rows, fit, matrix_of_today, rows
+
 if TYPE_CHECKING:
-    from risk.models import IndicatorVersion
+    from risk.models import IndicatorVersion, ModelVersion
+
+__all__ = ["Leak", "audit", "backtest", "drift", "fit", "preview", "rows"]
+MOST_WINDOWS = 12
+Progress = Callable[[int, int], None]
 
 
 def forms() -> dict[str, Any]:
@@ -70,3 +80,138 @@ def preview(version: "IndicatorVersion", as_of: Any, sample: int) -> Any:
     from risk.engine import values
 
     return values.preview(version, as_of, sample)
+
+
+def backtest(
+    version: "ModelVersion", rows: Rows, params: dict[str, Any], progress: Progress
+) -> dict[str, Any]:
+    """Rolling backtest beside random order, the last-visit rule and current practice.
+
+    ``{"enough": False}`` where results are too few to say anything; points may be used then.
+    """
+    from risk.learning.rolling import Panel, Window, windows
+    from risk.learning.rolling import backtest as roll
+
+    spans = _spans(rows, int(params["window_days"]), windows)
+    if not rows.enough or not spans:
+        return {"enough": False, **rows.numbers()}
+    steps = len(spans) + 4
+    done = iter(range(3, steps))
+
+    def matrix(_cutoff: int) -> Any:
+        # Asked for once a window: also a sign of life.
+        progress(next(done, steps - 1), steps)
+        return rows.X
+
+    panel = Panel(
+        names=rows.names, X=matrix, y=rows.y, day=rows.day, group=rows.group, office=rows.office,
+        last=rows.last, segments=rows.segments,
+    )  # fmt: skip
+    found = roll(
+        panel, lambda: rows.scorecard(version, seed=int(params["seed"])),
+        [Window(*span) for span in spans], capacity=float(params["capacity"]),
+        seed=int(params["seed"]),
+    )  # fmt: skip
+    if found["total"] is None:
+        return {"enough": False, **rows.numbers()}
+    for window in found["windows"]:
+        for end in ("start", "end"):
+            window[end] = dt.date.fromordinal(window[end]).isoformat()
+    return plain({"enough": True, **rows.numbers(), **found})
+
+
+def _spans(rows: Rows, length: int, windows: Any) -> list[tuple[int, int]]:
+    """The last windows of ``length`` days, with at least the first third to learn from."""
+    if len(rows.y) == 0:
+        return []
+    first = int(rows.day[len(rows.day) // 3]) + 1
+    last = int(rows.day[-1]) + 1
+    room = (last - first) // length
+    start = last - min(room, MOST_WINDOWS) * length
+    return [(w.start, w.end) for w in windows(start, last, length)]
+
+
+def audit(
+    version: "ModelVersion", rows: Rows, params: dict[str, Any], progress: Progress
+) -> dict[str, Any]:
+    """Whether the model bears harder on some than their need explains; ``blocking`` says where.
+
+    Beside it what each indicator does: the same choice without it.
+    """
+    import numpy as np
+
+    from risk.learning import audit as library
+    from risk.learning import metrics
+
+    if not rows.enough:
+        return {"enough": False, "blocking": [], **rows.numbers()}
+    card = rows.scorecard(version)
+    score = card.score(rows.X)
+    capacity = float(params["capacity"])
+
+    def picks(values: Any) -> Any:
+        chosen = np.zeros(len(values), dtype=bool)
+        count = metrics.capacity(len(values), capacity)
+        chosen[np.argsort(-values, kind="stable")[:count]] = True
+        return chosen
+
+    chosen = picks(score)
+    found = library.audit(
+        score, chosen, rows.y, rows.segments, origin=rows.origin, random_arm=rows.random
+    )
+    progress(3, 4)
+    parts = card.contributions(rows.X)
+    without = []
+    for j, name in enumerate(rows.names):
+        rest = score - parts[:, j]
+        other = picks(rest)
+        moved = {
+            f"{dimension}={label}": float(other[labels == label].mean())
+            for dimension, labels in rows.segments.items()
+            for label in np.unique(labels).tolist()
+        }
+        without.append(
+            {"indicator": name, "selection_rates": moved,
+             "auc_change": float(metrics.auc(rows.y, rest) - metrics.auc(rows.y, score)),
+             "moved": float((chosen & ~other).sum() / max(1, chosen.sum()))}
+        )  # fmt: skip
+    return plain(
+        {"enough": True, **rows.numbers(), "capacity": capacity, **found, "without": without}
+    )
+
+
+def drift(
+    version: "ModelVersion", rows: Rows, params: dict[str, Any], progress: Progress
+) -> dict[str, Any]:
+    """Whether sites of today still look as those the model was made on.
+
+    Population stability index per indicator and for the score: from 0.1 on to be watched, from
+    0.25 on to be mended.
+    """
+    from risk.learning import metrics
+
+    now = matrix_of_today(version)
+    progress(3, 4)
+    if not len(rows.y) or not len(now):
+        return {"enough": False, **rows.numbers()}
+    card = rows.scorecard(version)
+    lines = [
+        {"indicator": name,
+         "psi": metrics.population_stability(rows.X[:, j], now[:, j])}
+        for j, name in enumerate(rows.names)
+    ]  # fmt: skip
+    score = metrics.population_stability(card.score(rows.X), card.score(now))
+    return plain({"enough": True, **rows.numbers(), "score": score, "indicators": lines})
+
+
+def plain(value: Any) -> Any:
+    """Numbers as JSON knows them: what is not a number is null."""
+    if isinstance(value, dict):
+        return {str(key): plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(inner) for inner in value]
+    if hasattr(value, "item") and not isinstance(value, str):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
