@@ -232,6 +232,21 @@ DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "tarkka@localhost")
 # A mail that was claimed and not handed over within this time is taken up again.
 DIGEST_STALE_SECONDS = env.integer("DIGEST_STALE_SECONDS", 300)
 
+# ------------------------------------------------------------------ risk
+# Rows of earlier scoring runs are kept this long.
+RISK_RUNS_KEPT_DAYS = env.integer("RISK_RUNS_KEPT_DAYS", 90)
+# The hour (local) from which a new day's run may begin, and the most sites that are scored anew
+# one by one; when more have changed, everything is.
+RISK_RUN_HOUR = env.integer("RISK_RUN_HOUR", 2)
+RISK_REFRESH_MOST = env.integer("RISK_REFRESH_MOST", 50_000)
+# For learning from visits brought in later: days after which their results count as known.
+RISK_VISIT_LAG_DAYS = env.integer("RISK_VISIT_LAG_DAYS", 30)
+# A site of which less than this per cent is known is ranked no lower than a usual one.
+RISK_COVERAGE_LEAST = env.integer("RISK_COVERAGE_LEAST", 40)
+# Policy weights of a joint visit, per cent: worth of shared evidence, days saved by going together.
+RISK_TEAM_EVIDENCE = env.integer("RISK_TEAM_EVIDENCE", 15)
+RISK_TEAM_SAVES = env.integer("RISK_TEAM_SAVES", 20)
+
 # ------------------------------------------------------------------ jobs
 CELERY_BROKER_URL = REDIS_URL
 CELERY_RESULT_BACKEND = None
@@ -262,6 +277,10 @@ CELERY_BEAT_SCHEDULE = {
     "end and erase what has expired": {"task": "targets.jobs.sweep_clocks", "schedule": 300.0},
     "delete files without a row": {"task": "targets.jobs.sweep_orphans", "schedule": 3600.0},
     "take up stalled exports": {"task": "ui.jobs.sweep_exports", "schedule": 60.0},
+    "score what changed, begin the day's run": {
+        "task": "risk.jobs.sweep_scoring",
+        "schedule": 30.0,
+    },
     "decide availability, ask owners of holds": {
         "task": "planning.jobs.sweep_availability",
         "schedule": 60.0,

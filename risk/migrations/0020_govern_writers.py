@@ -18,7 +18,7 @@ CREATE TRIGGER kept BEFORE UPDATE OR DELETE ON risk_methodedition
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('risk', '0002_walls'),
+        ('risk', '0010_engine'),
     ]
 
     operations = [

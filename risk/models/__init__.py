@@ -1,5 +1,6 @@
 """Indicators, risk models, scores, and the results they are judged by."""
 
+from risk.models.changes import Refreshed, Touched
 from risk.models.indicators import (
     Direction,
     Indicator,
@@ -37,6 +38,7 @@ __all__ = [
     "ModelKind",
     "ModelState",
     "ModelVersion",
+    "Refreshed",
     "Report",
     "ReportKind",
     "ReportState",
@@ -45,6 +47,7 @@ __all__ = [
     "Score",
     "ScoringRun",
     "Source",
+    "Touched",
     "Visibility",
     "Worth",
 ]

@@ -40,6 +40,8 @@ class ScoringRun(models.Model):
     finished_at = models.DateTimeField(null=True, blank=True)
     keep_until = models.DateField(null=True, blank=True)
     versions = models.ManyToManyField(ModelVersion, related_name="runs")
+    # By version id: mean p of sites of which enough is known; what an unknown site counts for.
+    usual = models.JSONField(default=dict)
 
     class Meta:
         ordering = ["-id"]

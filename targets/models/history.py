@@ -1,5 +1,6 @@
 """What an import changed, row by row: the history of names, addresses and states, and its undoing."""
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
 
@@ -39,6 +40,8 @@ class RegisterChange(models.Model):
         ordering = ["-at", "-id"]
         indexes = [
             models.Index(fields=["run", "id"], name="change_run"),
+            # Rows come in the order of time: what changed after a moment lies together.
+            BrinIndex(fields=["at"], name="change_at", autosummarize=True),
             models.Index(
                 fields=["site", "id"], name="change_site", condition=Q(site__isnull=False)
             ),

@@ -7,7 +7,7 @@ import uuid
 
 from django.db import models
 from django.db.models import F, Q
-from django.db.models.functions import Cast, Floor, Mod
+from django.db.models.functions import Cast, Floor, Mod, Now
 from django.utils.translation import gettext_lazy as _
 
 from audit.access import ClassifiedModel
@@ -374,6 +374,8 @@ class PastVisit(ClassifiedModel):
     kind = models.CharField(max_length=60, blank=True)
     outcome = models.CharField(max_length=20, choices=VisitOutcome.choices)
     detail = models.JSONField(default=dict)  # source's grades as received
+    # When it came into the register, so that a score of a past day can be made again.
+    known_from = models.DateTimeField(db_default=Now(), editable=False)
     source = models.CharField(max_length=40)
     source_key = models.CharField(max_length=120)
     # The import that last said this, and what it said over: [{"run": id, "values": {...}}, ...].

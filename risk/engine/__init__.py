@@ -1,0 +1,1 @@
+"""From definitions of indicators to values as known then, points, reasons and ranks."""

@@ -1,0 +1,36 @@
+"""What has changed since the scores were made, and which rows of a run were made anew."""
+
+from django.db import models
+
+from risk.models.scores import ScoringRun
+
+
+class Touched(models.Model):
+    """A site or company of which something was learned: its scores are due.
+
+    Rows are added by the database itself (triggers of migration ``0010``) and by
+    ``risk.services.changes``; a sweep takes them away. Nobody but the system reads them: that
+    something was learned of a site may be its owner's secret.
+    """
+
+    site_id = models.BigIntegerField(null=True)
+    company_id = models.BigIntegerField(null=True)
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["pk"]
+
+
+class Refreshed(models.Model):
+    """A site of a run whose rows were made anew: as of which day and with what knowledge."""
+
+    run = models.ForeignKey(
+        ScoringRun, on_delete=models.CASCADE, related_name="refreshed", db_index=False
+    )
+    site_id = models.BigIntegerField()
+    as_of = models.DateField()
+    known_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [models.UniqueConstraint(fields=["run", "site_id"], name="refreshed_once")]

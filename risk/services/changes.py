@@ -1,0 +1,99 @@
+"""From what was learned of sites and companies to scores made anew, within a minute."""
+
+from collections.abc import Sequence
+from django.conf import settings
+from django.db import connection, transaction
+
+from audit.context import as_system
+from audit.errors import Conflict
+from risk.models import RunState, ScoringRun, Touched
+from risk.services import scoring
+from targets.services.imports.changed import when_changed
+
+WHY = "what changed is scored anew, whoever learned it"
+BATCH = 2_000
+
+
+@when_changed
+def register_changed(sites: Sequence[int], companies: Sequence[int]) -> None:
+    """Rows of the register were made or changed, in the caller's transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO risk_touched (site_id, company_id, at)"
+            " SELECT unnest(%s::bigint[]), NULL, now() UNION ALL"
+            " SELECT NULL, unnest(%s::bigint[]), now()",
+            [list(sites), list(companies)],
+        )
+
+
+def sweep() -> int:
+    """Score anew what was touched; returns the number of sites. Safe at any time and twice.
+
+    While a run is at work the rows stay, because that run may have looked before the change.
+    """
+    with transaction.atomic(), as_system(WHY):
+        if scoring.current_run() is None:
+            _forget_before_first()
+            return 0
+        busy = ScoringRun.objects.filter(state=RunState.RUNNING).exists()
+        most = settings.RISK_REFRESH_MOST
+        many = len(Touched.objects.order_by("pk").values_list("pk", flat=True)[: most + 1]) > most
+    if many:
+        return 0 if busy else _everything()
+    total = 0
+    low = 0
+    while True:
+        count, low = _some(low, keep=busy)
+        total += count
+        if not low:
+            return total
+
+
+def _forget_before_first() -> None:
+    """Nothing has been scored yet, and none is being: the first run looks at everything anyway."""
+    if not ScoringRun.objects.filter(state=RunState.RUNNING).exists():
+        Touched.objects.all().delete()
+
+
+def _some(low: int, *, keep: bool) -> tuple[int, int]:
+    """Score the sites of the next touched rows after ``low``; returns how many, and the last row."""
+    with transaction.atomic(), as_system(WHY):
+        rows = list(
+            Touched.objects.select_for_update(skip_locked=True).filter(pk__gt=low)
+            .order_by("pk")[:BATCH]
+        )  # fmt: skip
+        if not rows:
+            return 0, 0
+        sites = sites_of(
+            {r.site_id for r in rows if r.site_id}, {r.company_id for r in rows if r.company_id}
+        )
+        scoring.refresh(sites)
+        if not keep:
+            Touched.objects.filter(pk__in=[r.pk for r in rows]).delete()
+        return len(sites), rows[-1].pk
+
+
+def _everything() -> int:
+    """Too much has changed to go site by site: a whole run, for which the rows so far are done."""
+    with transaction.atomic(), as_system(WHY):
+        last = Touched.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    try:
+        run = scoring.run_scoring()
+    except Conflict:
+        return 0  # begun by another process meanwhile; the rows are still there
+    if run.state != RunState.DONE:
+        return 0
+    with transaction.atomic(), as_system(WHY):
+        Touched.objects.filter(pk__lte=last, at__lte=run.known_at).delete()
+    return run.sites
+
+
+def sites_of(sites: set[int], companies: set[int]) -> list[int]:
+    """These sites and those of these companies, without rows found to be others."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT coalesce(s.merged_into_id, s.id) FROM targets_site s"
+            " WHERE s.id = ANY (%s::bigint[]) OR s.company_id = ANY (%s::bigint[]) ORDER BY 1",
+            [sorted(sites), sorted(companies)],
+        )
+        return [row[0] for row in cursor.fetchall()]

@@ -1,0 +1,344 @@
+"""The scoring run: all active models over all sites, and the few sites of which something changed.
+
+A run goes in steps, each one transaction that also says how far it has come. Whoever takes a step
+holds a lock of the database that ends with its process, so a killed run is taken up where it was
+and two processes never take the same step.
+"""
+
+import datetime as dt
+import json
+import logging
+import uuid
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
+from django.db.models import Count, Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from audit.context import as_system
+from audit.errors import Conflict
+from audit.services import record
+from risk.engine.asked import Asked, midnight
+from risk.engine.points import Curve, Rule, score_sql
+from risk.engine.values import values_sql
+from risk.engine.worth import Worths, worth_sql
+from risk.models import ModelState, ModelVersion, Refreshed, RunState, ScoringRun
+
+logger = logging.getLogger(__name__)
+WHY = "scores are computed over all sites, each model with its owner's rows"
+STALE_SECONDS = 60
+LOCK, REFRESH_LOCK = 7_301, 7_302  # first keys of advisory locks, no other room uses them
+BATCH = 5_000
+
+Progress = Callable[[ScoringRun], None]
+
+
+def active_versions() -> list[ModelVersion]:
+    """The versions in use, with their models and indicators. Three queries."""
+    found = ModelVersion.objects.filter(state=ModelState.ACTIVE).select_related("model")
+    return _fetched(found)
+
+
+def _fetched(versions: Any) -> list[ModelVersion]:
+    return list(
+        versions.select_related("model")
+        .prefetch_related("indicators__indicator__indicator")
+        .order_by("pk")
+    )
+
+
+def versions_of(run: ScoringRun) -> list[ModelVersion]:
+    return _fetched(ModelVersion.objects.filter(runs=run))
+
+
+# ------------------------------------------------------------------------------- a run
+def start_scoring(as_of: dt.date | None = None) -> ScoringRun:
+    """The row of a run over the active models. Conflict when one is at work.
+
+    A past day is scored with what was known when it ended.
+    """
+    today = timezone.localdate()
+    day = as_of or today
+    if day > today:
+        raise Conflict(_("A day to come cannot be scored."))
+    now = timezone.now()
+    known = now if day == today else midnight(day + dt.timedelta(days=1))
+    try:
+        with transaction.atomic(), as_system(WHY):
+            versions = list(ModelVersion.objects.filter(state=ModelState.ACTIVE).order_by("pk"))
+            run = ScoringRun.objects.create(
+                as_of=day, known_at=known, heartbeat_at=now, steps=len(versions) + 4
+            )
+            run.versions.set(versions)
+            return run
+    except IntegrityError:
+        raise Conflict(_("Scores are being computed now.")) from None
+
+
+def run_scoring(as_of: dt.date | None = None, progress: Progress | None = None) -> ScoringRun:
+    """Score all sites as of a day (default: today), to the end. Conflict when a run is at work."""
+    return perform(start_scoring(as_of), progress)
+
+
+def perform(run: ScoringRun, progress: Progress | None = None) -> ScoringRun:
+    """Take a run's steps from where it is to its end; harmless while another process is at it."""
+    try:
+        while _advance(run.pk):
+            if progress:
+                with transaction.atomic(), as_system(WHY):
+                    run.refresh_from_db()
+                progress(run)
+    except (OperationalError, InterfaceError):
+        raise  # the database is away: the sweep takes the run up again
+    except Exception:
+        number = uuid.uuid4().hex[:8]
+        logger.exception("scoring run %s stopped, number %s", run.pk, number)
+        _fail(run.pk, f"Unexpected error, number {number} in the log.")
+    with transaction.atomic(), as_system(WHY):
+        run.refresh_from_db()
+    return run
+
+
+def _advance(run_id: int) -> bool:
+    """Take the next step of a run; False when there is none or another process is taking it."""
+    with transaction.atomic(), as_system(WHY):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [LOCK, run_id])
+            if not cursor.fetchone()[0]:
+                return False
+        run = ScoringRun.objects.get(pk=run_id)
+        if run.state != RunState.RUNNING:
+            return False
+        _step(run)
+        run.done_steps += 1
+        run.heartbeat_at = timezone.now()
+        run.save()
+        return run.state == RunState.RUNNING
+
+
+def _step(run: ScoringRun) -> None:
+    """Open the partitions; one model after the other; close; the joint worth; show it."""
+    count = run.steps - 4
+    if run.done_steps == 0:
+        _call("SELECT risk_open_run(%s)", [run.pk])
+    elif run.done_steps <= count:
+        _score(run, versions_of(run)[run.done_steps - 1])
+    elif run.done_steps == count + 1:
+        _call("SELECT risk_close_run(%s, 'risk_score')", [run.pk])
+    elif run.done_steps == count + 2:
+        _worth(run)
+        _call("SELECT risk_close_run(%s, 'risk_worth')", [run.pk])
+    else:
+        _show(run)
+
+
+def _call(sql: str, params: Any) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return int(cursor.rowcount)
+
+
+def _generous() -> None:
+    """For statements over the whole register: room to sort and join, no limit of a page."""
+    _call("SET LOCAL work_mem = '256MB'", None)
+    _call("SET LOCAL statement_timeout = 0", None)
+    _call("SET LOCAL jit = off", None)
+
+
+def statement(version: ModelVersion, asked: Asked, run_id: int) -> tuple[str, dict[str, Any]]:
+    """The rows of ``risk_score`` of one version: values, points, probability, in one statement."""
+    uses = list(version.indicators.all())
+    source, params = values_sql([use.indicator for use in uses], asked)
+    params |= {
+        "run": run_id, "version": version.pk, "authority": version.model.authority_id,
+        "joint": version.model.joint,
+    }  # fmt: skip
+    rules = [Rule.of(use) for use in uses]
+    return score_sql(rules, Curve.of(version), f"({source}) q", params), params
+
+
+def _score(run: ScoringRun, version: ModelVersion) -> None:
+    _generous()
+    sql, params = statement(version, Asked.everything(run.as_of, run.known_at), run.pk)
+    rows = _call(f'INSERT INTO "risk_score_{run.pk:d}" {sql}', params)  # noqa: S608
+    run.sites = max(run.sites, rows)
+
+
+def _joint(versions: Sequence[ModelVersion]) -> list[ModelVersion]:
+    """Those whose numbers may move the joint list: joint models, and nothing sealed in them."""
+    return [
+        v for v in versions
+        if v.model.joint
+        and not any(use.indicator.visibility == "sealed" for use in v.indicators.all())
+    ]  # fmt: skip
+
+
+def _worth_params(run: ScoringRun, joint: Sequence[ModelVersion]) -> dict[str, Any]:
+    counts = {v.pk: max(1, len(v.indicators.all())) for v in joint}
+    return {
+        "run": run.pk, "versions": [v.pk for v in joint], "least": settings.RISK_COVERAGE_LEAST,
+        "usual": json.dumps(run.usual), "counts": json.dumps(counts),
+    }  # fmt: skip
+
+
+OF_RUN = "s.run_id = %(run)s AND s.version_id = ANY (%(versions)s)"
+
+
+def _worth(run: ScoringRun) -> None:
+    """What all joint models together say of each site, its rank and fifth."""
+    joint = _joint(versions_of(run))
+    if not joint:
+        return
+    _generous()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT version_id, coalesce(avg(p) FILTER (WHERE coverage >= %(least)s), avg(p))"
+            f" FROM risk_score s WHERE {OF_RUN} GROUP BY version_id",  # noqa: S608
+            {"run": run.pk, "versions": [v.pk for v in joint],
+             "least": settings.RISK_COVERAGE_LEAST},
+        )  # fmt: skip
+        run.usual = {str(version): float(p) for version, p in cursor.fetchall()}
+    rows = worth_sql(Worths.of(joint), OF_RUN)
+    _call(
+        f"""INSERT INTO "risk_worth_{run.pk:d}" (run_id, site_id, value, rank, level, coverage)
+        SELECT %(run)s, site_id, value, place, {LEVEL.format(rank="place", count="n")}, coverage
+          FROM (SELECT w.*, rank() OVER (ORDER BY value DESC) AS place, count(*) OVER () AS n
+                  FROM ({rows}) w) x""",  # noqa: S608
+        _worth_params(run, joint),
+    )
+
+
+# The fifth of the list: 5 for the first; equal values share a rank and a level.
+LEVEL = "(5 - (5 * ({rank} - 1) / greatest({count}, 1)))::smallint"
+
+
+def _show(run: ScoringRun) -> None:
+    """Make the run the one shown, in the moment it ends, unless a later day is shown already."""
+    run.state, run.finished_at = RunState.DONE, timezone.now()
+    shown = ScoringRun.objects.select_for_update().filter(current=True).first()
+    if shown is None or shown.as_of <= run.as_of:
+        ScoringRun.objects.filter(current=True).update(current=False)
+        run.current = True
+    record(
+        actor=None, verb="scoring.done", subject=run,
+        data={"as_of": run.as_of.isoformat(), "sites": run.sites},
+    )  # fmt: skip
+
+
+def _fail(run_id: int, message: str) -> None:
+    with transaction.atomic(), as_system(WHY):
+        ScoringRun.objects.filter(pk=run_id, state=RunState.RUNNING).update(
+            state=RunState.FAILED, message=message, finished_at=timezone.now()
+        )
+        _call("SELECT risk_drop_run(%s)", [run_id])
+
+
+def take_up() -> int:
+    """Go on with a run whose process is gone; returns how many were taken up."""
+    stale = timezone.now() - dt.timedelta(seconds=STALE_SECONDS)
+    with transaction.atomic(), as_system(WHY):
+        left = list(ScoringRun.objects.filter(state=RunState.RUNNING, heartbeat_at__lt=stale))
+    for run in left:
+        perform(run)
+    return len(left)
+
+
+def drop_old() -> int:
+    """Remove the rows of runs that are no longer kept; the runs themselves stay as a record."""
+    long_ago = timezone.now() - dt.timedelta(days=settings.RISK_RUNS_KEPT_DAYS)
+    kept = Q(keep_until__gte=timezone.localdate())
+    with transaction.atomic(), as_system(WHY):
+        old = list(
+            ScoringRun.objects.filter(state=RunState.DONE, current=False, finished_at__lt=long_ago)
+            .exclude(kept)
+            .order_by("pk")[:10]
+        )
+    dropped = 0
+    for run in old:
+        try:
+            with transaction.atomic(), as_system(WHY):
+                ScoringRun.objects.filter(pk=run.pk).update(state=RunState.DROPPED)
+                Refreshed.objects.filter(run=run).delete()
+                _call("SELECT risk_drop_run(%s)", [run.pk])
+            dropped += 1
+        except OperationalError:  # somebody is reading them: the next sweep tries again
+            logger.info("rows of scoring run %s are in use", run.pk)
+    return dropped
+
+
+def due(now: dt.datetime | None = None) -> bool:
+    """Whether the day's run is still to begin: nothing of today is shown and the hour has come."""
+    local = timezone.localtime(now)
+    if local.hour < settings.RISK_RUN_HOUR:
+        return False
+    with transaction.atomic(), as_system(WHY):
+        busy = ScoringRun.objects.filter(
+            Q(state=RunState.RUNNING) | Q(current=True, as_of=local.date())
+        )
+        failed = ScoringRun.objects.filter(state=RunState.FAILED, as_of=local.date()).aggregate(
+            n=Count("pk")
+        )["n"]
+        return (
+            failed < 3
+            and not busy.exists()
+            and ModelVersion.objects.filter(state=ModelState.ACTIVE).exists()
+        )
+
+
+# ------------------------------------------------------------------------------- a few sites
+def current_run() -> ScoringRun | None:
+    return ScoringRun.objects.filter(current=True, state=RunState.DONE).first()
+
+
+def refresh(site_ids: Sequence[int]) -> int:
+    """Score these sites anew in the run that is shown, with what is known now.
+
+    Returns the number of sites. Ranks of the others stay as they are until the next run.
+    """
+    if not site_ids:
+        return 0
+    with transaction.atomic(), as_system(WHY):
+        _call("SELECT pg_advisory_xact_lock(%s, 0)", [REFRESH_LOCK])
+        run = current_run()
+        if run is None:
+            return 0
+        versions = versions_of(run)
+        for start in range(0, len(site_ids), BATCH):
+            _refresh(run, versions, list(site_ids[start : start + BATCH]))
+    return len(site_ids)
+
+
+def _refresh(run: ScoringRun, versions: Sequence[ModelVersion], sites: list[int]) -> None:
+    now, today = timezone.now(), timezone.localdate()
+    asked = Asked.some(sites, today, now)
+    _call(
+        "DELETE FROM risk_score WHERE run_id = %s AND site_id = ANY (%s::bigint[])",
+        [run.pk, sites],
+    )
+    for version in versions:
+        sql, params = statement(version, asked, run.pk)
+        _call(f"INSERT INTO risk_score {sql}", params)  # noqa: S608
+    joint = _joint(versions)
+    if joint:
+        rows = worth_sql(Worths.of(joint), f"{OF_RUN} AND s.site_id = ANY (%(sites)s::bigint[])")
+        params = _worth_params(run, joint) | {"sites": sites, "count": run.sites}
+        _call(f"{REPLACE_WORTH} {rows}) w) x", params)
+    _call(
+        "INSERT INTO risk_refreshed (run_id, site_id, as_of, known_at)"
+        " SELECT %s, unnest(%s::bigint[]), %s, %s ON CONFLICT (run_id, site_id)"
+        " DO UPDATE SET as_of = excluded.as_of, known_at = excluded.known_at",
+        [run.pk, sites, today, now],
+    )
+
+
+# A changed site takes the rank of the first that is not above it.
+REPLACE_WORTH = f"""WITH gone AS (
+      DELETE FROM risk_worth WHERE run_id = %(run)s AND site_id = ANY (%(sites)s::bigint[]))
+    INSERT INTO risk_worth (run_id, site_id, value, rank, level, coverage)
+    SELECT %(run)s, site_id, value, place, {LEVEL.format(rank="place", count="%(count)s")}, coverage
+      FROM (SELECT w.*, least(%(count)s::int, coalesce((
+              SELECT o.rank FROM risk_worth o WHERE o.run_id = %(run)s AND o.value <= w.value
+               ORDER BY o.value DESC, o.rank LIMIT 1), %(count)s::int)) AS place FROM ("""  # noqa: S608
