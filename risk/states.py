@@ -5,14 +5,14 @@ Who may take an arrow stands in ``risk.permissions``; what an arrow requires, in
 
 from risk.models import IndicatorState, ModelState, ReportKind, ReportState
 
-I, M, R = IndicatorState, ModelState, ReportState
+IS, M, R = IndicatorState, ModelState, ReportState
 
 INDICATOR: dict[tuple[str, str], str] = {
-    (I.DRAFT, "change"): I.DRAFT,
-    (I.DRAFT, "publish"): I.PUBLISHED,
-    (I.PUBLISHED, "retire"): I.RETIRED,
+    (IS.DRAFT, "change"): IS.DRAFT,
+    (IS.DRAFT, "publish"): IS.PUBLISHED,
+    (IS.PUBLISHED, "retire"): IS.RETIRED,
     # The version that follows takes the place of the published one.
-    (I.PUBLISHED, "follow"): I.RETIRED,
+    (IS.PUBLISHED, "follow"): IS.RETIRED,
 }
 
 # "passed" and "blocked" are the audit's own words; "second" is the approval that completes.

@@ -58,7 +58,7 @@ class OwnedQuerySet(models.QuerySet):  # type: ignore[type-arg]
     owner = "authority"
 
     def of(self, actor: "Actor") -> "OwnedQuerySet":
-        return self.filter(**{self.owner: actor.authority_id})
+        return self.filter(**{self.owner: actor.authority.pk})
 
 
 class IndicatorQuerySet(OwnedQuerySet):
@@ -67,13 +67,13 @@ class IndicatorQuerySet(OwnedQuerySet):
 
         That a sealed indicator exists is told to nobody but its owner.
         """
-        return self.filter(Q(authority=None) | Q(authority=actor.authority_id) | Q(told=True))
+        return self.filter(Q(authority=None) | Q(authority=actor.authority.pk) | Q(told=True))
 
 
 class IndicatorVersionQuerySet(models.QuerySet):  # type: ignore[type-arg]
     def visible_to(self, actor: "Actor") -> "IndicatorVersionQuerySet":
         """One's own and shared ones in any state; of others the published ones, never sealed."""
-        mine = Q(indicator__authority=None) | Q(indicator__authority=actor.authority_id)
+        mine = Q(indicator__authority=None) | Q(indicator__authority=actor.authority.pk)
         others = ~Q(visibility=Visibility.SEALED) & ~Q(state=IndicatorState.DRAFT)
         return self.filter(mine | others)
 

@@ -36,12 +36,12 @@ class ModelState(models.TextChoices):
 class RiskModelQuerySet(OwnedQuerySet):
     def visible_to(self, actor: "Actor") -> "RiskModelQuerySet":
         """Joint ones and one's own; the models an authority keeps to itself are its alone."""
-        return self.filter(Q(joint=True) | Q(authority=actor.authority_id))
+        return self.filter(Q(joint=True) | Q(authority=actor.authority.pk))
 
 
 class ModelVersionQuerySet(models.QuerySet):  # type: ignore[type-arg]
     def visible_to(self, actor: "Actor") -> "ModelVersionQuerySet":
-        return self.filter(Q(model__joint=True) | Q(model__authority=actor.authority_id))
+        return self.filter(Q(model__joint=True) | Q(model__authority=actor.authority.pk))
 
 
 class RiskModel(NamedModel):
@@ -176,7 +176,7 @@ class ReportState(models.TextChoices):
 class ReportQuerySet(models.QuerySet):  # type: ignore[type-arg]
     def visible_to(self, actor: "Actor") -> "ReportQuerySet":
         return self.filter(
-            Q(version__model__joint=True) | Q(version__model__authority=actor.authority_id)
+            Q(version__model__joint=True) | Q(version__model__authority=actor.authority.pk)
         )
 
 

@@ -138,13 +138,13 @@ def audit(
 
     Beside it what each indicator does: the same choice without it.
     """
+    if not rows.enough:
+        return {"enough": False, "blocking": [], **rows.numbers()}
     import numpy as np
 
     from risk.learning import audit as library
     from risk.learning import metrics
 
-    if not rows.enough:
-        return {"enough": False, "blocking": [], **rows.numbers()}
     card = rows.scorecard(version)
     score = card.score(rows.X)
     capacity = float(params["capacity"])
