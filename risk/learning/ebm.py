@@ -32,8 +32,10 @@ class Boosted:
         bags: int = 8,
         half_life: float | None = None,
         seed: int = 0,
+        bands: int = 100,
     ) -> None:
         self.names = tuple(names)
+        self.bands = bands
         self.directions = {k: int(v) for k, v in (directions or {}).items() if v}
         self.rounds, self.rate, self.bins, self.smoothing = rounds, rate, bins, smoothing
         self.bags, self.half_life, self.seed = bags, half_life, seed
@@ -82,7 +84,7 @@ class Boosted:
 
     def _settle(self, X: Array, y: Array, weights: Array | None) -> None:
         margin = self._raw(X).sum(1)
-        curve = Curve.fit(margin, y, weights, kind="logistic", seed=self.seed)
+        curve = Curve.fit(margin, y, weights, "logistic", self.bands, self.seed)
         self.tables = [t * curve.slope for t in self.tables]
         means = self._raw(X).mean(0)
         self.tables = [t - m for t, m in zip(self.tables, means, strict=True)]

@@ -32,8 +32,10 @@ class Logistic:
         penalty: float = 20.0,
         half_life: float | None = None,
         seed: int = 0,
+        bands: int = 100,
     ) -> None:
         self.names = tuple(names)
+        self.bands = bands
         self.directions = {k: int(v) for k, v in (directions or {}).items() if v}
         self.binned, self.quantiles = binned, quantiles
         self.penalty, self.half_life, self.seed = penalty, half_life, seed
@@ -94,7 +96,7 @@ class Logistic:
             _, found = fit_logistic(A[rows], y[rows], strength, w, low, high)
             held_out[~rows] = design[~rows] @ found[:width]
         _, found = fit_logistic(A, y, strength, weights, low, high)
-        curve = Curve.fit(held_out, y, weights, kind="logistic", seed=self.seed)
+        curve = Curve.fit(held_out, y, weights, kind="logistic", rounds=self.bands, seed=self.seed)
         self._settle(found[:width], design, curve)
         return self
 

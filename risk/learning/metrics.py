@@ -159,8 +159,12 @@ def _late(day: Array) -> Array:
 
 def first_half(y: Array, score: Array, day: Array, group: Array | None = None) -> Array:
     """Share of positives dealt to days by whose end at most half of the visits are made."""
+    return first_half_of(y, score, _late(np.asarray(day, dtype=float)), group)
+
+
+def first_half_of(y: Array, score: Array, late: Array, group: Array | None = None) -> Array:
+    """Like ``first_half`` with the halves given: ``late`` is 0 in the first half, else 1."""
     y = np.asarray(y, dtype=float)
-    late = _late(np.asarray(day, dtype=float))
     # Slots are sorted by "late", which sorts them by day as far as it matters here.
     early = (1 - _dealt(np.asarray(score, dtype=float), late, group)) * y
     return _ratio(early.sum(-1), y.sum(-1))

@@ -38,8 +38,10 @@ class Points:
         penalty: float = 5.0,
         half_life: float | None = None,
         seed: int = 0,
+        bands: int = 100,
     ) -> None:
         self.names = tuple(names)
+        self.bands = bands
         self.directions = {k: int(v) for k, v in (directions or {}).items() if v}
         self.quantiles = quantiles
         self.given = {k: [float(e) for e in v] for k, v in (edges or {}).items()}
@@ -95,7 +97,7 @@ class Points:
             points = self._points(code, design, places, y, weights, nuisance, train)
             held_out[~train] = _total(code[~train], points)
         self.points = self._points(code, design, places, y, weights, nuisance, part >= 0)
-        self.curve = Curve.fit(held_out, y, weights, seed=self.seed)
+        self.curve = Curve.fit(held_out, y, weights, rounds=self.bands, seed=self.seed)
         return self
 
     def _points(

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 
 from risk.learning import metrics
 from risk.learning.protocol import Model
@@ -14,10 +15,6 @@ Array = NDArray[Any]
 Features = Callable[[int], "Array | tuple[Array, Array]"]
 TOO_GOOD = 0.98
 FEW = 30
-PLAIN: dict[str, Callable[..., Array]] = {
-    "auc": metrics.auc,
-    "average_precision": metrics.average_precision,
-}
 
 
 class Leak(ValueError):
@@ -183,7 +180,7 @@ def _dense(window: Array, labels: Array) -> Array:
 
 def _ranking(
     y: Array, score: Array, day: Array, window: Array, capacity: float, seed: int, rounds: int
-) -> dict[str, list[float]]:
+) -> dict[str, Any]:
     """Metrics of an order. Orders are only compared inside a window."""
     # A rank inside its window makes scores of different models comparable for capacity.
     placed = _placed(score, window)
@@ -193,20 +190,20 @@ def _ranking(
         "precision": (metrics.precision_at, (y, placed), {"k": capacity}),
         "lift": (metrics.lift_at, (y, placed), {"k": capacity}),
         "days_earlier": (metrics.days_earlier, (y, score, day, window), {}),
-        "first_half": (metrics.first_half, (y, score, _calendar(day, window), window), {}),
+        "first_half": (metrics.first_half_of, (y, score, _late(day, window), window), {}),
     }
     return {
-        name: list(metrics.bootstrap(f, *columns, seed=seed, rounds=rounds, **options))
+        name: _triple(metrics.bootstrap(f, *columns, seed=seed, rounds=rounds, **options))
         for name, (f, columns, options) in listed.items()
     }
 
 
-def _calendar(day: Array, window: Array) -> Array:
-    """Share of its window's visits made by that day: halves are halves of each window."""
+def _late(day: Array, window: Array) -> Array:
+    """1 in the second half of each window's visits, else 0."""
     result = np.zeros(len(day))
     for value in np.unique(window):
         inside = window == value
-        result[inside] = metrics.rankdata(day[inside], method="max") / inside.sum()
+        result[inside] = rankdata(day[inside], method="max") > inside.sum() / 2
     return result
 
 
@@ -214,7 +211,7 @@ def _placed(score: Array, window: Array) -> Array:
     result = np.zeros(len(score))
     for value in np.unique(window):
         inside = window == value
-        result[inside] = (metrics.rankdata(score[inside]) - 0.5) / inside.sum()
+        result[inside] = (rankdata(score[inside]) - 0.5) / inside.sum()
     return result
 
 
@@ -238,22 +235,18 @@ def _report(
     for label, part in (("inspector_adjusted", panel.group), ("within_office", panel.office)):
         if part is not None:
             inside = _dense(window, np.asarray(part)[rows])
+            draw = {"seed": seed, "rounds": rounds}
+            gained = metrics.bootstrap(metrics.days_earlier, y, score, day, inside, **draw)
             result["model"][label] = {
-                "auc": list(
-                    metrics.bootstrap(metrics.auc_within, y, score, inside, seed=seed, rounds=rounds)
-                ),
-                "days_earlier": list(
-                    metrics.bootstrap(
-                        metrics.days_earlier, y, score, day, inside, seed=seed, rounds=rounds
-                    )
-                ),
+                "auc": _triple(metrics.bootstrap(metrics.auc_within, y, score, inside, **draw)),
+                "days_earlier": _triple(gained),
             }
     for name, metric in (
         ("brier", metrics.brier),
         ("ece", metrics.ece),
         ("calibration_in_the_large", metrics.calibration_in_the_large),
     ):
-        result["model"][name] = list(metrics.bootstrap(metric, y, p, seed=seed, rounds=rounds))
+        result["model"][name] = _triple(metrics.bootstrap(metric, y, p, seed=seed, rounds=rounds))
     result["model"]["reliability"] = metrics.reliability(y, p)
     return result
 
@@ -290,3 +283,7 @@ def _segments(
 
 def _number(value: Any) -> float | None:
     return None if np.isnan(value) else float(value)
+
+
+def _triple(found: metrics.Interval) -> list[float | None]:
+    return [_number(part) for part in found]

@@ -1,0 +1,264 @@
+"""Bias audit: who is chosen, who is found, and whether equal scores mean the same for all.
+
+Works on arrays. Protected or proxy features are never inputs of a model; here they may be labels.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import norm
+
+from risk.learning import metrics
+from risk.learning.protocol import Model
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When a finding blocks.
+
+    ``selection``: a group's selection rate under four fifths of the highest, or over 5/4 of the
+    rate of all others, the rule of thumb of the US Uniform Guidelines on Employee Selection
+    Procedures (29 CFR 1607.4 D); used here in both directions, since to be chosen is a burden.
+    It blocks only when the observed need does not explain it: the ratio of selection rates is
+    compared with the ratio of hit rates in the random arm when there is one.
+    ``level``: two-proportion z-test of hit rates at equal score, divided by the number of
+    comparisons (Bonferroni). ``gap``: and the hit rates differ by at least this much.
+    ``discovery``: the share of visits without a finding exceeds that of all others by this much.
+    ``few``: smaller groups are reported, never blocking; ``few_chosen`` the same for the chosen.
+    """
+
+    selection: float = 0.8
+    level: float = 0.05
+    gap: float = 0.05
+    discovery: float = 0.1
+    few: int = 100
+    few_chosen: int = 30
+    bands: int = 5
+
+
+def two_proportions(hits: float, n: float, other_hits: float, other_n: float) -> float:
+    """Two-sided p-value that two rates are the same (pooled z-test); 1 when undefined."""
+    if min(n, other_n) < 1:
+        return 1.0
+    pooled = (hits + other_hits) / (n + other_n)
+    spread = np.sqrt(pooled * (1 - pooled) * (1 / n + 1 / other_n))
+    if spread == 0:
+        return 1.0
+    return float(2 * norm.sf(abs(hits / n - other_hits / other_n) / spread))
+
+
+def audit(
+    score: Array,
+    chosen: Array,
+    y: Array,
+    groups: Mapping[str, Array],
+    *,
+    origin: Array | None = None,
+    random_arm: Array | None = None,
+    limits: Limits | None = None,
+) -> dict[str, Any]:
+    """Findings per dimension and group, and the list of what blocks.
+
+    ``score`` (n,) as ranked; ``chosen`` (n,) bool: picked by the model; ``y`` (n,) outcome with NaN
+    where not visited; ``groups``: name of dimension -> label per row; ``origin``: where the
+    nomination came from (tip, register, officer), one more dimension; ``random_arm`` (n,) bool:
+    visited by lottery, whatever the score. A blocking row is (group, measure, value, limit).
+    """
+    limits = limits or Limits()
+    score, chosen = np.asarray(score, dtype=float), np.asarray(chosen, dtype=bool)
+    y = np.asarray(y, dtype=float)
+    lot = np.zeros(len(y), dtype=bool) if random_arm is None else np.asarray(random_arm, dtype=bool)
+    dimensions = dict(groups) | ({} if origin is None else {"origin": origin})
+    comparisons = sum(len(np.unique(v)) for v in dimensions.values()) * 2
+    band = _bands(score, limits.bands)
+    findings: dict[str, Any] = {}
+    blocking: list[dict[str, Any]] = []
+    for name, labels in dimensions.items():
+        labels = np.asarray(labels)
+        findings[name] = {}
+        for label in np.unique(labels).tolist():
+            inside = labels == label
+            found = _measures(inside, chosen, y, lot, band)
+            findings[name][str(label)] = found
+            blocking += _judge(f"{name}={label}", found, limits, comparisons)
+    return {
+        "findings": findings,
+        "blocking": blocking,
+        "comparisons": comparisons,
+        "limits": vars(limits) | {},
+    }
+
+
+def _bands(score: Array, count: int) -> Array:
+    edges = np.unique(np.quantile(score, np.linspace(0, 1, count + 1)[1:-1]))
+    return np.searchsorted(edges, score, side="right")
+
+
+def _rate(values: Array) -> float | None:
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if known.size else None
+
+
+def _measures(inside: Array, chosen: Array, y: Array, lot: Array, band: Array) -> dict[str, Any]:
+    visited = ~np.isnan(y)
+    picked = chosen & visited
+    rate, others = float(chosen[inside].mean()), _rate(chosen[~inside].astype(float))
+    found: dict[str, Any] = {
+        "n": int(inside.sum()),
+        "chosen": int((inside & chosen).sum()),
+        "visited_chosen": int((inside & picked).sum()),
+        "selection_rate": rate,
+        "selection_rate_others": others,
+        "selection_ratio": rate / others if others else None,
+        "hit_rate": _rate(y[inside & picked]),
+        "hit_rate_others": _rate(y[~inside & picked]),
+    }
+    found["false_discovery"] = None if found["hit_rate"] is None else 1 - found["hit_rate"]
+    found["false_discovery_others"] = (
+        None if found["hit_rate_others"] is None else 1 - found["hit_rate_others"]
+    )
+    found["equal_score_chosen"] = _at_equal_score(inside, picked, y, band)
+    found["equal_score_random"] = _at_equal_score(inside, lot & visited, y, band)
+    found["random_rate"] = _rate(y[inside & lot])
+    found["random_rate_others"] = _rate(y[~inside & lot])
+    return found
+
+
+def _at_equal_score(inside: Array, among: Array, y: Array, band: Array) -> dict[str, Any] | None:
+    """Hit rate of the group and of others weighted to the group's bands; p-value over bands.
+
+    The test is the stratified form of the two-proportion test (Cochran; Mantel and Haenszel).
+    """
+    hits = expected = variance = other = 0.0
+    n = 0
+    table = []
+    for value in np.unique(band):
+        mine, theirs = (y[among & (band == value) & side] for side in (inside, ~inside))
+        if not mine.size or not theirs.size:
+            continue
+        table.append(
+            {"band": int(value), "n": len(mine), "hit_rate": float(mine.mean()),
+             "hit_rate_others": float(theirs.mean())}
+        )  # fmt: skip
+        total, all_hits = len(mine) + len(theirs), mine.sum() + theirs.sum()
+        hits += float(mine.sum())
+        other += len(mine) * float(theirs.mean())
+        n += len(mine)
+        expected += len(mine) * all_hits / total
+        if total > 1:
+            spread = len(mine) * len(theirs) * all_hits * (total - all_hits)
+            variance += spread / (total**2 * (total - 1))
+    if not n:
+        return None
+    z = (hits - expected) / np.sqrt(variance) if variance > 0 else 0.0
+    return {
+        "n": n, "hit_rate": hits / n, "hit_rate_others": other / n,
+        "difference": (hits - other) / n, "p": float(2 * norm.sf(abs(z))), "bands": table,
+    }  # fmt: skip
+
+
+def _judge(
+    group: str, found: dict[str, Any], limits: Limits, comparisons: int
+) -> list[dict[str, Any]]:
+    result: list[dict[str, Any]] = []
+
+    def block(measure: str, value: float, limit: float) -> None:
+        result.append({"group": group, "measure": measure, "value": value, "limit": limit})
+
+    if found["n"] < limits.few:
+        found["too_few"] = True
+        return result
+    level = limits.level / max(comparisons, 1)
+    ratio = found["selection_ratio"]
+    if ratio is not None and not _explained(found, limits):
+        if ratio < limits.selection:
+            block("selection_ratio", ratio, limits.selection)
+        elif ratio > 1 / limits.selection:
+            block("selection_ratio", ratio, 1 / limits.selection)
+    for measure in ("equal_score_chosen", "equal_score_random"):
+        test = found[measure]
+        if (
+            test is not None
+            and test["n"] >= limits.few_chosen
+            and test["p"] < level
+            and abs(test["difference"]) >= limits.gap
+        ):
+            block(measure, test["difference"], limits.gap)
+    if found["visited_chosen"] >= limits.few_chosen and found["false_discovery_others"] is not None:
+        excess = found["false_discovery"] - found["false_discovery_others"]
+        hits = found["visited_chosen"] * found["hit_rate"]
+        found["false_discovery_excess"] = excess
+        if excess > limits.discovery and _rare(hits, found, level):
+            block("false_discovery", excess, limits.discovery)
+    return result
+
+
+def _rare(hits: float, found: dict[str, Any], level: float) -> bool:
+    """Whether so low a hit rate is no accident, the others' rate taken as known."""
+    rate, n = found["hit_rate_others"], found["visited_chosen"]
+    spread = np.sqrt(max(rate * (1 - rate), 1e-9) / n)
+    return bool(norm.cdf((hits / n - rate) / spread) < level)
+
+
+def _explained(found: dict[str, Any], limits: Limits) -> bool:
+    """Whether the lottery's own hit rates differ as much as the selection rates do."""
+    mine, theirs = found["random_rate"], found["random_rate_others"]
+    if not mine or not theirs or found["selection_ratio"] in (None, 0):
+        return False
+    relative = found["selection_ratio"] / (mine / theirs)
+    found["selection_ratio_at_need"] = relative
+    return bool(limits.selection <= relative <= 1 / limits.selection)
+
+
+def drop_one(
+    make: Callable[[tuple[str, ...]], Model],
+    names: tuple[str, ...],
+    X: Array,
+    y: Array,
+    train: Array,
+    *,
+    groups: Mapping[str, Array] | None = None,
+    capacity: float = 0.1,
+) -> list[dict[str, Any]]:
+    """Refit without each feature in turn: what the ranking of the rest loses and who moves.
+
+    ``make(names)`` gives an unfitted model; ``train`` (n,) bool, the others are ranked. ``moved``:
+    share of the chosen that are others; ``selection``: change of each group's selection rate.
+    """
+    test = ~np.asarray(train, dtype=bool)
+
+    def ranked(kept: list[int]) -> Array:
+        model = make(tuple(names[j] for j in kept)).fit(X[np.ix_(train, kept)], y[train])
+        return model.score(X[np.ix_(test, kept)])
+
+    def picks(score: Array) -> Array:
+        count = metrics.capacity(len(score), capacity)
+        chosen = np.zeros(len(score), dtype=bool)
+        chosen[np.argsort(-score, kind="stable")[:count]] = True
+        return chosen
+
+    full = ranked(list(range(len(names))))
+    before = picks(full)
+    rows = []
+    for j, name in enumerate(names):
+        score = ranked([k for k in range(len(names)) if k != j])
+        after = picks(score)
+        row: dict[str, Any] = {
+            "feature": name,
+            "auc_change": float(metrics.auc(y[test], score) - metrics.auc(y[test], full)),
+            "moved": float((before & ~after).sum() / before.sum()),
+            "selection": {},
+        }
+        for dimension, labels in (groups or {}).items():
+            here = np.asarray(labels)[test]
+            for label in np.unique(here).tolist():
+                inside = here == label
+                change = after[inside].mean() - before[inside].mean()
+                row["selection"][f"{dimension}={label}"] = float(change)
+        rows.append(row)
+    return rows

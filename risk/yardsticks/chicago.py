@@ -1,0 +1,310 @@
+"""Chicago food inspections 2011–2014: the published protocol, and bars without the inspector.
+
+Two families of candidates are kept apart. *Neutral* ones know nothing that stands for the
+inspector. *Territory* ones also know raw hit rates of the neighbourhood, which look strong because
+inspectors have districts: they rank the inspector through the back door.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from risk.learning import metrics
+from risk.learning.solver import fit_logistic
+from risk.yardsticks import common
+from risk.yardsticks.common import Candidate, Features, Task
+from risk.yardsticks.history import History, Neighbourhood
+
+Array = NDArray[Any]
+FOLDER = "chicago-food-inspections"
+RATE = 0.14
+PUBLISHED = (
+    "pastSerious", "pastCritical", "timeSinceLast", "ageAtInspection",
+    "consumption_on_premises_incidental_activity", "tobacco_retail_over_counter",
+    "heat_burglary", "heat_sanitation", "heat_garbage",
+)  # fmt: skip
+CACHED = (
+    "pastFail", "pastMinor", "firstRecord", "package_goods", "limited_business_license",
+    "outdoor_patio", "public_place_of_amusement", "childrens_services_facility_license", "tavern",
+    "regulated_business_license", "filling_station", "caterers_liquor_license",
+    "mobile_food_license",
+)  # fmt: skip
+CAPS = {"pastSerious": 1, "pastCritical": 1, "heat_burglary": 70, "heat_sanitation": 70,
+        "heat_garbage": 50}  # fmt: skip
+PURPOSES = {
+    "complaints": ("Complaint", "Poison"),
+    "re_inspections": ("Re-",),
+    "licence_visits": ("License",),
+    "tags": ("Tag",),
+}
+
+
+def harness(table: dict[str, Array]) -> dict[str, Any]:
+    """The published model, inspector included, with its own cuts: 7.43 days and 69.0 %."""
+    columns = [np.minimum(table[n], CAPS.get(n, np.inf)).astype(float) for n in PUBLISHED]
+    columns[PUBLISHED.index("ageAtInspection")] = (table["ageAtInspection"] > 4).astype(float)
+    columns.append(table["temperatureMax"].astype(float))
+    X, test = np.column_stack(columns), table["Test"].astype(bool)
+    X = (X - X[~test].mean(0)) / X[~test].std(0)
+    groups = np.unique(table["Inspector_Assigned"].astype(str), return_inverse=True)[1]
+    inspector = np.eye(groups.max() + 1)[groups]
+    y, day = table["criticalFound"].astype(float), table["Inspection_Date"].astype(float)
+    result = {}
+    for name, A in (
+        ("published with inspector", np.hstack([X, inspector])),
+        ("inspector alone", inspector),
+        ("published without inspector", X),
+    ):
+        _, slopes = fit_logistic(A[~test], y[~test], 1.0)
+        score = A[test] @ slopes
+        result[name] = {
+            "days_earlier": float(metrics.days_earlier(y[test], score, day[test])),
+            "first_half": float(metrics.first_half(y[test], score, day[test])),
+            "auc": float(metrics.auc(y[test], score)),
+            "inspector_adjusted_days": float(
+                metrics.days_earlier(y[test], score, day[test], groups[test])
+            ),
+        }
+    return result
+
+
+def _visits(folder: Path) -> dict[str, Array]:
+    """All canvass visits with what each found, and how far that was from the inspector's habit."""
+    wide = common.read(folder, "canvass_inspections_features.parquet")
+    matrix = common.read(folder, "violation_matrix.parquet")
+    order = np.argsort(matrix["Inspection_ID"], kind="stable")
+    place = order[np.searchsorted(matrix["Inspection_ID"][order], wide["Inspection_ID"])]
+    numbers = [n for n in matrix if n != "Inspection_ID"]
+    visits = {f"v{n}": matrix[n][place].astype(float) for n in numbers}
+    visits["kinds"] = np.sum([visits[f"v{n}"] > 0 for n in numbers], axis=0)
+    for name in ("License", "Inspection_ID"):
+        visits[name] = wide[name].astype(np.int64)
+    visits["day"] = wide["Inspection_Date"].astype(np.int64)
+    for short, name in (("critical", "criticalCount"), ("serious", "seriousCount"),
+                        ("minor", "minorCount"), ("fail", "fail_flag"),
+                        ("latitude", "Latitude"), ("longitude", "Longitude")):  # fmt: skip
+        visits[short] = wide[name].astype(float)
+    visits["found"] = (visits["critical"] > 0).astype(float)
+    visits["risk"] = np.array([float(r[5]) for r in wide["Risk"]])
+    visits["kind"] = np.unique(
+        np.array([str(k) for k in wide["Facility_Type"]]), return_inverse=True
+    )[1]
+    clusters = np.array([str(c) for c in wide["inspector_cluster"]])
+    code = np.unique(clusters, return_inverse=True)[1]
+    habits = History(
+        code, visits["day"], {k: visits[k] for k in ("found", "serious", "minor")}
+    )
+    named = ~np.isin(clusters, ("None", "nan"))
+    for name, level in (("found", RATE), ("serious", 0.5), ("minor", 3.0)):
+        usual = habits.rate(code, visits["day"], name, level, 20, half_life=365)
+        visits[f"{name}_habit"] = np.where(named, usual, level)
+        visits[f"{name}_beyond"] = visits[name] - visits[f"{name}_habit"]
+    return visits
+
+
+def _own(features: Features, visits: dict[str, Array], entity: Array, day: Array) -> None:
+    """The site's own past visits."""
+    past = History(visits["License"], visits["day"], visits)
+    for name in ("critical", "serious", "minor", "fail"):
+        features.add("own history", f"{name}_fading", past.fading(entity, day, name, 365))
+    features.add("own history", "visits", past.total(entity, day))
+    features.add("own history", "hit_rate", past.rate(entity, day, "found", RATE))
+    gap = past.since(entity, day)
+    features.add("own history", "log_gap", np.log1p(np.nan_to_num(gap, nan=730)))
+    for name in ("found", "serious", "minor"):
+        beyond = past.rate(entity, day, f"{name}_beyond", 0, 2, half_life=730)
+        features.add("own history", f"{name}_beyond_habit", beyond)
+    for number in range(1, 45):
+        if f"v{number}" in past.values:
+            features.add(
+                "violation kinds", f"v{number}", past.fading(entity, day, f"v{number}", 365)
+            )
+    features.add("kinds of violation", "kinds_fading", past.fading(entity, day, "kinds", 365))
+    features.add("kinds of violation", "last_kinds", past.last(entity, day, "kinds"))
+    features.add("kinds of violation", "second_last_minor", past.last(entity, day, "minor", 2))
+
+
+def _log(features: Features, folder: Path, entity: Array, day: Array) -> None:
+    """Visits of every purpose. The log is silent for months, so its clock counts logged days."""
+    log = common.read(folder, "inspection_log_all_types.parquet")
+    licence = np.array([int(x) if str(x).isdigit() else -1 for x in log["License"]])
+    when = log["Inspection_Date"].astype(np.int64)
+    days = np.unique(when)
+    purpose = log["Inspection_Purpose"].astype(str)
+    values = {
+        name: np.array([any(w in p for w in words) for p in purpose], dtype=float)
+        for name, words in PURPOSES.items()
+    }
+    events = History(licence, np.searchsorted(days, when), values)
+    clock = np.searchsorted(days, day)
+    for name in PURPOSES:
+        features.add("visit log", f"log_{name}", events.fading(entity, clock, name, 250))
+    features.add("visit log", "log_all", events.fading(entity, clock, "1", 250))
+    since = np.nan_to_num(events.since(entity, clock), nan=999)
+    features.add("visit log", "log_lately", since < 40)
+
+
+def _around(
+    features: Features, visits: dict[str, Array], folder: Path, place: tuple[Array, Array],
+    day: Array,
+) -> None:  # fmt: skip
+    """Complaints and past results near the site."""
+    complaints = common.read(folder, "sanitation_complaints.parquet")
+    when = np.array([common.day_number(str(d)[:10]) for d in complaints["Creation_Date"]])
+    real = when >= common.day_number("2010-01-01")
+    for size, half_life in ((0.003, 90), (0.003, 365), (0.01, 60)):
+        near = Neighbourhood(
+            complaints["Latitude"][real], complaints["Longitude"][real], when[real], {}, size
+        )
+        found = np.log1p(near.fading(*place, day, "1", half_life))
+        features.add("complaints nearby", f"complaints_{size}_{half_life}", found)
+    for size, half_life in ((0.004, 365), (0.012, 365), (0.012, 90), (0.03, 180)):
+        near = Neighbourhood(
+            visits["latitude"], visits["longitude"], visits["day"], visits, size
+        )
+        count = near.fading(*place, day, "1", half_life)
+        for name in ("found", "serious", "minor"):
+            beyond = near.fading(*place, day, f"{name}_beyond", half_life) / (count + 10)
+            features.add("beyond habit nearby", f"{name}_beyond_{size}_{half_life}", beyond)
+        for name, level in (("found", RATE), ("serious", 0.5), ("minor", 3.0),
+                            ("found_habit", RATE)):  # fmt: skip
+            rate = (near.fading(*place, day, name, half_life) + 5 * level) / (count + 5)
+            features.add("territory", f"{name}_{size}_{half_life}", rate)
+
+
+def task(folder: Path) -> Task:
+    """Rows of the modelling table with everything that was known the day before."""
+    table = common.read(folder, "model_table.parquet")
+    visits = _visits(folder)
+    entity, day = table["License"].astype(np.int64), table["Inspection_Date"].astype(np.int64)
+    order = np.argsort(visits["Inspection_ID"], kind="stable")
+    at = order[np.searchsorted(visits["Inspection_ID"][order], table["Inspection_ID"])]
+    features = Features()
+    for name in PUBLISHED:
+        features.add("published", name, table[name])
+    for name in CACHED:
+        features.add("cached", name, table[name])
+    features.add("cached", "grocery", table["Facility_Type"].astype(str) == "Grocery_Store")
+    features.add("cached", "restaurant", table["Facility_Type"].astype(str) == "Restaurant")
+    features.add("cached", "risk_class", visits["risk"][at])
+    features.add("cached", "log_age", np.log(np.clip(table["ageAtInspection"], 0.05, None)))
+    _own(features, visits, entity, day)
+    _log(features, folder, entity, day)
+    _around(features, visits, folder, (visits["latitude"][at], visits["longitude"][at]), day)
+    industry = History(visits["kind"], visits["day"], visits)
+    kind = visits["kind"][at]
+    features.add("industry", "industry_beyond", industry.rate(kind, day, "found_beyond", 0, 20))
+    newest = History(visits["License"], visits["day"], {"day": visits["day"]})
+    return Task(
+        features, table["criticalFound"].astype(float), day, table["Test"].astype(bool),
+        ~table["Test"].astype(bool), common.months("2012-09", 9, 2),
+        group=np.unique(table["Inspector_Assigned"].astype(str), return_inverse=True)[1],
+        last=table["pastCritical"].astype(float), known_from=newest.last(entity, day, "day"),
+    )  # fmt: skip
+
+
+P, C, O, L = "published", "cached", "own history", "visit log"
+N, K, V = "beyond habit nearby", "kinds of violation", "violation kinds"
+SETS: dict[str, tuple[str, ...]] = {
+    "own": (P, C, O),
+    "log": (P, C, O, L),
+    "near": (P, C, O, L, N),
+    "kinds": (P, C, O, L, K),
+}
+TREES = (("rounds", 150),)
+
+
+def neutral() -> list[Candidate]:
+    """Candidates without anything that stands for the inspector."""
+    plain = [
+        (P,), (P, C), (P, C, O), (P, C, O, V), (P, C, O, K), (P, C, O, "complaints nearby"),
+        (P, C, O, "industry"), (P, C, O, N), (P, C, L), (P, C, O, L), (P, C, O, L, N),
+        (P, C, O, L, K),
+    ]  # fmt: skip
+    found = [Candidate(s, "logistic", nuisance=True) for s in plain]
+    best = ((P, C, O, L), (P, C, L))
+    for groups in best:
+        found += [
+            Candidate(groups, "logistic"),
+            Candidate(groups, "logistic", (("penalty", 200.0),), True),
+            Candidate(groups, "logistic", (("penalty", 800.0),), True),
+            Candidate(groups, "logistic", (("penalty", 200.0), ("half_life", 365.0)), True),
+            Candidate(groups, "binned", (("penalty", 50.0),), True),
+            Candidate(groups, "binned", (("penalty", 200.0),), True),
+            Candidate(groups, "points", (("penalty", 50.0),), True),
+            Candidate(groups, "points", (("penalty", 200.0), ("doubling", 20.0)), True),
+            Candidate(groups, "ebm", (("rounds", 600), ("bags", 4)), True),
+            Candidate(groups, "trees", TREES, True),
+        ]
+    return found
+
+
+def territory() -> list[Candidate]:
+    """The same with raw hit rates of the neighbourhood, no nuisance in the fit."""
+    groups = (P, C, O, L, N, "territory")
+    return [
+        Candidate(("territory",), "logistic", (("penalty", 200.0),)),
+        Candidate(groups, "logistic", (("penalty", 200.0),)),
+        Candidate(groups, "logistic", (("penalty", 200.0), ("half_life", 365.0))),
+        Candidate(groups, "binned", (("penalty", 200.0),)),
+        Candidate(groups, "points", (("penalty", 200.0), ("doubling", 20.0))),
+        Candidate(groups, "ebm", (("rounds", 600), ("bags", 4))),
+        Candidate(groups, "trees", TREES),
+        Candidate(groups, "logistic", (("penalty", 200.0),), True),
+    ]
+
+
+def run(data: Path, say: Callable[[str], None]) -> dict[str, Any]:
+    """Everything for Chicago; raises ``Absent`` when a file is not there."""
+    folder = data / FOLDER
+    check = harness(common.read(folder, "model_table.parquet"))
+    published = check["published with inspector"]
+    say("Harness, published protocol")
+    for name, found in check.items():
+        say(
+            f"  {name}: {found['days_earlier']:.2f} days, first half {found['first_half']:.3f}, "
+            f"AUC {found['auc']:.3f}, inside inspectors {found['inspector_adjusted_days']:+.2f} days"
+        )
+    work = task(folder)
+    result: dict[str, Any] = {"name": "Chicago", "harness": check, "families": {}}
+    for family, candidates in (("neutral", neutral()), ("territory", territory())):
+        say(f"{family}: nine earlier two-month windows, test months not looked at")
+        chosen, proof = common.choose(work, candidates, say=say)
+        rows = {row["candidate"]: row for row in proof}
+        first = max((r for r in proof if r["additive"]), key=lambda r: np.mean(r["aucs"][:5]))
+        late = {
+            "candidate": first["candidate"],
+            "auc": float(np.mean(first["aucs"][5:])),
+            "days": float(np.mean(first["days_by_window"][5:])),
+        }
+        say(
+            f"  chosen on the first five windows, seen on the last four: AUC {late['auc']:.3f}, "
+            f"{late['days']:+.2f} days ({late['candidate']})"
+        )
+        test = common.measure(work, chosen, bins=5)
+        say("  test months, once:")
+        for line in common.lines(test):
+            say("  " + line)
+        bars = [
+            common.bar("days earlier, test months", 4.7, test["days_earlier"][0]),
+            common.bar("AUC, test months", 0.62, test["auc"][0]),
+            common.bar("days earlier, mean of nine windows", 5.6, rows[chosen.name]["days"]),
+            common.bar("ECE, test months, 5 bins", 0.02, test["ece"][0], at_most=True),
+        ]
+        for line in common.bar_lines(bars):
+            say(line)
+        result["families"][family] = {
+            "proof": proof, "chosen": chosen.name, "late": late, "test": test, "bars": bars,
+        }  # fmt: skip
+    result["bars"] = [
+        common.bar("harness: distance from 7.43 days", 0.1,
+                   abs(published["days_earlier"] - 7.43), at_most=True),
+        common.bar("harness: distance from 69.0 %, points", 0.2,
+                   abs(published["first_half"] * 100 - 69.0), at_most=True),
+    ]  # fmt: skip
+    for line in common.bar_lines(result["bars"]):
+        say(line)
+    return result
