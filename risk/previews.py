@@ -10,7 +10,7 @@ from risk.forms import IndicatorForm
 from risk.services import tested
 from targets.models import Site
 
-SAMPLE = 5_000
+SAMPLE = 2_000
 EXAMPLES = 20
 
 
@@ -35,30 +35,27 @@ def of_form(actor: Any, form: IndicatorForm) -> dict[str, Any]:
     found += bins_of.problems(version.bins, version.direction)
     if found:
         return {"problems": found}
-    return _shown(actor, version, tested.preview(version, timezone.localdate(), SAMPLE))
+    ids = Site.objects.visible_to(actor).filter(merged_into__isnull=True)
+    # Public ids are drawn at random: the first ones are a sample, found by their index.
+    sample = list(ids.order_by("public_id").values_list("pk", flat=True)[:SAMPLE])
+    return _shown(actor, version, tested.preview(version, sample, timezone.localdate()))
 
 
 PREVIEWED = {"source", "bins", "direction", "missing", "missing_points", "half_life_days", "cap"}
 
 
-def _shown(actor: Any, version: Any, seen: Any) -> dict[str, Any]:
-    lines = bins_of.words(version.bins)
-    counts = list(seen.distribution)
+def _shown(actor: Any, version: Any, seen: tested.Preview) -> dict[str, Any]:
     bars = [
         {"label": f"{line['label']} ({line['points']:+d})", "value": count}
-        for line, count in zip(lines, counts, strict=False)
+        for line, count in zip(bins_of.words(version.bins), seen.counts, strict=True)
     ]
-    ids = [example[0] for example in seen.examples[:EXAMPLES]]
-    sites = Site.objects.visible_to(actor).in_bulk(ids)
+    examples = seen.examples[:EXAMPLES]
+    sites = Site.objects.visible_to(actor).in_bulk([e["site"] for e in examples])
     return {
         "bars": bars,
         "title": _("Sites by line of points"),
-        "coverage": round(seen.coverage),
-        "sites": sum(counts),
-        "examples": [
-            {"site": sites[pk], "value": value, "on": day, "points": points}
-            for pk, value, day, points in seen.examples[:EXAMPLES]
-            if pk in sites
-        ],
+        "coverage": round(100 * seen.known / seen.looked) if seen.looked else 0,
+        "looked": seen.looked,
+        "examples": [e | {"site": sites[e["site"]]} for e in examples if e["site"] in sites],
         "unit": version.unit,
     }

@@ -7,6 +7,7 @@ plain dicts in one place. Shapes of results: ``docs/risk.md``.
 import datetime as dt
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from risk.learning.rolling import Leak
@@ -75,11 +76,35 @@ def _words(value: Any) -> list[str]:
     return [value] if isinstance(value, str) else []
 
 
-def preview(version: "IndicatorVersion", as_of: Any, sample: int) -> Any:
-    """Distribution, coverage and examples of a version on a sample of sites."""
-    from risk.engine import values
+@dataclass(frozen=True)
+class Preview:
+    """``counts`` a bin; ``known`` of ``looked`` sites have a value; examples with points."""
 
-    return values.preview(version, as_of, sample)
+    counts: list[int]
+    known: int
+    looked: int
+    examples: list[dict[str, Any]]
+
+
+def preview(version: "IndicatorVersion", sites: list[int], as_of: dt.date) -> Preview:
+    """What an indicator, saved or not, says of these sites, read with the caller's eyes."""
+    from risk.engine.points import HUNDRED, Rule, age_in_days
+    from risk.engine.values import Asked, values
+
+    rule = Rule.of_version(version)
+    counts, examples = [0] * len(rule.bins), []
+    for row in values([version], Asked.some(sites, as_of)):
+        value = row.values[0]
+        part = rule.part(value.number, value.text, age_in_days(value.on, row.day))
+        if part.bin is None:
+            continue
+        counts[part.bin] += 1
+        examples.append(
+            {"site": row.site_id, "on": value.on, "points": part.points / HUNDRED,
+             "value": value.text if value.number is None else round(value.number, 2)}
+        )  # fmt: skip
+    examples.sort(key=lambda e: (-e["points"], e["site"]))
+    return Preview(counts, sum(counts), len(sites), examples)
 
 
 def backtest(
@@ -149,10 +174,13 @@ def audit(
     score = card.score(rows.X)
     capacity = float(params["capacity"])
 
+    lot = np.random.default_rng(int(params["seed"])).permutation(len(rows.y))
+
     def picks(values: Any) -> Any:
         chosen = np.zeros(len(values), dtype=bool)
         count = metrics.capacity(len(values), capacity)
-        chosen[np.argsort(-values, kind="stable")[:count]] = True
+        # Equal scores are drawn by lot: the order of the rows must not choose.
+        chosen[np.lexsort((lot, -values))[:count]] = True
         return chosen
 
     chosen = picks(score)

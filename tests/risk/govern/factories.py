@@ -81,16 +81,16 @@ def results(
 ) -> None:
     """Visits over three years: some sites are found wanting again and again, most hardly ever.
 
-    With ``proxy`` half of the firms send notifications of posted workers; what is found there is
-    the same as elsewhere.
+    Sites come in pairs with the same results; with ``proxy`` one of each pair sends notifications
+    of posted workers, so that these say nothing of what is found.
     """
     chance = random.Random(seed)
     today = timezone.localdate()
     actor = make_actor(authority)
     places = []
     for number in range(sites):
-        company = make_company(registered_on=today - dt.timedelta(days=400 + 97 * number))
-        places.append((make_site(company=company), 0.6 if number % 5 == 0 else 0.08))
+        company = make_company(registered_on=today - dt.timedelta(days=9000))
+        places.append(make_site(company=company))
         if proxy and number % 2:
             Fact.objects.create(
                 company=company, kind="posted_workers", value={"workers": 5 + number % 7},
@@ -100,17 +100,21 @@ def results(
             )  # fmt: skip
     rows = []
     for turn in range(rounds):
-        for place, (site, p) in enumerate(places):
-            day = today - dt.timedelta(days=1100 - turn * 130 - (place * 7) % 120)
+        for place, site in enumerate(places):
+            pair = place // 2
+            if place % 2 == 0:
+                found = chance.random() < (0.6 if pair % 5 == 0 else 0.08)
+            day = today - dt.timedelta(days=100 + (rounds - turn) * 125 - (pair * 7) % 120)
             rows.append(
                 PastVisit(
                     site=site, authority=actor.authority, on=day, shared=True, source="test",
                     source_key=f"{authority}-{turn}-{place}",
-                    outcome="serious" if chance.random() < p else "no_remarks",
+                    outcome="serious" if found else "no_remarks",
                 )
             )  # fmt: skip
-    for visit in PastVisit.objects.bulk_create(rows):
+    for number, visit in enumerate(PastVisit.objects.bulk_create(rows)):
+        lot = number // 2 % 4 == 0
         Label.objects.create(
-            visit=visit, arm="random" if visit.pk % 4 == 0 else "chosen", probability=0.1,
-            origin="draw" if visit.pk % 4 == 0 else "register", known_from=timezone.now(),
+            visit=visit, arm="random" if lot else "chosen", probability=0.1, origin="register",
+            known_from=timezone.now(),
         )  # fmt: skip
