@@ -14,6 +14,7 @@ urlpatterns = [
     path("", include("worklist.urls")),
     path("people/", include("authorities.urls")),
     path("register/", include("targets.urls")),
+    path("risk/", include("risk.urls")),
     path("operations/", include("planning.urls")),
     path("inspections/", include("execution.urls")),
     path("feedback/", include("feedback.urls")),

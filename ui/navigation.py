@@ -19,6 +19,7 @@ class Item:
 
 
 POWERS = _("Powers and sharing")
+RISK = _("Risk")
 ITEMS = (
     Item("worklist:my_work", _("My work"), "tasks"),
     Item("planning:operation_list", _("Operations"), "operations"),
@@ -41,6 +42,15 @@ ITEMS = (
         "search",
         ("coordinator", "analyst", "administrator"),
     ),
+    Item(
+        "risk:indicator_list", _("Indicators"), "columns", ("analyst", "coordinator", "manager"),
+        heading=RISK,
+    ),
+    Item(
+        "risk:model_list", _("Risk models"), "report", ("analyst", "coordinator", "manager"),
+        heading=RISK,
+    ),
+    Item("risk:method", _("How targets are chosen"), "info", heading=RISK),
     Item("authorities:gateway", _("Who may be told"), "message", heading=POWERS),
     Item("authorities:competence_list", _("Powers"), "shield", heading=POWERS),
     Item("authorities:authority_list", _("Authorities and people"), "people"),

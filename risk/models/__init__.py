@@ -12,6 +12,7 @@ from risk.models.indicators import (
 )
 from risk.models.riskmodels import (
     Approval,
+    MethodEdition,
     ModelIndicator,
     ModelKind,
     ModelState,
@@ -31,6 +32,7 @@ __all__ = [
     "IndicatorState",
     "IndicatorVersion",
     "Label",
+    "MethodEdition",
     "Missing",
     "ModelIndicator",
     "ModelKind",

@@ -4,6 +4,7 @@ import uuid
 from typing import TYPE_CHECKING
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -57,7 +58,7 @@ class OwnedQuerySet(models.QuerySet):  # type: ignore[type-arg]
     owner = "authority"
 
     def of(self, actor: "Actor") -> "OwnedQuerySet":
-        return self.filter(**{self.owner: actor.authority_id})
+        return self.filter(**{self.owner: actor.authority.pk})
 
 
 class IndicatorQuerySet(OwnedQuerySet):
@@ -66,13 +67,13 @@ class IndicatorQuerySet(OwnedQuerySet):
 
         That a sealed indicator exists is told to nobody but its owner.
         """
-        return self.filter(Q(authority=None) | Q(authority=actor.authority_id) | Q(told=True))
+        return self.filter(Q(authority=None) | Q(authority=actor.authority.pk) | Q(told=True))
 
 
 class IndicatorVersionQuerySet(models.QuerySet):  # type: ignore[type-arg]
     def visible_to(self, actor: "Actor") -> "IndicatorVersionQuerySet":
         """One's own and shared ones in any state; of others the published ones, never sealed."""
-        mine = Q(indicator__authority=None) | Q(indicator__authority=actor.authority_id)
+        mine = Q(indicator__authority=None) | Q(indicator__authority=actor.authority.pk)
         others = ~Q(visibility=Visibility.SEALED) & ~Q(state=IndicatorState.DRAFT)
         return self.filter(mine | others)
 
@@ -141,6 +142,9 @@ class IndicatorVersion(NamedModel):
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
+    # Ids of everybody who wrote in it: none of them publishes what is shared.
+    writers = ArrayField(models.BigIntegerField(), default=list, blank=True)
+    edits = models.PositiveIntegerField(default=1)  # for clashes of two editors
     created_at = models.DateTimeField(auto_now_add=True)
     published_at = models.DateTimeField(null=True, blank=True)
     retired_at = models.DateTimeField(null=True, blank=True)

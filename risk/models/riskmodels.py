@@ -4,6 +4,7 @@ import uuid
 from typing import TYPE_CHECKING
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -35,12 +36,12 @@ class ModelState(models.TextChoices):
 class RiskModelQuerySet(OwnedQuerySet):
     def visible_to(self, actor: "Actor") -> "RiskModelQuerySet":
         """Joint ones and one's own; the models an authority keeps to itself are its alone."""
-        return self.filter(Q(joint=True) | Q(authority=actor.authority_id))
+        return self.filter(Q(joint=True) | Q(authority=actor.authority.pk))
 
 
 class ModelVersionQuerySet(models.QuerySet):  # type: ignore[type-arg]
     def visible_to(self, actor: "Actor") -> "ModelVersionQuerySet":
-        return self.filter(Q(model__joint=True) | Q(model__authority=actor.authority_id))
+        return self.filter(Q(model__joint=True) | Q(model__authority=actor.authority.pk))
 
 
 class RiskModel(NamedModel):
@@ -91,6 +92,9 @@ class ModelVersion(models.Model):
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
+    # Ids of everybody who wrote in it: none of them can approve it.
+    writers = ArrayField(models.BigIntegerField(), default=list, blank=True)
+    edits = models.PositiveIntegerField(default=1)  # for clashes of two editors
     created_at = models.DateTimeField(auto_now_add=True)
     approved_at = models.DateTimeField(null=True, blank=True)
     activated_at = models.DateTimeField(null=True, blank=True)
@@ -172,7 +176,7 @@ class ReportState(models.TextChoices):
 class ReportQuerySet(models.QuerySet):  # type: ignore[type-arg]
     def visible_to(self, actor: "Actor") -> "ReportQuerySet":
         return self.filter(
-            Q(version__model__joint=True) | Q(version__model__authority=actor.authority_id)
+            Q(version__model__joint=True) | Q(version__model__authority=actor.authority.pk)
         )
 
 
@@ -191,7 +195,10 @@ class Report(models.Model):
     done_steps = models.PositiveIntegerField(default=0)
     steps = models.PositiveIntegerField(default=0)
     message = models.TextField(blank=True)
-    content_hash = models.CharField(max_length=64)  # of the version it looked at
+    content_hash = models.CharField(max_length=64, blank=True)  # of the version it looked at
+    # What the steps done so far found: a job that was killed goes on from here.
+    partial = models.JSONField(default=dict, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
     asked_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
@@ -211,3 +218,23 @@ class Report(models.Model):
                 name="report_one_at_a_time",
             )
         ]  # fmt: skip
+
+
+class MethodEdition(models.Model):
+    """What was told to everybody of the method, from a moment on. Rows are only added.
+
+    ``content``: ``{"models": [...]}`` with names, sentences and grounds in every language, made
+    from the active joint models alone (``risk.services.method``).
+    """
+
+    number = models.PositiveIntegerField(unique=True)
+    content = models.JSONField()
+    sha256 = models.CharField(max_length=64)
+    # The version whose activation or retirement changed the method.
+    version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-number"]
+        verbose_name = _("edition of the public method")
+        verbose_name_plural = _("editions of the public method")

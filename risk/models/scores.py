@@ -59,7 +59,7 @@ class ScoringRun(models.Model):
 
 class ScoreQuerySet(models.QuerySet):  # type: ignore[type-arg]
     def visible_to(self, actor: "Actor") -> "ScoreQuerySet":
-        return self.filter(Q(joint=True) | Q(authority=actor.authority_id))
+        return self.filter(Q(joint=True) | Q(authority=actor.authority.pk))
 
 
 class Score(models.Model):
@@ -120,7 +120,7 @@ class Arm(models.TextChoices):
 
 class LabelQuerySet(models.QuerySet):  # type: ignore[type-arg]
     def visible_to(self, actor: "Actor") -> "LabelQuerySet":
-        return self.filter(Q(visit__shared=True) | Q(visit__authority=actor.authority_id))
+        return self.filter(Q(visit__shared=True) | Q(visit__authority=actor.authority.pk))
 
 
 class Label(models.Model):

@@ -35,7 +35,9 @@ STATE_STYLE: dict[str, tuple[str, str]] = {
     "postponed": ("warn", "clock"), "new": ("neutral", "clock"), "reading": ("info", "play"),
     "ready": ("ok", "check"), "checking": ("neutral", "wait"), "available": ("ok", "check"),
     "not_available": ("neutral", "dash"), "conditional": ("warn", "warn"),
-    "released": ("neutral", "check"), "merged": ("ok", "check"),
+    "released": ("neutral", "check"), "merged": ("ok", "check"), "tested": ("info", "check"),
+    "audited": ("info", "check"), "blocked": ("bad", "bad"), "approved": ("ok", "check"),
+    "retired": ("neutral", "dash"),
 }  # fmt: skip
 
 

@@ -1,0 +1,307 @@
+"""Results of tests in words and rows for pages and cards."""
+
+from typing import Any
+
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from authorities.models import Area, AreaKind
+from risk.models import ModelVersion, Report, ReportKind
+from targets.models import Industry
+
+# metric: (words, what it says, decimals, whether per cent)
+METRICS: dict[str, tuple[Any, Any, int, bool]] = {
+    "precision": (gettext_lazy("Found among those chosen"),
+                  gettext_lazy("share of the chosen where something is found"), 1, True),
+    "lift": (gettext_lazy("Times better than chance"),
+             gettext_lazy("hits among the chosen against the average"), 2, False),
+    "days_earlier": (gettext_lazy("Days earlier"),
+                     gettext_lazy("how much sooner findings would have come"), 1, False),
+    "first_half": (gettext_lazy("Found in the first half"),
+                   gettext_lazy("share of the findings in the first half of the visits"), 1, True),
+    "auc": (gettext_lazy("Order (AUC)"),
+            gettext_lazy("chance that a site with a finding stands above one without"), 3, False),
+    "average_precision": (gettext_lazy("Average precision"), "", 3, False),
+}  # fmt: skip
+OWN: dict[str, tuple[Any, Any, int, bool]] = {
+    "ece": (gettext_lazy("Error of the probabilities (ECE)"),
+            gettext_lazy("how far promised and found rates are apart"), 3, False),
+    "brier": (gettext_lazy("Brier score"), gettext_lazy("lower is better"), 4, False),
+    "calibration_in_the_large": (gettext_lazy("Found minus promised"),
+                                 gettext_lazy("above zero it promises too little"), 3, False),
+}  # fmt: skip
+ORDERS: dict[str, Any] = {
+    "model": gettext_lazy("This model"),
+    "random": gettext_lazy("Random order"),
+    "last_visit": gettext_lazy("Result of the last visit"),
+    "current_practice": gettext_lazy("Order as visited"),
+}
+DIMENSIONS: dict[str, Any] = {
+    "region": gettext_lazy("Region"), "industry": gettext_lazy("Industry"),
+    "size": gettext_lazy("Staff"), "firm_age": gettext_lazy("Age of the firm, years"),
+    "posted": gettext_lazy("Workers posted from abroad"),
+    "origin": gettext_lazy("Where the nomination came from"),
+}  # fmt: skip
+LABELS: dict[str, Any] = {
+    "?": gettext_lazy("not known"), "yes": gettext_lazy("yes"), "no": gettext_lazy("no"),
+    "tip": gettext_lazy("tip"), "register": gettext_lazy("register"),
+    "officer": gettext_lazy("officer"), "draw": gettext_lazy("draw"),
+}  # fmt: skip
+WATCH, STOP = 0.1, 0.25
+MOST_GROUPS = 40
+
+
+def shown(value: Any, decimals: int, percent: bool = False) -> str:
+    """A number for readers, a dash for none."""
+    if value is None:
+        return "–"
+    if percent:
+        return f"{number_format(100 * value, decimals, use_l10n=True)} %"
+    return str(number_format(value, decimals, use_l10n=True))
+
+
+def interval(values: Any, decimals: int, percent: bool = False) -> str:
+    """``value (low–high)`` of a list of three."""
+    if not values or values[0] is None:
+        return "–"
+    value, low, high = (shown(v, decimals, percent) for v in values)
+    return f"{value} ({low} … {high})"
+
+
+class Names:
+    """Codes of groups and indicators in the reader's words. Two queries, once."""
+
+    def __init__(self, version: ModelVersion) -> None:
+        self.indicators = {
+            part.indicator.indicator.code: part.indicator.name
+            for part in version.indicators.select_related("indicator__indicator")
+        }
+        self.regions = {
+            area.code: area.name for area in Area.objects.filter(kind=AreaKind.REGION)
+        }
+        self.industries = {
+            row.code: row.name
+            for row in Industry.objects.filter(level=2).select_related("edition")
+        }
+
+    def group(self, dimension: str, label: str) -> str:
+        if dimension == "region":
+            return self.regions.get(label, str(LABELS.get(label, label)))
+        if dimension == "industry" and label in self.industries:
+            return f"{label} {self.industries[label]}"
+        if dimension in ("size", "firm_age") and label.endswith("-"):
+            return _("%(low)s or more") % {"low": label[:-1]}
+        return str(LABELS.get(label, label)).replace("-", "–")
+
+    def both(self, group: str) -> str:
+        """``region=18`` in words."""
+        dimension, _equals, label = group.partition("=")
+        return f"{DIMENSIONS.get(dimension, dimension)}: {self.group(dimension, label)}"
+
+    def indicator(self, code: str) -> str:
+        return self.indicators.get(code, code)
+
+
+def backtest_rows(report: Report, names: Names) -> dict[str, Any]:
+    """Everything the page shows of a backtest."""
+    results = report.results
+    total = results.get("total")
+    if not results.get("enough") or not total:
+        return {"enough": False, "numbers": results}
+    orders = [code for code in ORDERS if code in total]
+    table = [
+        {"label": label, "help": help_text,
+         "cells": [interval(total[o].get(code), decimals, percent) for o in orders]}
+        for code, (label, help_text, decimals, percent) in METRICS.items()
+    ]  # fmt: skip
+    own = [
+        {"label": label, "help": help_text,
+         "value": interval(total["model"].get(code), decimals, percent)}
+        for code, (label, help_text, decimals, percent) in OWN.items()
+    ]  # fmt: skip
+    for code, words in (
+        ("inspector_adjusted", _("Order within the visits of the same inspector (AUC)")),
+        ("within_office", _("Order within the same office (AUC)")),
+    ):
+        if code in total["model"]:
+            own.append(
+                {"label": words, "help": "", "value": interval(total["model"][code]["auc"], 3)}
+            )
+    return {
+        "enough": True, "numbers": results, "total": total,
+        "orders": [ORDERS[o] for o in orders], "table": table, "own": own,
+        "verdict": verdict(total),
+        "reliability": total["model"]["reliability"],
+        "segments": _segments(total.get("segments") or {}, names),
+        "drift": _drift(results["windows"], names),
+        "windows": [
+            {"start": w["start"], "end": w["end"], "n": w["n"],
+             "auc": shown(w["model"]["auc"][0], 3) if "model" in w else "–"}
+            for w in results["windows"]
+        ],
+    }  # fmt: skip
+
+
+def verdict(total: dict[str, Any]) -> str:
+    """One sentence: is the order better than the rule of the last visit, as far as one can tell?"""
+    model = total["model"]["auc"]
+    rule = total.get("last_visit", total["random"])["auc"]
+    if model[1] is None or rule[0] is None:
+        return _("The results are too few for a judgement.")
+    if model[1] > rule[2]:
+        return _("The order is better than that of the last visit’s result.")
+    if model[2] < rule[1]:
+        return _("The order is worse than that of the last visit’s result.")
+    return _("The order cannot be told apart from that of the last visit’s result.")
+
+
+def _segments(segments: dict[str, Any], names: Names) -> list[dict[str, Any]]:
+    return [
+        {"label": DIMENSIONS.get(dimension, dimension), "rows": [
+            {"label": names.group(dimension, label), "n": row["n"],
+             "few": row.get("too_few", False), "rate": shown(row.get("rate"), 1, True),
+             "predicted": shown(row.get("predicted"), 1, True),
+             "chosen": shown(row.get("chosen"), 1, True), "auc": shown(row.get("auc"), 2)}
+            for label, row in sorted(rows.items(), key=lambda item: -item[1]["n"])[:MOST_GROUPS]
+        ]}
+        for dimension, rows in segments.items()
+    ]  # fmt: skip
+
+
+def _level(psi: float | None) -> tuple[str, Any]:
+    if psi is None:
+        return "unknown", _("not known")
+    if psi >= STOP:
+        return "bad", _("changed")
+    return ("warn", _("watch")) if psi >= WATCH else ("ok", _("steady"))
+
+
+def _drift(windows: list[dict[str, Any]], names: Names) -> list[dict[str, Any]]:
+    """The last window against what was learnt from."""
+    last = next((w for w in reversed(windows) if "drift" in w), None)
+    if last is None:
+        return []
+    return [
+        {"label": names.indicator(code), "psi": shown(psi, 3), "state": _level(psi),
+         "missing": shown(last["missing"].get(code), 0, True)}
+        for code, psi in last["drift"].items()
+    ]  # fmt: skip
+
+
+def drift_rows(report: Report, names: Names) -> dict[str, Any]:
+    results = report.results
+    if not results.get("enough"):
+        return {"enough": False, "numbers": results}
+    lines = [
+        {"label": _("The score itself"), "psi": shown(results["score"], 3),
+         "state": _level(results["score"])}
+    ]  # fmt: skip
+    lines += [
+        {"label": names.indicator(line["indicator"]), "psi": shown(line["psi"], 3),
+         "state": _level(line["psi"])}
+        for line in results["indicators"]
+    ]  # fmt: skip
+    return {"enough": True, "rows": lines, "numbers": results}
+
+
+# ------------------------------------------------------------------------------- bias audit
+def finding_words(block: dict[str, Any], names: Names) -> str:
+    """What stops the model, in one sentence with numbers."""
+    values = {
+        "group": names.both(block["group"]),
+        "value": shown(block["value"], 2), "limit": shown(block["limit"], 2),
+        "points": shown(100 * abs(block["value"]), 0),
+    }  # fmt: skip
+    measure = block["measure"]
+    if measure == "selection_ratio" and block["value"] > 1:
+        return (
+            _("%(group)s: chosen %(value)s times as often as all others, and what is found there"
+              " does not explain it (limit %(limit)s).") % values
+        )  # fmt: skip
+    if measure == "selection_ratio":
+        return (
+            _("%(group)s: chosen only %(value)s times as often as all others, and what is found"
+              " there does not explain it (limit %(limit)s).") % values
+        )  # fmt: skip
+    if measure == "false_discovery":
+        return (
+            _("%(group)s: visits end without a finding more often than elsewhere, by %(points)s"
+              " percentage points.") % values
+        )  # fmt: skip
+    if block["value"] < 0:
+        return (
+            _("%(group)s: at the same score less is found than elsewhere, by %(points)s percentage"
+              " points: the score is too high for them.") % values
+        )  # fmt: skip
+    return (
+        _("%(group)s: at the same score more is found than elsewhere, by %(points)s percentage"
+          " points: the score is too low for them.") % values
+    )  # fmt: skip
+
+
+def audit_rows(report: Report, names: Names) -> dict[str, Any]:
+    """What blocks, the groups, and for each blocked group which indicator moves it most."""
+    results = report.results
+    if not results.get("enough"):
+        return {"enough": False, "numbers": results, "blocking": []}
+    blocking = [
+        {"words": finding_words(block, names), "cause": _cause(block["group"], results, names)}
+        for block in results["blocking"]
+    ]
+    groups = [
+        {"label": DIMENSIONS.get(dimension, dimension), "rows": [
+            {"label": names.group(dimension, label), "n": row["n"],
+             "few": row.get("too_few", False),
+             "chosen": shown(row["selection_rate"], 1, True),
+             "others": shown(row["selection_rate_others"], 1, True),
+             "hits": shown(row["hit_rate"], 1, True),
+             "hits_others": shown(row["hit_rate_others"], 1, True),
+             "equal": shown((row.get("equal_score_chosen") or {}).get("difference"), 1, True)}
+            for label, row in sorted(rows.items(), key=lambda item: -item[1]["n"])[:MOST_GROUPS]
+        ]}
+        for dimension, rows in results["findings"].items()
+    ]  # fmt: skip
+    without = [
+        {"label": names.indicator(row["indicator"]), "moved": shown(row["moved"], 0, True),
+         "auc": shown(row["auc_change"], 3)}
+        for row in results.get("without", [])
+    ]  # fmt: skip
+    return {
+        "enough": True, "numbers": results, "blocking": blocking, "groups": groups,
+        "without": without,
+    }  # fmt: skip
+
+
+def _cause(group: str, results: dict[str, Any], names: Names) -> str:
+    """The indicator without which the group's selection rate comes nearest to that of the rest."""
+    dimension, _equals, label = group.partition("=")
+    row = results["findings"].get(dimension, {}).get(label)
+    if row is None or row["selection_rate_others"] is None:
+        return ""
+    now, rest = row["selection_rate"], row["selection_rate_others"]
+    best = min(
+        results.get("without", []),
+        key=lambda w: abs(w["selection_rates"].get(group, now) - rest), default=None,
+    )  # fmt: skip
+    if best is None:
+        return ""
+    then = best["selection_rates"].get(group, now)
+    if abs(then - rest) >= abs(now - rest) * 0.9:
+        return ""
+    return _(
+        "Without the indicator “%(name)s” they would be chosen in %(then)s of cases instead of"
+        " %(now)s; all others are chosen in %(rest)s."
+    ) % {
+        "name": names.indicator(best["indicator"]), "then": shown(then, 1, True),
+        "now": shown(now, 1, True), "rest": shown(rest, 1, True),
+    }  # fmt: skip
+
+
+def of(report: Report, names: Names) -> dict[str, Any]:
+    """Rows of a done report, by its kind."""
+    rows = {
+        ReportKind.BACKTEST: backtest_rows, ReportKind.AUDIT: audit_rows,
+        ReportKind.DRIFT: drift_rows,
+    }[ReportKind(report.kind)]  # fmt: skip
+    return rows(report, names)

@@ -1,0 +1,250 @@
+"""Backtests, bias audits and looks at drift: asked for as rows, done by a job, stored for good.
+
+A job that was killed goes on with the step it had come to; whoever writes the heartbeat owns the
+row, so that two workers at one row leave one result.
+"""
+
+import datetime as dt
+import logging
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from django.db import IntegrityError, InterfaceError, OperationalError, transaction
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from audit.context import as_system, service
+from audit.errors import Conflict, NotAllowed, RuleViolation
+from audit.services import record
+from risk import permissions, states
+from risk.models import ModelState, ModelVersion, Report, ReportKind, ReportState
+from risk.services import models, tested
+
+if TYPE_CHECKING:
+    from authorities.actors import Actor
+
+logger = logging.getLogger(__name__)
+STALE_SECONDS = 120
+MAX_ATTEMPTS = 5
+OPEN = (ReportState.WAITING, ReportState.RUNNING)
+DEFAULTS = {"capacity": 0.1, "window_days": 90, "seed": 1}
+
+
+class TakenOver(Exception):
+    """Another process has the row, or somebody cancelled it: stop without a word."""
+
+
+@service
+def ask_report(
+    *, actor: "Actor", version: ModelVersion, kind: str, **params: Any
+) -> Report:
+    """Queue a test of a version; ``params`` as in ``DEFAULTS`` (share of sites that can be
+    visited, days of a window, seed).
+
+    Raises NotAllowed, Conflict (state, or one is under way), RuleViolation for an empty draft.
+    """
+    from risk.jobs_reports import run_report
+
+    report = new_report(actor=actor, version=version, kind=kind, **params)
+    transaction.on_commit(lambda: run_report.delay(report.pk))
+    return report
+
+
+def new_report(
+    *, actor: "Actor | None", version: ModelVersion, kind: str, **params: Any
+) -> Report:
+    """The row of a report, in the caller's transaction; None as actor is the installation itself."""
+    version = models.locked(version)
+    if actor is not None and not permissions.may_ask(actor, version):
+        raise NotAllowed(_("Tests are asked for by analysts and managers of the model's authority."))
+    if kind not in states.ASKED or version.state not in states.ASKED[kind]:
+        raise Conflict(
+            _("The version is now “%(state)s”; this test comes at another time.")
+            % {"state": version.get_state_display()}
+        )
+    if not version.indicators.exists():
+        raise RuleViolation(_("Put at least one indicator into the model first."))
+    try:
+        with transaction.atomic():
+            report = Report.objects.create(
+                version=version, kind=kind, params=DEFAULTS | params,
+                content_hash=version.content_hash, asked_by=actor.user if actor else None,
+            )  # fmt: skip
+    except IntegrityError:
+        raise Conflict(_("This test is under way already.")) from None
+    _record(actor, report, "asked")
+    return report
+
+
+@service
+def cancel_report(*, actor: "Actor", report: Report) -> Report:
+    """Stop a test that waits or runs; what it has found is not kept."""
+    report = Report.objects.select_for_update(of=("self",)).select_related(
+        "version__model__authority"
+    ).get(pk=report.pk)  # fmt: skip
+    if not permissions.may_ask(actor, report.version):
+        raise NotAllowed(_("Tests are asked for by analysts and managers of the model's authority."))
+    state = states.follows(states.REPORT, report.state, "cancel")
+    if state is None:
+        raise Conflict(_("The test has ended already."))
+    report.state, report.finished_at = state, timezone.now()
+    report.partial = {}
+    report.save(update_fields=["state", "finished_at", "partial"])
+    _record(actor, report, "cancelled")
+    return report
+
+
+def leak_words(version: ModelVersion, code: str, reason: str) -> str:
+    """Which indicator knows the result before the visit, by its name."""
+    part = version.indicators.select_related("indicator").filter(indicator__indicator__code=code)
+    with as_system("a failed test names the indicator to those who may ask for it"):
+        use = part.first()
+    return _("“%(name)s” seems to know the result before the visit: %(reason)s") % {
+        "name": use.indicator.name if use else code, "reason": reason,
+    }  # fmt: skip
+
+
+# ------------------------------------------------------------------------------------- the job
+def claim(report_id: int) -> Report | None:
+    """Take a waiting or abandoned report; None when another process is at it or it has ended."""
+    now = timezone.now()
+    stale = Q(state=ReportState.RUNNING, heartbeat_at__lt=now - dt.timedelta(seconds=STALE_SECONDS))
+    with transaction.atomic(), as_system("a job works for whoever asked"):
+        report = Report.objects.filter(pk=report_id).first()
+        if report is None:
+            return None
+        taken = (
+            Report.objects.filter(pk=report_id, attempts=report.attempts)
+            .filter(Q(state=ReportState.WAITING) | stale)
+            .update(
+                state=ReportState.RUNNING, heartbeat_at=now, attempts=report.attempts + 1,
+                done_steps=0,
+            )
+        )  # fmt: skip
+        if not taken:
+            return None
+        return Report.objects.select_related("version__model__authority").get(pk=report_id)
+
+
+def perform(report: Report) -> Report:
+    """Do a claimed report to its end; it is marked done or failed."""
+    try:
+        if report.attempts > MAX_ATTEMPTS:
+            raise RuntimeError("taken up too often; it seems to end its worker")
+        _finish(report, _results(report))
+    except TakenOver:
+        logger.info("report %s is no longer this process's", report.pk)
+    except (OperationalError, InterfaceError):
+        raise  # the database is away: the sweep takes the report up again
+    except RuleViolation as refused:
+        _fail(report, str(refused.message))
+    except tested.Leak as leak:
+        _fail(report, leak_words(report.version, leak.feature, leak.reason))
+    except Exception:
+        number = uuid.uuid4().hex[:8]
+        logger.exception("report %s stopped, number %s", report.pk, number)
+        _fail(report, _("Unexpected error, number %(number)s in the log.") % {"number": number})
+    with transaction.atomic(), as_system("a job works for whoever asked"):
+        report.refresh_from_db()
+    return report
+
+
+def _results(report: Report) -> dict[str, Any]:
+    """Training rows, then fitting (drafts only), then the test itself."""
+    version = report.version
+
+    def progress(done: int, steps: int) -> None:
+        _save(report, done_steps=done, steps=steps)
+
+    with transaction.atomic(), as_system("a model learns from all results of its authority"):
+        rows = tested.rows(version)
+    progress(1, 4)
+    if version.state == ModelState.DRAFT and "fitted" not in report.partial:
+        fitted = tested.fit(version, rows)
+        with transaction.atomic(), as_system("a job works for whoever asked"):
+            version = models.locked(version)
+            if version.state == ModelState.DRAFT:
+                version.params = fitted["params"]
+                version.trained_to, version.trained_on = fitted["to"], fitted["on"]
+                version.save(update_fields=["params", "trained_to", "trained_on"])
+                models.take_points(version, fitted["points"])
+                models.freeze(version)
+            report.version, report.content_hash = version, version.content_hash
+            _save(report, partial={"fitted": True}, content_hash=version.content_hash)
+    progress(2, 4)
+    work = {
+        ReportKind.BACKTEST: tested.backtest,
+        ReportKind.AUDIT: tested.audit,
+        ReportKind.DRIFT: tested.drift,
+    }[ReportKind(report.kind)]
+    return work(report.version, rows, report.params, progress)
+
+
+def _finish(report: Report, results: dict[str, Any]) -> None:
+    """Store the results and move the version, in one transaction."""
+    passed = None if report.kind != ReportKind.AUDIT else not results.get("blocking")
+    with transaction.atomic(), as_system("a job works for whoever asked"):
+        version = models.locked(report.version)
+        _save(
+            report, state=ReportState.DONE, results=results, passed=passed, partial={},
+            finished_at=timezone.now(), message="",
+        )  # fmt: skip
+        if version.content_hash == report.content_hash:
+            what = "backtested" if passed is None else "passed" if passed else "blocked"
+            if report.kind == ReportKind.DRIFT:
+                what = ""
+            state = states.follows(states.MODEL, version.state, what)
+            if state is not None:
+                version.state = state
+                version.save(update_fields=["state"])
+        _record(None, report, "done", passed=passed)
+
+
+def _fail(report: Report, message: str) -> None:
+    try:
+        with transaction.atomic(), as_system("a job works for whoever asked"):
+            _save(
+                report, state=ReportState.FAILED, message=message, finished_at=timezone.now(),
+                partial={},
+            )  # fmt: skip
+            _record(None, report, "failed")
+    except TakenOver:
+        logger.info("report %s is no longer this process's", report.pk)
+
+
+def _save(report: Report, **values: Any) -> None:
+    """Write how far the report has come; TakenOver when it is no longer this process's.
+
+    The heartbeat written last is the token: whoever claims the row changes it, and a cancelled row
+    is not running.
+    """
+    now = timezone.now()
+    with transaction.atomic(), as_system("a job works for whoever asked"):
+        kept = Report.objects.filter(
+            pk=report.pk, state=ReportState.RUNNING, heartbeat_at=report.heartbeat_at
+        ).update(heartbeat_at=now, **values)
+    if not kept:
+        raise TakenOver
+    report.heartbeat_at = now
+    for name, value in values.items():
+        setattr(report, name, value)
+
+
+def waiting() -> list[int]:
+    """Reports whose message was lost or whose worker died."""
+    now = timezone.now()
+    stale = Q(state=ReportState.RUNNING, heartbeat_at__lt=now - dt.timedelta(seconds=STALE_SECONDS))
+    lost = Q(state=ReportState.WAITING, created_at__lt=now - dt.timedelta(seconds=60))
+    with transaction.atomic(), as_system("a sweep takes up whatever is waiting"):
+        rows = Report.objects.filter(stale | lost).order_by("pk")
+        return list(rows.values_list("pk", flat=True)[:10])
+
+
+def _record(actor: "Actor | None", report: Report, what: str, **data: Any) -> None:
+    model = report.version.model
+    record(
+        actor=actor, verb=f"risk_report.{what}", subject=report.version, context=model,
+        data={"kind": report.kind, "number": report.version.number} | data,
+        audience=None if model.joint else [model.authority_id],
+    )  # fmt: skip

@@ -1,0 +1,155 @@
+"""A model of a version as the backtest sees it: the arithmetic of the scoring run, in arrays.
+
+A cell of the matrix is the number of the bin a value falls in plus half of what decay has taken
+from its points, so that bin and decay travel in one number; NaN means not known. Bins end at
+``k + 0.75``: a model that learns reads the bin and nothing of the decay.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from risk.learning.calibration import Curve
+from risk.learning.points import Points
+
+Array = NDArray[Any]
+MILLION = 1_000_000
+HUNDRED = 100
+DOUBLING = 10.0  # learnt points that double the odds
+MOST = 100  # points of a bin
+KNOTS = 60
+
+
+@dataclass(frozen=True)
+class Card:
+    """Points of one indicator: one number a bin, one for not known, the most it may give."""
+
+    name: str
+    points: tuple[int, ...]
+    missing: int
+    cap: int | None
+    direction: int  # +1, -1, 0
+
+    def hundredths(self, column: Array) -> Array:
+        """Contributions as the scoring run makes them, in hundredths of a point."""
+        known = ~np.isnan(column)
+        bins = np.where(known, np.floor(column), 0).astype(int)
+        factor = np.rint((1 - 2 * (np.where(known, column, 0) - bins)) * MILLION).astype(np.int64)
+        step = np.asarray(self.points, dtype=np.int64)[np.minimum(bins, len(self.points) - 1)]
+        size = (np.abs(step * HUNDRED) * factor + MILLION // 2) // MILLION
+        found = np.where(known, np.sign(step) * size, self.missing * HUNDRED)
+        if self.cap is None:
+            return np.asarray(found)
+        return np.clip(found, -self.cap * HUNDRED, self.cap * HUNDRED)
+
+
+def cell(place: int | None, factor: int) -> float:
+    """A cell of the matrix from a bin and what decay leaves, in millionths."""
+    return float("nan") if place is None else place + (MILLION - factor) / MILLION / 2
+
+
+class Scorecard:
+    """Given or learnt points, added up, read off a curve. Fulfils ``risk.learning.protocol.Model``.
+
+    ``kind``: points (given), logistic or ebm (both learn the points of the given bins and keep the
+    directions).
+    """
+
+    base = 0.0
+
+    def __init__(self, cards: Sequence[Card], kind: str, seed: int = 0) -> None:
+        self.cards, self.kind, self.seed = list(cards), kind, seed
+        self.names = tuple(card.name for card in cards)
+        self.curve: Curve | None = None
+
+    def fit(
+        self, X: Array, y: Array, groups: Array | None = None, days: Array | None = None
+    ) -> Self:
+        """Learn points where the kind learns, then the curve. ``groups`` is a nuisance only."""
+        if self.kind == "logistic":
+            self._logistic(X, y, groups)
+        elif self.kind == "ebm":
+            self._boosted(X, y, groups)
+        else:
+            self.curve = Curve.fit(self.score(X), np.asarray(y, dtype=float), seed=self.seed)
+        return self
+
+    def _directions(self) -> dict[str, int]:
+        return {card.name: card.direction for card in self.cards if card.direction}
+
+    def _logistic(self, X: Array, y: Array, groups: Array | None) -> None:
+        edges = {c.name: [k + 0.75 for k in range(len(c.points) - 1)] for c in self.cards}
+        model = Points(
+            self.names, self._directions(), edges=edges, doubling=DOUBLING, seed=self.seed
+        ).fit(X, y, groups=groups)
+        # First comes what is not known, then the bins from the lowest.
+        self._take([np.asarray(points, dtype=float) for points in model.points])
+        self.curve = model.curve
+
+    def _boosted(self, X: Array, y: Array, groups: Array | None) -> None:
+        from risk.learning.ebm import Boosted
+
+        whole = np.floor(X)
+        model = Boosted(self.names, self._directions(), seed=self.seed).fit(whole, y, groups=groups)
+        learnt = []
+        for j, card in enumerate(self.cards):
+            probe = np.full((len(card.points) + 1, len(self.cards)), np.nan)
+            probe[1:, j] = np.arange(len(card.points))
+            logits = model.contributions(probe)[:, j]
+            learnt.append(logits * DOUBLING / np.log(2))
+        self._take(learnt)
+        self.curve = Curve.fit(self.score(X), np.asarray(y, dtype=float), seed=self.seed)
+
+    def _take(self, learnt: Sequence[Array]) -> None:
+        """Whole points from ``[not known, bin 0, bin 1, ...]``, the direction kept after rounding."""
+        cards = []
+        for card, values in zip(self.cards, learnt, strict=True):
+            whole = np.clip(np.rint(values), -MOST, MOST).astype(int)
+            steps = whole[1:]
+            if card.direction > 0:
+                steps = np.maximum.accumulate(steps)
+            elif card.direction < 0:
+                steps = np.minimum.accumulate(steps)
+            cards.append(
+                Card(card.name, tuple(steps.tolist()), int(whole[0]), card.cap, card.direction)
+            )
+        self.cards = cards
+
+    def hundredths(self, X: Array) -> Array:
+        """Contributions (rows, indicators) in hundredths of a point."""
+        X = np.asarray(X, dtype=float)
+        if not self.cards:
+            return np.zeros((len(X), 0))
+        return np.stack([c.hundredths(X[:, j]) for j, c in enumerate(self.cards)], axis=1)
+
+    def contributions(self, X: Array) -> Array:
+        return self.hundredths(X) / HUNDRED
+
+    def score(self, X: Array) -> Array:
+        """Sum of points."""
+        return np.asarray(self.hundredths(X).sum(axis=1) / HUNDRED)
+
+    def predict(self, X: Array) -> Array:
+        if self.curve is None:
+            raise ValueError("not fitted")
+        return self.curve(self.score(X))
+
+    def knots(self, X: Array) -> list[list[float]]:
+        """``[points, p, low, high]`` for the scoring run, over the scores of ``X``."""
+        if self.curve is None:
+            raise ValueError("not fitted")
+        score = self.score(X)
+        grid = np.unique(np.linspace(score.min(), score.max(), KNOTS).round(2))
+        low, high = self.curve.interval(grid)
+        columns = np.stack([grid, self.curve(grid), low, high], axis=1)
+        return [[round(float(v), 7) for v in row] for row in columns]
+
+    def to_json(self) -> str:
+        raise NotImplementedError("a version keeps its points and its curve itself")
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        raise NotImplementedError("a version keeps its points and its curve itself")

@@ -1,0 +1,222 @@
+"""Rows that a model learns from and is judged by: visits with a result, as known on their day."""
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from numpy.typing import NDArray
+
+from audit.errors import RuleViolation
+from risk.models import Arm, Direction, ModelIndicator, ModelKind
+from risk.services.scorecards import MILLION, Card, Scorecard, cell
+from targets.models import Fact, PastVisit, Site, VisitOutcome
+
+if TYPE_CHECKING:
+    from risk.models import ModelVersion
+
+Array = NDArray[Any]
+MOST_ROWS = 300_000  # the newest ones
+FEW = 20  # found and not found, before anything is said of a model
+TODAY = 5_000  # sites looked at for drift
+SIGNS = {Direction.UP: 1, Direction.DOWN: -1, Direction.FREE: 0}
+# Up to how many: code. Sizes of staff and ages of firms in years.
+SIZES = ((4, "0-4"), (9, "5-9"), (49, "10-49"), (10**9, "50-"))
+AGES = ((2, "0-2"), (5, "3-5"), (10, "6-10"), (10**9, "11-"))
+UNKNOWN = "?"
+
+
+@dataclass
+class Rows:
+    """One row a visit, oldest first. ``X`` as in ``scorecards``; ``day`` as ordinals.
+
+    ``segments`` and ``origin`` are labels for judging, never inputs.
+    """
+
+    names: tuple[str, ...]
+    cards: list[Card]
+    kind: str
+    X: Array
+    y: Array
+    day: Array
+    group: Array | None
+    office: Array
+    last: Array
+    segments: dict[str, Array]
+    origin: Array | None
+    random: Array
+
+    @property
+    def enough(self) -> bool:
+        found = float(self.y.sum())
+        return min(found, len(self.y) - found) >= FEW
+
+    def numbers(self) -> dict[str, Any]:
+        """How many results, of them found, from and to which day."""
+        ends = [dt.date.fromordinal(int(d)).isoformat() for d in (self.day[[0, -1]] if len(self.day)
+                else [])]  # fmt: skip
+        return {
+            "labels": len(self.y), "found": int(self.y.sum()),
+            "from": ends[0] if ends else None, "to": ends[1] if ends else None,
+        }  # fmt: skip
+
+    def scorecard(self, version: "ModelVersion", seed: int = 1) -> Scorecard:
+        """Unfitted; in a draft of a kind that learns it learns, afterwards it keeps its points."""
+        return Scorecard(self.cards, self.kind, seed)
+
+
+def _uses(version: "ModelVersion") -> list[ModelIndicator]:
+    return list(version.indicators.select_related("indicator__indicator").order_by("place"))
+
+
+def _cards(uses: list[ModelIndicator]) -> list[Card]:
+    from risk.engine.points import Rule
+
+    cards = []
+    for use in uses:
+        rule = Rule.of(use)
+        codes = rule.of_texts
+        cards.append(
+            Card(
+                use.indicator.indicator.code, tuple(int(b["points"]) for b in rule.bins),
+                rule.missing // 100, use.indicator.cap,
+                0 if codes else SIGNS[Direction(use.indicator.direction)],
+            )
+        )  # fmt: skip
+    return cards
+
+
+def _matrix(uses: list[ModelIndicator], asked: Any) -> Array:
+    """Values as cells, rows in the order asked. One statement."""
+    from risk.engine.points import Rule, age_in_days, factor
+    from risk.engine.values import values
+
+    rules = [Rule.of(use) for use in uses]
+    found = values([use.indicator for use in uses], asked)
+    X = np.full((len(found), len(uses)), np.nan)
+    for i, row in enumerate(found):
+        for j, (rule, value) in enumerate(zip(rules, row.values, strict=True)):
+            left = MILLION
+            age = age_in_days(value.on, row.day)
+            if rule.half_life and age and age > 0:
+                left = factor(age, rule.half_life)
+            X[i, j] = cell(rule.step(value.number, value.text), left)
+    return X
+
+
+def rows(version: "ModelVersion") -> Rows:
+    """All results of the model's authority before today, with values as known on their days.
+
+    Runs as the system: a model learns from its authority's own visits, shared or not.
+    """
+    from risk.engine.values import Asked
+
+    uses = _uses(version)
+    visits = list(
+        PastVisit.objects.filter(authority=version.model.authority_id, on__lt=timezone.localdate())
+        .exclude(outcome=VisitOutcome.NOT_POSSIBLE)
+        .order_by("-on", "-pk")
+        .values_list(
+            "site_id", "on", "outcome", "label__arm", "label__origin", "label__group",
+            "site__region__code", "site__industry__code", "site__staff_estimate",
+            "site__company_id", "site__company__registered_on",
+        )[:MOST_ROWS]
+    )[::-1]  # fmt: skip
+    pairs = [(v[0], v[1]) for v in visits]
+    X = _matrix(uses, Asked.rows(pairs)) if pairs else np.zeros((0, len(uses)))
+    found = set(version.model.outcomes)
+    y = np.array([v[2] in found for v in visits], dtype=float)
+    groups = np.array([v[5] or UNKNOWN for v in visits])
+    origin = np.array([v[4] or UNKNOWN for v in visits])
+    return Rows(
+        names=tuple(use.indicator.indicator.code for use in uses),
+        cards=_cards(uses),
+        # What was learnt stands in the points of a frozen version: nothing is learnt again.
+        kind=str(version.kind),
+        X=X, y=y,
+        day=np.array([v[1].toordinal() for v in visits], dtype=int),
+        group=groups if len(set(groups.tolist())) > 1 else None,
+        office=np.array([v[6] or UNKNOWN for v in visits]),
+        last=_last([v[0] for v in visits], y),
+        segments=_segments(visits, version.model.authority_id),
+        origin=origin if len(set(origin.tolist())) > 1 else None,
+        random=np.array([v[3] == Arm.RANDOM for v in visits], dtype=bool),
+    )  # fmt: skip
+
+
+def _last(sites: list[int], y: Array) -> Array:
+    """Result of the visit before at the same site; NaN for a first one."""
+    before: dict[int, float] = {}
+    result = np.full(len(y), np.nan)
+    for i, site in enumerate(sites):
+        result[i] = before.get(site, np.nan)
+        before[site] = y[i]
+    return result
+
+
+def _segments(visits: list[Any], authority: int) -> dict[str, Array]:
+    """Labels by which a model is judged: where, what, how large, how old, and posted workers.
+
+    The last stands for firms whose workers come from abroad; it is looked at here so that nobody
+    is chosen for it, and is never an input.
+    """
+    posting = set(
+        Fact.objects.filter(Q(shared=True) | Q(authority=authority))
+        .filter(kind="posted_workers", company__isnull=False)
+        .values_list("company_id", flat=True)
+        .distinct()
+    )
+    return {
+        "region": np.array([v[6] or UNKNOWN for v in visits]),
+        "industry": np.array([(v[7] or UNKNOWN)[:2] for v in visits]),
+        "size": np.array([_step(v[8], SIZES) for v in visits]),
+        "firm_age": np.array([_step(_years(v[10], v[1]), AGES) for v in visits]),
+        "posted": np.array(["yes" if v[9] in posting else "no" for v in visits]),
+    }
+
+
+def _years(since: dt.date | None, day: dt.date) -> int | None:
+    return None if since is None else (day - since).days // 365
+
+
+def _step(value: int | None, steps: tuple[tuple[int, str], ...]) -> str:
+    return UNKNOWN if value is None else next(code for most, code in steps if value <= most)
+
+
+def fit(version: "ModelVersion", rows: Rows) -> dict[str, Any]:
+    """What a draft still lacks: the curve and, for kinds that learn, the points.
+
+    ``{"params", "to", "on", "points"}``; ``points``: place → (points by bin, points if missing) or
+    empty. Raises RuleViolation when a kind that learns has too little to learn from.
+    """
+    if not rows.enough:
+        if version.kind != ModelKind.POINTS:
+            raise RuleViolation(
+                _("To learn from, at least %(count)s visits with a finding and as many without are"
+                  " needed. Begin with points.") % {"count": FEW}
+            )  # fmt: skip
+        return {"params": {}, "to": None, "on": len(rows.y), "points": {}}
+    card = rows.scorecard(version).fit(rows.X, rows.y, groups=rows.group, days=rows.day)
+    learnt = {}
+    if version.kind != ModelKind.POINTS:
+        learnt = {
+            place: (list(one.points), one.missing) for place, one in enumerate(card.cards)
+        }  # fmt: skip
+    return {
+        "params": {"calibration": card.knots(rows.X)},
+        "to": dt.date.fromordinal(int(rows.day[-1])),
+        "on": len(rows.y),
+        "points": learnt,
+    }
+
+
+def matrix_of_today(version: "ModelVersion") -> Array:
+    """Cells of a sample of sites as of today."""
+    from risk.engine.values import Asked
+
+    ids = Site.objects.filter(merged_into__isnull=True).order_by("public_id")
+    sites = list(ids.values_list("pk", flat=True)[:TODAY])
+    return _matrix(_uses(version), Asked.some(sites, timezone.localdate()))

@@ -1,0 +1,226 @@
+"""Tests of models as jobs: results, cancelling, going on after a kill, what stops a version."""
+
+import datetime as dt
+import json
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import transaction
+from django.utils import timezone
+
+from audit.errors import Conflict, NotAllowed, RuleViolation
+from risk import report_words
+from risk.jobs_reports import run_report
+from risk.models import Report
+from risk.services import reports
+from risk.services.models import change_model, content_hash
+from targets.models import PastVisit
+from tests.factories import make_actor
+from tests.risk.govern.factories import drafted, published, results, test_now
+
+pytestmark = pytest.mark.django_db
+POSTED = {
+    "source": "facts", "definition": {"measure": "exists", "kind": "posted_workers"},
+    "bins": [{"below": 1, "points": 0}, {"below": None, "points": 40}],
+    "name_fi": "Lähetettyjä", "name_sv": "Utsända", "name_en": "Posted workers",
+    "sentence_fi": "Ilmoitus: {value}", "sentence_sv": "Anmälan: {value}",
+    "sentence_en": "Notification: {value}",
+}  # fmt: skip
+
+
+@pytest.fixture
+def analyst():
+    return make_actor("OSH", "analyst")
+
+
+def ask(actor, version, kind="backtest", **params):
+    with transaction.atomic():
+        return reports.new_report(actor=actor, version=version, kind=kind, **params)
+
+
+def test_without_results_points_may_be_used_and_the_report_says_so(analyst):
+    version = drafted(analyst, published(analyst))
+    report = test_now(analyst, version, "backtest")
+    assert (report.results["enough"], report.results["labels"]) == (False, 0)
+    assert (version.state, version.params) == ("tested", {})
+
+
+def test_kinds_that_learn_need_results(analyst):
+    version = drafted(analyst, published(analyst), kind="logistic")
+    report = test_now(analyst, version, "backtest")
+    assert report.state == "failed"
+    assert "Begin with points" in report.message
+    assert version.state == "draft"
+
+
+@pytest.mark.parametrize("kind", ["points", "logistic", "ebm"])
+def test_a_backtest_tells_how_good_the_order_is_and_fits_the_curve(analyst, kind):
+    results()
+    version = drafted(analyst, published(analyst), kind=kind)
+    report = test_now(analyst, version, "backtest", window_days=120)
+    assert (report.state, report.message) == ("done", "")
+    total = report.results["total"]
+    value, low, high = total["model"]["auc"]
+    assert low <= value <= high
+    assert value > 0.6 > total["random"]["auc"][0]  # sites found wanting before are first
+    assert {"last_visit", "current_practice"} <= set(total)
+    assert version.trained_on == 480
+    assert version.trained_to == PastVisit.objects.latest("on").on
+    knots = version.params["calibration"]
+    assert all(low <= p <= high for _x, p, low, high in knots)
+    assert knots[0][1] < knots[-1][1]
+    points = [b["points"] for b in version.indicators.get().bins or version.indicators.get().indicator.bins]
+    assert points == sorted(points)
+    assert content_hash(version) == version.content_hash == report.content_hash
+    again = test_now(analyst, version, "backtest", window_days=120)
+    assert again.results == report.results  # the same rows and seed give the same numbers
+    assert version.state == "tested"
+
+
+def test_the_order_of_a_version_is_that_of_the_scoring_run(analyst):
+    """Points of the backtest are those of the engine, decay and cap included."""
+    from risk.engine.points import Rule, age_in_days
+    from risk.engine.values import Asked, values
+    from risk.services import training
+
+    results(sites=20)
+    row = published(analyst, half_life_days=300, cap=12,
+                    definition={"measure": "days_since"}, direction="free",
+                    bins=[{"below": 200, "points": 7}, {"below": None, "points": 31}])  # fmt: skip
+    version = drafted(analyst, published(analyst), row)
+    rows = training.rows(version)
+    ours = rows.scorecard(version).hundredths(rows.X)
+    visits = list(PastVisit.objects.order_by("on", "pk").values_list("site_id", "on"))
+    uses = list(version.indicators.select_related("indicator__indicator"))
+    found = values([use.indicator for use in uses], Asked.rows(visits))
+    for mine, theirs in zip(ours, found, strict=True):
+        expected = [
+            Rule.of(use).part(v.number, v.text, age_in_days(v.on, theirs.day)).points
+            for use, v in zip(uses, theirs.values, strict=True)
+        ]
+        assert mine.tolist() == expected
+
+
+def test_the_audit_stops_a_proxy_and_names_it(analyst):
+    results(sites=120, rounds=10, proxy=True)
+    clean, proxy = published(analyst), published(analyst, **POSTED)
+    version = drafted(analyst, clean, proxy)
+    test_now(analyst, version, "backtest")
+    report = test_now(analyst, version, "audit", capacity=0.3)
+    assert (report.state, report.passed, version.state) == ("done", False, "blocked")
+    shown = report_words.audit_rows(report, report_words.Names(version))
+    words = " ".join(f"{b['words']} {b['cause']}" for b in shown["blocking"])
+    assert "Workers posted from abroad: yes" in words
+    assert "Without the indicator “Posted workers”" in words
+
+
+def test_the_audit_passes_what_only_follows_findings(analyst):
+    results(sites=120, rounds=10, proxy=True)
+    version = drafted(analyst, published(analyst))
+    test_now(analyst, version, "backtest")
+    report = test_now(analyst, version, "audit", capacity=0.3)
+    assert (report.passed, version.state) == (True, "audited"), report.results["blocking"]
+
+
+def test_drift_compares_today_with_what_was_learnt_from(analyst):
+    results()
+    version = drafted(analyst, published(analyst))
+    for kind in ("backtest", "audit"):
+        test_now(analyst, version, kind)
+    type(version).objects.filter(pk=version.pk).update(state="active")
+    version.refresh_from_db()
+    report = test_now(analyst, version, "drift")
+    assert report.state == "done", report.message
+    assert report.results["indicators"][0]["psi"] is not None
+    assert version.state == "active"
+
+
+def test_who_may_ask_and_when(analyst):
+    version = drafted(analyst, published(analyst))
+    for actor in (make_actor("TAX", "analyst"), make_actor("OSH", "coordinator")):
+        with pytest.raises(NotAllowed):
+            ask(actor, version)
+    with pytest.raises(Conflict, match="another time"):
+        ask(analyst, version, "audit")
+    with pytest.raises(RuleViolation, match="at least one indicator"):
+        ask(analyst, drafted(analyst))
+    ask(analyst, version)
+    with pytest.raises(Conflict, match="under way"):
+        ask(analyst, version)
+    with pytest.raises(Conflict, match="being tested"):
+        change_model(actor=analyst, version=version, shown=version.edits, parts=[])
+
+
+def test_a_cancelled_test_ends_where_it_is(analyst, monkeypatch):
+    results(sites=20)
+    version = drafted(analyst, published(analyst))
+    report = reports.claim(ask(analyst, version).pk)
+    save = reports._save
+
+    def cancel_first(row, **values):
+        if "done_steps" in values:
+            reports.cancel_report(actor=analyst, report=row)
+        save(row, **values)
+
+    monkeypatch.setattr(reports, "_save", cancel_first)
+    report = reports.perform(report)
+    version.refresh_from_db()
+    assert (report.state, report.results, version.state) == ("cancelled", {}, "draft")
+    with pytest.raises(Conflict, match="ended already"):
+        reports.cancel_report(actor=analyst, report=report)
+
+
+def test_a_test_left_by_its_worker_goes_on_with_what_was_fitted(analyst):
+    results(sites=30)
+    version = drafted(analyst, published(analyst), kind="logistic")
+    first = reports.claim(ask(analyst, version).pk)
+    assert reports.claim(first.pk) is None  # somebody is at it
+    Report.objects.filter(pk=first.pk).update(
+        heartbeat_at=timezone.now() - dt.timedelta(seconds=reports.STALE_SECONDS + 1)
+    )
+    assert reports.waiting() == [first.pk]
+    second = reports.claim(first.pk)
+    assert second.attempts == 2
+    reports.perform(first)  # the first one wakes up: the row is no longer its own
+    second.refresh_from_db()
+    assert second.state == "running"
+    second = reports.perform(second)
+    version.refresh_from_db()
+    assert (second.state, version.state) == ("done", "tested")
+
+
+def test_a_test_that_ends_its_worker_again_and_again_is_given_up(analyst):
+    version = drafted(analyst, published(analyst))
+    report = ask(analyst, version)
+    Report.objects.filter(pk=report.pk).update(attempts=reports.MAX_ATTEMPTS)
+    report = reports.perform(reports.claim(report.pk))
+    assert report.state == "failed"
+    assert "number" in report.message
+
+
+def test_the_sweep_takes_up_what_lost_its_message(analyst):
+    version = drafted(analyst, published(analyst))
+    report = ask(analyst, version)
+    assert reports.waiting() == []  # a message may still be under way
+    Report.objects.filter(pk=report.pk).update(
+        created_at=timezone.now() - dt.timedelta(seconds=90)
+    )
+    assert reports.waiting() == [report.pk]
+    run_report(report.pk)
+    run_report(report.pk)  # a second message for the same row changes nothing
+    report.refresh_from_db()
+    assert (report.state, report.attempts) == ("done", 1)
+
+
+def test_the_command_tests_a_model_and_prints_numbers(analyst):
+    results()
+    version = drafted(analyst, published(analyst))
+    out = StringIO()
+    call_command("backtest", version.model.code, window_days=120, stdout=out)
+    assert "Order (AUC) | last_visit" in out.getvalue()
+    out = StringIO()
+    call_command("backtest", version.model.code, json=True, stdout=out)
+    assert json.loads(out.getvalue())["labels"] == 480
+    with pytest.raises(CommandError, match="no such model"):
+        call_command("backtest", "nothing")
