@@ -52,7 +52,7 @@ def decision_content(operation: Operation) -> dict[str, Any]:
             [
                 str(c.rank or ""), c.site.name,
                 c.site.municipality.name if c.site.municipality else "",
-                nominators.get(c.site_id, ""), str(c.points), c.reason,
+                nominators.get(c.site_id, ""), "–" if c.points is None else str(c.points), c.reason,
             ]
             for c in choices
             if c.state == state

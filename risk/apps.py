@@ -6,5 +6,7 @@ class RiskConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from risk import jobs_reports, subscribers  # noqa: F401  # workers know its jobs
+        from risk import jobs_reports, panels, site_list, subscribers  # noqa: F401  # workers know its jobs
+
+        site_list.register()
         from risk.services import changes  # noqa: F401  # follows every change of the register

@@ -102,9 +102,7 @@ def _results(report: Report | None, names: report_words.Names) -> list[dict[str,
     table = [[line["label"], *line["cells"]] for line in rows["table"]]
     own = [[line["label"], line["value"]] for line in rows["own"]]
     return [
-        _section(
-            f"{title}, {_moment(report.finished_at)}", [_("Measure"), *rows["orders"]], table
-        ),
+        _section(f"{title}, {_moment(report.finished_at)}", [_("Measure"), *rows["orders"]], table),
         _section(_("Judgement"), [_("In words")], [[rows["verdict"]]]),
         _section(_("Probabilities"), [_("Measure"), _("This model")], own),
     ]

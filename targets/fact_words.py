@@ -42,3 +42,13 @@ def kind_words(code: str) -> str:
 def value_words(value: dict[str, Any]) -> list[tuple[str, Any]]:
     """Name in words and value, in the order they were stored in."""
     return [(str(VALUES.get(name, name)), said) for name, said in value.items()]
+
+
+def register_name(register: str) -> str:
+    names = {
+        "prepayment": _("prepayment"),
+        "employer": _("employer"),
+        "vat": _("VAT"),
+        "trade": _("trade"),
+    }
+    return str(names.get(register, register))

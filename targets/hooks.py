@@ -26,6 +26,22 @@ class BulkAction:
     allowed: Callable[[Any], bool]
 
 
+@dataclass(frozen=True)
+class SiteColumn:
+    """A column of the list of sites.
+
+    ``annotate_rows(rows, actor)`` fetches what it shows of one page's rows; ``annotate(rows)`` adds
+    what short lists and exports are sorted by; ``walk(descending, start, stop)`` gives ids along its order,
+    which a long list is filled from.
+    """
+
+    column: Any
+    annotate_rows: Callable[[list[Any], Any], None] | None = None
+    annotate: Callable[[QuerySet[Any]], QuerySet[Any]] | None = None
+    walk: Callable[[bool, int, int], list[int]] | None = None
+
+
+_site_columns: dict[str, SiteColumn] = {}
 _site_choices: dict[str, SiteChoice] = {}
 _bulk_actions: dict[str, BulkAction] = {}
 
@@ -36,6 +52,14 @@ def site_choice(choice: SiteChoice) -> None:
 
 def site_choices() -> list[SiteChoice]:
     return list(_site_choices.values())
+
+
+def site_column(column: SiteColumn) -> None:
+    _site_columns[column.column.key] = column
+
+
+def site_columns() -> list[SiteColumn]:
+    return list(_site_columns.values())
 
 
 def bulk_action(action: BulkAction) -> None:

@@ -5,19 +5,17 @@ from typing import Any
 from django.conf import settings
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from targets.filters import CompanyFilter, SiteFilter
-from targets.hooks import bulk_actions
+from targets.hooks import SiteColumn, bulk_actions, site_columns
 from targets.models import Company, EntryKind, ImportMapping, ImportRun, PastVisit, Site, SiteTag
-from targets.scoring import scorer
 from targets.search import Hit, find
 from ui.lists import Column, ListPage
 from ui.names import name_field
-from ui.templatetags.ui import badge, risk
+from ui.templatetags.ui import badge
 
 # Counted and paged through up to here; beyond, a filter helps more than a page 4,000.
 COUNTED = 1_000
@@ -37,7 +35,7 @@ class SiteList(ListPage):
     ids_first = True
     bulk_all = True
     template = "targets/site_list.html"
-    columns = (
+    own_columns = (
         Column("name", gettext_lazy("Site"), lambda s: s.shown_name, sort=("name",),
                sub=lambda s: s.company.name if s.company and s.company.name != s.name else ""),
         Column("municipality", gettext_lazy("Municipality"),
@@ -53,10 +51,6 @@ class SiteList(ListPage):
         Column("address", gettext_lazy("Address"), lambda s: s.address, default=False),
         Column("last_visit", gettext_lazy("Last visit"), lambda s: s.last_visit,
                sort=("last_visit",), descending_first=True),
-        Column("score", gettext_lazy("Score"), lambda s: float(s.card.points),
-               cell=lambda s: risk(s.card.points)),
-        Column("coverage", gettext_lazy("Data coverage"), lambda s: f"{s.card.coverage} %",
-               default=False),
         Column("status", gettext_lazy("State"), lambda s: s.get_status_display(),
                cell=lambda s: badge(s.status, s.get_status_display()), default=False),
         Column("staff", gettext_lazy("People at work"), lambda s: s.staff_estimate, numeric=True,
@@ -64,6 +58,11 @@ class SiteList(ListPage):
         Column("tags", gettext_lazy("Tags"), lambda s: ", ".join(s.tag_names), default=False),
         Column("source", gettext_lazy("Register"), lambda s: s.source, default=False),
     )  # fmt: skip
+
+    @property
+    def columns(self) -> tuple[Column, ...]:  # type: ignore[override]
+        """Its own and those of the rooms above."""
+        return (*self.own_columns, *(added.column for added in site_columns()))
 
     @staticmethod
     def link(row: Any) -> str:
@@ -73,7 +72,7 @@ class SiteList(ListPage):
         visits = (
             PastVisit.objects.visible_to(self.actor).filter(site=OuterRef("pk")).order_by("-on")
         )
-        return (
+        rows = (
             Site.objects.visible_to(self.actor)
             .select_related("company", "municipality", "region", "industry")
             .annotate(
@@ -81,6 +80,9 @@ class SiteList(ListPage):
                 place_name=name_field("municipality__"),
             )
         )
+        for added in site_columns():
+            rows = added.annotate(rows) if added.annotate else rows
+        return rows
 
     def page_ids(self, rows: QuerySet[Any], start: int, stop: int, count: int) -> list[int]:
         """By last visit, a long list is walked along the visits and not along the sites.
@@ -90,6 +92,9 @@ class SiteList(ListPage):
         Sites without a known visit come after all others, both ways.
         """
         column, descending = self.sort_key(count)
+        added = next((a for a in site_columns() if a.column is column), None)
+        if added and added.walk and count > self.count_limit:
+            return self._along(rows, added, start, stop, descending)
         if column.key != "last_visit" or count <= self.count_limit:
             return super().page_ids(rows, start, stop, count)
         ids, all_walked = self._by_visits(rows, stop, descending)
@@ -101,6 +106,32 @@ class SiteList(ListPage):
         never = rows.filter(last_visit__isnull=True).order_by("name", "pk")
         first, last = max(0, start - len(ids)), stop - len(ids)
         return ids[start:] + list(never.values_list("pk", flat=True)[first:last])
+
+    def _along(
+        self, rows: QuerySet[Any], added: SiteColumn, start: int, stop: int, descending: bool
+    ) -> list[int]:
+        """A page filled along an order that another room gives; else by name, and says so.
+
+        Those that have no place in that order come after all others, both ways.
+        """
+        assert added.walk is not None
+        found: list[int] = []
+        walked = 0
+        for look in LOOKS:
+            upto = max(look, 2 * stop)
+            chunk = added.walk(descending, walked, upto)
+            seen = set(rows.filter(pk__in=chunk).values_list("pk", flat=True))
+            found += [pk for pk in chunk if pk in seen]
+            if len(found) >= stop:
+                return found[start:stop]
+            if len(chunk) < upto - walked:
+                without = rows.filter(**{f"{added.column.sort[0]}__isnull": True})
+                first, last = max(0, start - len(found)), stop - len(found)
+                others = without.order_by("name", "pk").values_list("pk", flat=True)[first:last]
+                return found[start:] + list(others)
+            walked = upto
+        self.by_name = True
+        return list(rows.order_by("name", "pk").values_list("pk", flat=True)[start:stop])
 
     def _by_visits(
         self, rows: QuerySet[Any], number: int, descending: bool
@@ -129,8 +160,8 @@ class SiteList(ListPage):
 
     def sort_note(self, count: int) -> str:
         if getattr(self, "by_name", False):
-            return _("Too few of these sites have been visited to sort so many by it: this page goes "
-                     "by name. Narrow the list by a filter.")  # fmt: skip
+            return _("Too few of these sites are near the beginning of that order to sort so many by "
+                     "it: this page goes by name. Narrow the list by a filter.")  # fmt: skip
         return super().sort_note(count)
 
     def annotate_page(self, rows: list[Any]) -> None:
@@ -144,9 +175,9 @@ class SiteList(ListPage):
             tags.setdefault(one.site_id, []).append(one.tag.name)
         for row in rows:
             row.tag_names = tags.get(row.pk, [])
-        cards = scorer().score(rows, timezone.localdate())
-        for row in rows:
-            row.card = cards[row.pk]
+        for added in site_columns():
+            if added.annotate_rows:
+                added.annotate_rows(rows, self.actor)
 
     def actions(self) -> list[dict[str, Any]]:
         if not self.actor.has_role("analyst", "coordinator", "administrator"):

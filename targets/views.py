@@ -2,20 +2,19 @@
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from audit.selectors import timeline
 from authorities.access import acting
 from authorities.purposes import case_token, purpose_of
+from targets.fact_words import register_name
 from targets.history_page import changes_of, facts_of, history_of, sources_of, with_sources
 from targets.identity_views import hints_of, kept_instead
 from targets.links_page import graph_of, link_url, links_of, roles_of
 from targets.lists import CompanyList, SiteList
 from targets.models import DECIDERS, Company, Site
 from targets.panels import panels_of
-from targets.scoring import register_name, scorer
 from targets.selectors import (
     datasets_about,
     shown_date,
@@ -53,7 +52,6 @@ def site_detail(request: HttpRequest, public_id: str) -> HttpResponse:
         "register_facts": facts_of(actor, site=site) if open_ else [],
         "history": history_of(actor, changes),
         "panels": panels_of(actor, site),
-        "card": scorer().score([site], timezone.localdate())[site.pk],
         "open": open_,
         "case_token": case_token(site),
         "signals": signals_about(actor, site=site) if open_ else [],

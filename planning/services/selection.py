@@ -30,6 +30,7 @@ from planning.services.availability import (
 )
 from planning.services.common import check, check_state, lock, own_participation
 from planning.services.operations import take
+from risk.selectors import contributions_of
 from targets.models import Recusal, Site
 from targets.selectors import sites_as_named
 from worklist.services import finish_tasks
@@ -61,14 +62,14 @@ def choose(
         operation=operation, site=site,
         defaults={
             "state": state, "reason": reason.strip(), "points": entry.card.points,
-            "contributions": [c.as_json() for c in entry.card.contributions],
+            "contributions": contributions_of(site.pk),
             "rank": entry.rank, "decided_by": actor.user, "decided_for": actor.authority,
         },
     )  # fmt: skip
     record(
         actor=actor, verb=f"choice.{state}", subject=choice, context=operation,
         data={"site": site.name, "reason": reason.strip(), "rank": entry.rank,
-              "points": str(entry.card.points)},
+              "points": "" if entry.card.points is None else str(entry.card.points)},
     )  # fmt: skip
     return choice
 
@@ -94,7 +95,7 @@ def selection_content(operation: Operation) -> dict[str, Any]:
             {
                 "site": str(named.get(c.pk, c.site).public_id),
                 "name": named.get(c.pk, c.site).name, "state": c.state,
-                "reason": c.reason, "rank": c.rank, "points": str(c.points),
+                "reason": c.reason, "rank": c.rank, "points": "" if c.points is None else str(c.points),
                 "decided_for": c.decided_for.code,
             }
             for c in choices

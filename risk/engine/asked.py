@@ -86,4 +86,4 @@ class Asked:
         if self.sample is not None:
             where.append("s.sample < %(sample)s")
         return f"""asked AS (
-    SELECT {of_day} FROM targets_site s WHERE {" AND ".join(where)})"""  # noqa: S608
+    SELECT {of_day} FROM targets_site s WHERE {" AND ".join(where)})"""

@@ -235,7 +235,7 @@ def score_sql(rules: Sequence[Rule], curve: Curve, source: str, params: dict[str
           FROM (SELECT site_id, 0{total} AS points, known * 100 / {max(1, len(rules))} AS coverage,
                        ARRAY[{listed}]::smallint[] AS parts
                   FROM (SELECT site_id{parts}, {known} AS known FROM {source} OFFSET 0) x
-                OFFSET 0) y OFFSET 0) z"""  # noqa: S608
+                OFFSET 0) y OFFSET 0) z"""
 
 
 def explain(*args: Any, **values: Any) -> Any:

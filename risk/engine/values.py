@@ -78,7 +78,7 @@ def values(versions: Sequence[IndicatorVersion], asked: Asked) -> list[Row]:
     """Values of all asked rows, in the order they were asked in. One query."""
     sql, params = values_sql(versions, asked)
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT * FROM ({sql}) q ORDER BY n", params)  # noqa: S608
+        cursor.execute(f"SELECT * FROM ({sql}) q ORDER BY n", params)
         return list(_rows(cursor.fetchall(), len(versions)))
 
 

@@ -101,4 +101,4 @@ def worth_sql(worths: Worths, rows: str) -> str:
     return f"""SELECT site_id, ({worths.sql()})::real AS value, coverage FROM (
       SELECT s.site_id, {columns},
              (sum(s.coverage * {count}) / sum({count}))::smallint AS coverage
-        FROM risk_score s WHERE {rows} GROUP BY s.site_id OFFSET 0) x"""  # noqa: S608
+        FROM risk_score s WHERE {rows} GROUP BY s.site_id OFFSET 0) x"""

@@ -125,7 +125,7 @@ def for_the_system(table: str) -> migrations.RunSQL:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("risk", "0002_walls"), ("targets", "0036_visit_known"), ("audit", "0006_event_target")]
+    dependencies = [("risk", "0002_walls"), ("targets", "0038_visit_known"), ("audit", "0006_event_target")]
 
     operations = [
         migrations.CreateModel(

@@ -47,7 +47,9 @@ def method_content() -> dict[str, Any]:
         .prefetch_related(
             Prefetch(
                 "indicators",
-                ModelIndicator.objects.select_related("indicator__ground__ground").order_by("place"),
+                ModelIndicator.objects.select_related("indicator__ground__ground").order_by(
+                    "place"
+                ),
             )
         )
         .order_by("model__code")

@@ -14,7 +14,7 @@ UPDATE targets_pastvisit v SET known_from = least(now(), coalesce(
 
 
 class Migration(migrations.Migration):
-    dependencies = [("targets", "0035_fewer_indexes")]
+    dependencies = [("targets", "0037_gazetteer")]
 
     operations = [
         migrations.AddField(

@@ -1,0 +1,77 @@
+"""What this room adds to the list of sites: where each stands, and a filter by it."""
+
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import IntegerField, OuterRef, QuerySet, Subquery
+from django.utils.translation import gettext_lazy
+
+from risk.models import Worth
+from risk.selectors import current_run, joint_scores
+from targets.hooks import SiteChoice, SiteColumn, site_choice, site_column
+from ui.lists import Column
+from ui.templatetags.ui import risk
+
+if TYPE_CHECKING:
+    from authorities.actors import Actor
+
+LEVELS = [
+    ("5", gettext_lazy("Highest fifth")), ("4", gettext_lazy("Second fifth")),
+    ("3", gettext_lazy("Middle fifth")), ("2", gettext_lazy("Fourth fifth")),
+    ("1", gettext_lazy("Lowest fifth")), ("none", gettext_lazy("Not scored yet")),
+]  # fmt: skip
+
+
+def _levels(actor: "Actor") -> list[tuple[str, Any]]:
+    return list(LEVELS)
+
+
+def _of_run(site: Any) -> QuerySet[Worth]:
+    run = current_run()
+    return Worth.objects.filter(run=run.pk if run else None, site=site).order_by("rank")
+
+
+def _at_level(rows: QuerySet[Any], actor: "Actor", value: str) -> QuerySet[Any]:
+    level = Subquery(_of_run(OuterRef("pk")).values("level")[:1], output_field=IntegerField())
+    rows = rows.alias(risk_level=level)
+    if value == "none":
+        return rows.filter(risk_level__isnull=True)
+    return rows.filter(risk_level=int(value)) if value in {"1", "2", "3", "4", "5"} else rows
+
+
+def _annotate(rows: list[Any], actor: "Actor") -> None:
+    cards = joint_scores(row.pk for row in rows)
+    for row in rows:
+        row.card = cards[row.pk]
+
+
+def _ranked(rows: QuerySet[Any]) -> QuerySet[Any]:
+    rank = Subquery(_of_run(OuterRef("pk")).values("rank")[:1], output_field=IntegerField())
+    return rows.annotate(risk_rank=rank)
+
+
+def _walk(descending: bool, start: int, stop: int) -> list[int]:
+    """Site ids from ``start`` to ``stop`` along the joint list."""
+    run = current_run()
+    if run is None:
+        return []
+    order = "-rank" if descending else "rank"
+    worths = Worth.objects.filter(run=run).order_by(order)
+    return list(worths.values_list("site_id", flat=True)[start:stop])
+
+
+def register() -> None:
+    site_choice(SiteChoice("risk", gettext_lazy("Place on the joint list"), _levels, _at_level))
+    site_column(
+        SiteColumn(
+            Column("risk", gettext_lazy("Joint list"), lambda s: s.card.rank,
+                   cell=lambda s: risk(s.card.points), sort=("risk_rank",)),
+            annotate_rows=_annotate, annotate=_ranked, walk=_walk,
+        )
+    )  # fmt: skip
+    site_column(
+        SiteColumn(
+            Column("coverage", gettext_lazy("Data coverage"),
+                   lambda s: "" if s.card.coverage is None else f"{s.card.coverage} %",
+                   default=False),
+        )
+    )  # fmt: skip
