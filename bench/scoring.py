@@ -274,7 +274,39 @@ def inside() -> None:
 
 def register() -> None:
     """Values and scores of the starter set over a register as ``bench.build`` makes it."""
-    raise SystemExit("not yet")
+    from django.db import transaction
+
+    from audit.context import as_system
+    from authorities.models import Authority
+    from risk.models import ModelVersion, RiskModel, ScoringRun
+    from risk.services import scoring, starter
+    from targets.models import Site
+
+    with as_system("bench"), transaction.atomic():
+        for code, name in (("LVV_OSH", "OSH"), ("TAX", "Tax"), ("POLICE", "Police")):
+            Authority.objects.get_or_create(code=code, defaults={"name_fi": name})
+        starter.load_starter(activate=True)
+        ModelVersion.objects.exclude(model__code="starter-osh").update(state="retired")
+    steps: list[float] = []
+    start = time.perf_counter()
+    run = scoring.run_scoring(
+        progress=lambda run: steps.append(time.perf_counter() - start - sum(steps))
+    )
+    whole = time.perf_counter() - start
+    with as_system("bench"), transaction.atomic():
+        ids = list(Site.objects.order_by("public_id").values_list("pk", flat=True)[:1000])
+    start = time.perf_counter()
+    scoring.refresh(ids)
+    refreshed = time.perf_counter() - start
+    result = {
+        "sites": run.sites, "state": run.state, "indicators": 14, "load": os.getloadavg()[0],
+        "seconds": whole, "steps": steps, "refresh_of_1000": refreshed,
+        "models": RiskModel.objects.count(), "runs": ScoringRun.objects.count(),
+    }  # fmt: skip
+    print(f"{run.sites:,} sites x 14 indicators, one model: {whole:.1f} s ({run.state} {run.message});"
+          f" values and points {steps[1]:.1f} s, indexes {steps[2]:.1f} s, worth {steps[3]:.1f} s;"
+          f" 1,000 sites anew {refreshed:.2f} s; load {result['load']:.1f}")  # fmt: skip
+    write(f"scoring-register-{run.sites}.json", result)
 
 
 def main() -> None:

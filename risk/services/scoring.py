@@ -240,6 +240,10 @@ THESE = "run_id = %s AND site_id = ANY (%s::bigint[])"
 OF_RUN = "s.run_id = %(run)s AND s.version_id = ANY (%(versions)s)"
 
 
+USUAL = f"""SELECT version_id, coalesce(avg(p) FILTER (WHERE coverage >= %(least)s), avg(p))
+      FROM risk_score s WHERE {OF_RUN} GROUP BY version_id"""  # noqa: S608
+
+
 def _worth(run: ScoringRun) -> None:
     """What all joint models together say of each site, its rank and fifth."""
     joint = _joint(versions_of(run))
@@ -248,8 +252,7 @@ def _worth(run: ScoringRun) -> None:
     _generous()
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT version_id, coalesce(avg(p) FILTER (WHERE coverage >= %(least)s), avg(p))"
-            f" FROM risk_score s WHERE {OF_RUN} GROUP BY version_id",  # noqa: S608
+            USUAL,
             {"run": run.pk, "versions": [v.pk for v in joint],
              "least": settings.RISK_COVERAGE_LEAST},
         )  # fmt: skip
