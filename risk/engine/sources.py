@@ -114,18 +114,25 @@ def _base_then() -> str:
       LEFT JOIN targets_industry i ON i.id = coalesce(s.industry_id, {company["industry_id"]}))"""
 
 
-# The other sites at one moment of the past. Their companies' industries are taken as they are now.
-_OTHERS_THEN = f"""others_asked AS (
-    SELECT s.id AS n, s.id AS site_id, %(known)s::timestamptz AS known FROM targets_site s
-     WHERE s.merged_into_id IS NULL AND s.created_at <= %(known)s),
-  others_later AS ({_first_old(SITE_COLUMNS, "site_id").format(rows="others_asked")}),
+# The other sites at one moment of the past: most have not changed since and are read as they are,
+# so that an index leads to those of one place. Their companies' industries are those of today.
+_OTHERS_THEN = f"""others_later AS MATERIALIZED (
+    SELECT site_id, jsonb_object_agg(key, value) AS was FROM (
+      SELECT DISTINCT ON (c.site_id, e.key) c.site_id, e.key, e.value
+        FROM targets_registerchange c CROSS JOIN LATERAL jsonb_each(c.old) e
+       WHERE c.site_id IS NOT NULL AND c.at > %(known)s AND c.old IS NOT NULL
+         AND e.key IN ({", ".join(f"'{name}'" for name in SITE_COLUMNS)})
+       ORDER BY c.site_id, e.key, c.at, c.id) x GROUP BY site_id),
   others AS (
     SELECT x.id, x.company_id, x.municipality_id, left(i.code, 2) AS division, x.created_at FROM (
-      SELECT s.id, s.created_at, {_THEN_SITE["company_id"]} AS company_id,
-             {_THEN_SITE["municipality_id"]} AS municipality_id,
-             {_THEN_SITE["industry_id"]} AS industry_id
-        FROM others_asked a JOIN targets_site s ON s.id = a.site_id
-        LEFT JOIN others_later w ON w.n = a.n) x
+      SELECT s.id, s.created_at, s.company_id, s.municipality_id, s.industry_id
+        FROM targets_site s WHERE s.merged_into_id IS NULL AND s.created_at <= %(known)s
+         AND s.id <> ALL (ARRAY(SELECT w.site_id FROM others_later w))
+      UNION ALL
+      SELECT s.id, s.created_at, {_THEN_SITE["company_id"]}, {_THEN_SITE["municipality_id"]},
+             {_THEN_SITE["industry_id"]}
+        FROM others_later w JOIN targets_site s ON s.id = w.site_id
+       WHERE s.merged_into_id IS NULL AND s.created_at <= %(known)s) x
       LEFT JOIN targets_company c ON c.id = x.company_id
       LEFT JOIN targets_industry i ON i.id = coalesce(x.industry_id, c.industry_id))"""
 
@@ -410,43 +417,75 @@ def _neighbours(build: Build, p: str, definition: dict[str, Any], allowed: str) 
         "municipality": ("municipality_id",), "industry": ("division",),
         "both": ("municipality_id", "division"),
     }[definition["near"]]  # fmt: skip
-    cell = ", ".join(f"c.{name}" for name in near)
-    same = " AND ".join(f"c.{name} = o.{name}" for name in near)
+    cell = ", ".join(f"v.{name}" for name in near)
     to_cell = " AND ".join(f"t.{name} = b.{name}" for name in near)
-    filled = " AND ".join(f"{name} IS NOT NULL" for name in near)
     days = build.add(p, "within", definition["within_days"])
     found = build.add(p, "outcomes", definition.get("outcomes") or list(FOUND))
     least = build.add(p, "least", definition.get("least", 5))
     done = build.add(p, "done", VISIT_DONE)
-    outcome = OUTCOME_THEN.format(known="c.known") if build.asked.past else "v.outcome"
+    outcome = OUTCOME_THEN.format(known="v.known") if build.asked.past else "v.outcome"
+    build.ctes.append((f"{p}_near", _near(build, near, allowed, days)))
     build.ctes.append(
         (
             f"{p}_visits",
             f"""
-    SELECT {cell}, c.day, c.known, v.site_id, count(*) AS visits,
-           count(*) FILTER (WHERE {outcome} = ANY ({found}::text[])) AS found
-      FROM (SELECT DISTINCT {", ".join(near)}, day, known FROM base WHERE {filled}) c
-      JOIN others o ON {same} JOIN targets_pastvisit v ON v.site_id = o.id
-     WHERE {allowed} AND v."on" < c.day AND v."on" >= c.day - {days}::int
-       AND {_visit_known(build, "c.known", "c.day")} AND {outcome} = ANY ({done}::text[])
-     GROUP BY {cell}, c.day, c.known, v.site_id""",
+    SELECT {cell}, v.day, v.known, v.site_id, count(*) AS visits,
+           count(*) FILTER (WHERE v.outcome = ANY ({found}::text[])) AS found
+      FROM (SELECT {cell}, v.day, v.known, v.site_id, {outcome} AS outcome FROM {p}_near v
+             WHERE v."on" < v.day AND v."on" >= v.day - {days}::int
+               AND {_visit_known(build, "v.known", "v.day")}) v
+     WHERE v.outcome = ANY ({done}::text[]) GROUP BY {cell}, v.day, v.known, v.site_id""",
         )
     )
     build.ctes.append(
         (
             f"{p}_cells",
             f"""
-    SELECT {cell}, c.day, c.known, sum(c.visits) AS visits, sum(c.found) AS found
-      FROM {p}_visits c GROUP BY {cell}, c.day, c.known""",
+    SELECT {cell}, v.day, v.known, sum(v.visits) AS visits, sum(v.found) AS found
+      FROM {p}_visits v GROUP BY {cell}, v.day, v.known""",
         )
     )
-    sql = f"""SELECT b.n, 100.0::float8 * (t.found - coalesce(m.found, 0))::float8
-           / (t.visits - coalesce(m.visits, 0))::float8 AS v
-      FROM base b JOIN {p}_cells t ON {to_cell} AND t.day = b.day AND t.known = b.known
-      LEFT JOIN {p}_visits m ON m.site_id = b.site_id AND m.day = b.day AND m.known = b.known
-       AND {to_cell.replace("t.", "m.")}
-     WHERE t.visits - coalesce(m.visits, 0) >= greatest({least}::int, 1)"""
+    # Added up and not joined to each other: the planner takes such a join for one row and loops.
+    same_day = "{0}.day = b.day AND {0}.known = b.known"
+    sql = f"""SELECT n, 100.0::float8 * sum(found)::float8 / sum(visits)::float8 AS v FROM (
+      SELECT b.n, t.found, t.visits FROM base b
+        JOIN {p}_cells t ON {to_cell} AND {same_day.format("t")}
+      UNION ALL
+      SELECT b.n, -t.found, -t.visits FROM base b
+        JOIN {p}_visits t ON t.site_id = b.site_id AND {to_cell} AND {same_day.format("t")}) x
+     GROUP BY n HAVING sum(visits) >= greatest({least}::int, 1)"""
     return Made(sql, number=f"{p}.v")
+
+
+FEW = 50  # so many sites are looked around one by one, for more the whole register is read once
+
+
+def _near(build: Build, near: tuple[str, ...], allowed: str, days: str) -> str:
+    """Visits with the place or industry of their site, and the days they are asked about for."""
+    asked = build.asked
+    listed = ", ".join(f"o.{name}" for name in near)
+    filled = " AND ".join(f"o.{name} IS NOT NULL" for name in near)
+    visit = 'v.site_id, v."on", v.outcome, v.previous, v.run_id, v.known_from'
+    same = " AND ".join(f"c.{name} = o.{name}" for name in near)
+    cells = f"(SELECT DISTINCT {', '.join(near)}, day, known FROM base)"
+    few = asked.sites is not None and len(asked.sites) <= FEW
+    if few:
+        return f"""
+    SELECT {listed}, c.day, c.known, {visit} FROM {cells} c JOIN others o ON {same}
+      JOIN targets_pastvisit v ON v.site_id = o.id WHERE {allowed}"""
+    if asked.pairs is None:
+        return f"""
+    SELECT {listed}, %(day)s::date AS day, %(known)s::timestamptz AS known, {visit}
+      FROM others o JOIN targets_pastvisit v ON v.site_id = o.id
+     WHERE {allowed} AND {filled} AND v."on" < %(day)s AND v."on" >= %(day)s - {days}::int"""
+    # In two steps, so that visits and days meet by the place and not one with each.
+    return f"""
+    WITH placed AS MATERIALIZED (
+      SELECT {listed}, {visit} FROM others o JOIN targets_pastvisit v ON v.site_id = o.id
+       WHERE {allowed} AND {filled}),
+    cells AS MATERIALIZED {cells}
+    SELECT o.*, c.day, c.known FROM placed o JOIN cells c ON {same}
+     WHERE o."on" < c.day AND o."on" >= c.day - {days}::int"""
 
 
 # ------------------------------------------------------------------------------- links

@@ -23,8 +23,9 @@ BEGIN
   END IF;
   FOREACH part IN ARRAY ARRAY['risk_score', 'risk_worth'] LOOP
     EXECUTE format('DROP TABLE IF EXISTS public.%I', part || '_' || run);
-    EXECUTE format('CREATE TABLE public.%I (LIKE public.%I INCLUDING DEFAULTS)',
-                   part || '_' || run, part);
+    -- Looked through once at the end and not meanwhile.
+    EXECUTE format('CREATE TABLE public.%I (LIKE public.%I INCLUDING DEFAULTS)'
+                   ' WITH (autovacuum_enabled = false)', part || '_' || run, part);
     EXECUTE format('GRANT INSERT ON public.%I TO %I', part || '_' || run, session_user);
   END LOOP;
 END $$;
@@ -35,6 +36,8 @@ BEGIN
   IF part NOT IN ('risk_score', 'risk_worth') THEN
     RAISE EXCEPTION 'no such table' USING ERRCODE = 'check_violation';
   END IF;
+  EXECUTE format('LOCK TABLE public.%I IN ACCESS EXCLUSIVE MODE', name);
+  EXECUTE format('ALTER TABLE public.%I RESET (autovacuum_enabled)', name);
   EXECUTE format('REVOKE ALL ON public.%I FROM %I', name, session_user);
   EXECUTE format('ALTER TABLE public.%I ENABLE ROW LEVEL SECURITY', name);
   EXECUTE format('ALTER TABLE public.%I ATTACH PARTITION public.%I FOR VALUES IN (%s)',
@@ -42,7 +45,7 @@ BEGIN
   IF part = 'risk_score' THEN
     EXECUTE format('CREATE INDEX ON public.%I (version_id, p DESC)', name);
   ELSE
-    EXECUTE format('CREATE INDEX ON public.%I (value DESC)', name);
+    EXECUTE format('CREATE INDEX ON public.%I (value DESC, rank)', name);
     EXECUTE format('CREATE INDEX ON public.%I (rank)', name);
   END IF;
   EXECUTE format('ANALYZE public.%I', name);

