@@ -49,7 +49,7 @@ class Logistic:
         self.curve: Curve | None = None
 
     def _learn_scale(self, X: Array) -> None:
-        self.gaps = [bool(gap) for gap in np.isnan(X).any(0)]
+        self.gaps = [bool(gap) for gap in np.atleast_1d(np.isnan(X).any(0))]
         if self.binned:
             self.edges = bins.quantile_edges(X, self.quantiles)
             return
