@@ -188,6 +188,12 @@ def choose(
     return candidates[best], proof
 
 
+def rolling_intervals(task: Task, candidate: Candidate) -> dict[str, Any]:
+    """Totals of the chosen candidate over the earlier windows, with intervals and baselines."""
+    total: dict[str, Any] = rolled(task, candidate, rounds=300)["total"]
+    return total
+
+
 def measure(task: Task, candidate: Candidate, bins: int = 10) -> dict[str, Any]:
     """Fit on the training rows, measure on the test rows, with intervals."""
     names = task.features.names(candidate.groups)

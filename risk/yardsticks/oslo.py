@@ -141,7 +141,8 @@ def run(data: Path, say: Callable[[str], None]) -> dict[str, Any]:
     overlap = side_by_side(works, chosen)
     say(f"  overlap of the four top tenths: {overlap}")
     return {
-        "name": "Oslo", "proof": proof, "chosen": chosen.name, "six": six, "test": test,
+        "name": "Oslo", "proof": proof, "chosen": chosen.name, "six": six,
+        "rolling": common.rolling_intervals(total, chosen), "test": test,
         "bars": bars, "themes": themes, "overlap": overlap,
     }  # fmt: skip
 

@@ -146,5 +146,6 @@ def run(data: Path, say: Callable[[str], None]) -> dict[str, Any]:
         say(line)
     return {
         "name": "San Francisco", "proof": proof, "chosen": chosen.name, "six": six,
+        "rolling": common.rolling_intervals(work, chosen),
         "test": test, "bars": bars,
     }  # fmt: skip

@@ -61,8 +61,11 @@ def test_report_has_model_baselines_segments_and_drift() -> None:
     assert total["segments"]["size"]["large"] == {"n": 10, "too_few": True}
     assert set(total["segments"]["region"]["Far"]) >= {"rate", "predicted", "chosen", "precision"}
     assert max(report["windows"][0]["drift"].values()) < 0.1
-    # Windows carry no interval, the total does.
-    assert report["windows"][0]["model"]["auc"][1] is None
+    value, low, high = report["windows"][0]["model"]["auc"]
+    assert low < value < high
+    assert high - low > total["model"]["auc"][2] - total["model"]["auc"][1]
+    # Without rounds there is no interval, and it is said so.
+    assert backtest(panel(), make, SPANS, rounds=0)["total"]["model"]["auc"][1] is None
     assert backtest(panel(), make, SPANS, rounds=60) == report
 
 
