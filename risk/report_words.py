@@ -291,10 +291,10 @@ def _cause(group: str, results: dict[str, Any], names: Names) -> str:
         return ""
     return _(
         "Without the indicator “%(name)s” they would be chosen in %(then)s of cases instead of"
-        " %(now)s; all others are chosen in %(rest)s."
+        " %(now)s."
     ) % {
         "name": names.indicator(best["indicator"]), "then": shown(then, 1, True),
-        "now": shown(now, 1, True), "rest": shown(rest, 1, True),
+        "now": shown(now, 1, True),
     }  # fmt: skip
 
 
