@@ -235,6 +235,8 @@ DIGEST_STALE_SECONDS = env.integer("DIGEST_STALE_SECONDS", 300)
 # ------------------------------------------------------------------ risk
 # Rows of earlier scoring runs are kept this long.
 RISK_RUNS_KEPT_DAYS = env.integer("RISK_RUNS_KEPT_DAYS", 90)
+# A model's sites are scored in so many parts at once, each with a connection of its own.
+RISK_CONNECTIONS = env.integer("RISK_CONNECTIONS", 2)
 # The hour (local) from which a new day's run may begin, and the most sites that are scored anew
 # one by one; when more have changed, everything is.
 RISK_RUN_HOUR = env.integer("RISK_RUN_HOUR", 2)

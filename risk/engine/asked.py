@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.utils import timezone
@@ -28,12 +28,17 @@ class Asked:
     pairs: tuple[tuple[int, dt.date], ...] | None = None
     known: dt.datetime | None = None
     late: bool = False
-    sample: int | None = field(default=None)  # look at about so many sites only
+    sample: int | None = None  # of 1,024 equal parts of all sites so many only
+    part: tuple[int, int] | None = None  # the k-th of n parts of all sites
 
     @classmethod
     def everything(cls, day: dt.date, known: dt.datetime | None = None) -> "Asked":
         """All sites of the register that were known then, rows found to be others left out."""
         return cls(day=day, known=known)
+
+    def parts(self, count: int) -> "list[Asked]":
+        """The same sites in ``count`` parts of about equal size."""
+        return [replace(self, part=(k, count)) for k in range(count)] if count > 1 else [self]
 
     @classmethod
     def some(cls, sites: Sequence[int], day: dt.date, known: dt.datetime | None = None) -> "Asked":
@@ -76,6 +81,8 @@ class Asked:
             where.append("s.id = ANY (%(sites)s::bigint[])")
         elif self.known is not None:
             where.append("s.created_at <= %(known)s")
+        if self.part is not None:
+            where.append("s.id %% {1:d} = {0:d}".format(*self.part))
         if self.sample is not None:
             where.append("s.sample < %(sample)s")
         return f"""asked AS (

@@ -10,13 +10,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import yaml
 from django.conf import settings
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from risk.models.indicators import Source
 from targets.models import Accuracy, CompanyStatus, Reliability, VisitOutcome
@@ -399,6 +399,6 @@ def check_bins(bins: Any, *, text: bool | None = None) -> list[str]:
             problems.append(_("bins: give codes in each step with “is”."))
     elif not all(isinstance(x, (int, float)) and not isinstance(x, bool) for x in limits):
         problems.append(_("bins: give a number in each step with “below”."))
-    elif any(a >= b for a, b in zip(limits, limits[1:], strict=False)):
+    elif any(a >= b for a, b in pairwise(limits)):
         problems.append(_("bins: let the limits rise from step to step."))
     return problems

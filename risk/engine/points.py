@@ -3,7 +3,8 @@
 Points are whole hundredths. A step of the bins gives whole points; decay multiplies them by a
 factor in millionths, rounded once; the result is rounded half away from zero to hundredths; the cap
 bounds it. A score is the sum of these numbers and nothing else, so it can be opened without a rest.
-``p`` and its interval are read from a table made here, once for each model.
+Points by age, and ``p`` with its interval by points, are tables made here and handed to SQL, so that
+both sides read the same numbers; it is also the fastest way (``bench/scoring.py``).
 """
 
 import datetime as dt
@@ -21,6 +22,8 @@ MILLION = 1_000_000
 # interval says so.
 UNCALIBRATED = ((0.0, 0.02, 0.0, 0.5), (100.0, 0.5, 0.05, 0.95))
 MOST_STEPS = 50_000  # of a table of probabilities
+HALVINGS = 21  # after so many nothing is left of a million
+MOST_AGE = 40_000  # days; what is older decays no further
 
 
 def factor(age: int, half_life: int) -> int:
@@ -32,7 +35,7 @@ def decayed(hundredths: int, age: int | None, half_life: int | None) -> int:
     """Points after decay, in hundredths; without a day or a half-life all of them."""
     if half_life is None or age is None or age <= 0:
         return hundredths
-    size = (abs(hundredths) * factor(age, half_life) + MILLION // 2) // MILLION
+    size = (abs(hundredths) * factor(min(age, MOST_AGE), half_life) + MILLION // 2) // MILLION
     return size if hundredths >= 0 else -size
 
 
@@ -96,47 +99,55 @@ class Rule:
         left = decayed(step, age, self.half_life)
         return Part(True, step, left, self._capped(left), where)
 
+    def given(self, step: int, age: int | None) -> int:
+        """Hundredths that a step gives after decay and cap."""
+        return self._capped(decayed(int(self.bins[step]["points"]) * HUNDRED, age, self.half_life))
+
     def _capped(self, points: int) -> int:
         return points if self.cap is None else max(-self.cap, min(self.cap, points))
 
     # ---------------------------------------------------------------- the same in SQL
-    def known_sql(self, k: int) -> str:
-        return f"({'t' if self.of_texts else 'v'}{k} IS NOT NULL)"
+    def column(self, k: int) -> str:
+        return f"{'t' if self.of_texts else 'v'}{k}"
 
     def points_sql(self, k: int, params: dict[str, Any]) -> str:
-        """Hundredths after decay and cap, of columns ``v<k>``, ``t<k>``, ``d<k>`` and ``day``."""
-        final = [
-            decayed_points if self.half_life else self._capped(decayed_points)
-            for decayed_points in (int(b["points"]) * HUNDRED for b in self.bins)
-        ]
-        column = f"{'t' if self.of_texts else 'v'}{k}"
-        missing = self._capped(self.missing)
-        cases = [f"WHEN {column} IS NULL THEN {0 if self.half_life else missing}"]
-        for at, (step, points) in enumerate(zip(self.bins[:-1], final[:-1], strict=True)):
-            name = f"b{k}_{at}"
-            if self.of_texts:
+        """Hundredths after decay and cap (smallint), of columns ``v<k>``, ``t<k>``, ``d<k>``, ``day``."""
+        cases = [f"WHEN {self.column(k)} IS NULL THEN {_small(self._capped(self.missing))}"]
+        for at, step in enumerate(self.bins):
+            name, given = f"b{k}_{at}", self._given(k, at, params)
+            if step[self.limit] is None:
+                cases.append(f"ELSE {given}")
+            elif self.of_texts:
                 params[name] = list(step["is"])
-                cases.append(f"WHEN {column} = ANY (%({name})s::text[]) THEN {points}")
+                cases.append(f"WHEN {self.column(k)} = ANY (%({name})s::text[]) THEN {given}")
             else:
                 params[name] = float(step["below"])
-                cases.append(f"WHEN {column} < %({name})s::float8 THEN {points}")
-        chosen = f"CASE {' '.join(cases)} ELSE {final[-1]} END"
-        if not self.half_life:
-            return chosen
-        half = int(self.half_life)
-        weight = f"round(power(0.5::float8, (day - d{k})::float8 / {half}) * 1e6)::bigint"
-        if min(final) >= 0:
-            left = f"(({chosen})::bigint * {weight} + {MILLION // 2}) / {MILLION}"
-        else:
-            left = (
-                f"sign({chosen})::bigint"
-                f" * ((abs({chosen})::bigint * {weight} + {MILLION // 2}) / {MILLION})"
-            )
-        left = f"({left})::integer"
-        left = f"CASE WHEN d{k} IS NULL OR d{k} >= day THEN {chosen} ELSE {left} END"
-        if self.cap is not None:
-            left = f"least(greatest({left}, {-self.cap}), {self.cap})"
-        return f"CASE WHEN {column} IS NULL THEN {missing} ELSE {left} END"
+                cases.append(f"WHEN {self.column(k)} < %({name})s::float8 THEN {given}")
+        return f"CASE {' '.join(cases)} END"
+
+    @property
+    def limit(self) -> str:
+        return "is" if self.of_texts else "below"
+
+    def _given(self, k: int, at: int, params: dict[str, Any]) -> str:
+        """Points of one step: a number, or one for each age in days from a table made here."""
+        step = int(self.bins[at]["points"]) * HUNDRED
+        if not self.half_life or not step:
+            return _small(self._capped(step))
+        last = min(self.half_life * HALVINGS, MOST_AGE)
+        by_age = [self._capped(decayed(step, age, self.half_life)) for age in range(last + 1)]
+        params[f"f{k}_{at}"] = _array(by_age)
+        age = f"least(greatest(coalesce(day - d{k}, 0), 0), {last}) + 1"
+        return f"(%(f{k}_{at})s::smallint[])[{age}]"
+
+
+def _small(points: int) -> str:
+    return f"({points:d})::smallint"
+
+
+def _array(numbers: Sequence[float]) -> str:
+    """An array of the database as one word: of thousands of words the parser makes as many nodes."""
+    return "{" + ",".join(map(repr, numbers)) + "}"
 
 
 class Curve:
@@ -150,54 +161,61 @@ class Curve:
         rows = sorted(tuple(float(x) for x in knot) for knot in knots)
         self.low = round(rows[0][0] * HUNDRED)
         top = round(rows[-1][0] * HUNDRED)
-        self.width = max(1, -(-(top - self.low) // MOST_STEPS))
+        self.width = max(1, -(-(top - self.low) // (MOST_STEPS - 1)))
         self.count = (top - self.low) // self.width + 1
         self._rows = rows
+        self._xs = [row[0] for row in rows]
         self.top = max(row[3] for row in rows)
 
     @classmethod
     def of(cls, version: ModelVersion) -> "Curve":
         return cls(version.params.get("calibration") or UNCALIBRATED)
 
+    def _row(self, step: int) -> tuple[float, float, float]:
+        """p, low and high of a step of the table, rounded to seven digits."""
+        x = (self.low + step * self.width) / HUNDRED
+        at = bisect_right(self._xs, x)
+        if at == 0 or at == len(self._xs):
+            row = self._rows[0 if at == 0 else -1]
+            found = row[1:4]
+        else:
+            one, other = self._rows[at - 1], self._rows[at]
+            share = (x - one[0]) / (other[0] - one[0])
+            found = tuple(one[k] + (other[k] - one[k]) * share for k in (1, 2, 3))
+        p, low, high = (round(min(1.0, max(0.0, value)), 7) for value in found)
+        return p, low, high
+
     @cached_property
     def table(self) -> tuple[list[float], list[float], list[float]]:
-        """p, low and high of each step, rounded to seven digits."""
-        found: tuple[list[float], list[float], list[float]] = ([], [], [])
-        xs = [row[0] for row in self._rows]
-        for step in range(self.count):
-            x = (self.low + step * self.width) / HUNDRED
-            at = bisect_right(xs, x)
-            for column, values in enumerate(found, start=1):
-                if at == 0 or at == len(xs):
-                    value = self._rows[min(at, len(xs) - 1) if at == 0 else -1][column]
-                else:
-                    (x0, *_a), (x1, *_b) = self._rows[at - 1], self._rows[at]
-                    y0, y1 = self._rows[at - 1][column], self._rows[at][column]
-                    value = y0 + (y1 - y0) * (x - x0) / (x1 - x0)
-                values.append(round(min(1.0, max(0.0, value)), 7))
-        return found
+        """p, low and high of all steps."""
+        rows = [self._row(step) for step in range(self.count)]
+        return [r[0] for r in rows], [r[1] for r in rows], [r[2] for r in rows]
 
     def at(self, points: int, coverage: int = 100) -> tuple[float, float, float]:
         """p, low and high of ``points`` hundredths; what is not known widens the interval."""
-        step = min(max((points - self.low) // self.width, 0), self.count - 1)
-        p, low, high = (column[step] for column in self.table)
+        p, low, high = self._row(min(max((points - self.low) // self.width, 0), self.count - 1))
         return p, low * coverage / 100.0, high + (self.top - high) * (100 - coverage) / 100.0
 
-    def sql(self, points: str, coverage: str, params: dict[str, Any]) -> str:
-        """``p, p_low, p_high`` of the columns ``points`` and ``coverage``."""
-        for name, column in zip(("p", "low", "high"), self.table, strict=True):
-            # As one word: the parser would make a node of each of the thousands of numbers.
-            params[f"curve_{name}"] = "{" + ",".join(map(repr, column)) + "}"
-        params["curve_top"] = self.top
-        step = f"({points} - ({self.low}))"
+    def place_sql(self, points: str) -> str:
+        """The step of the table, counted from 1."""
+        step = f"({points}) - ({self.low})"
         if self.width > 1:
-            step = f"floor({step}::float8 / {self.width})::int"
-        place = f"least(greatest({step}, 0), {self.count - 1}) + 1"
-        high = f"(%(curve_high)s::float8[])[{place}]"
+            step = f"floor(({step})::float8 / {self.width})::int"
+        return f"least(greatest({step}, 0), {self.count - 1}) + 1"
+
+    def sql(self, params: dict[str, Any]) -> str:
+        """``p, p_low, p_high`` of the columns ``place`` and ``coverage``."""
+        p, low, high = self.table
+        params |= {
+            "curve_p": _array(p), "curve_low": _array(low), "curve_high": _array(high),
+            "curve_top": self.top,
+        }  # fmt: skip
+        high_sql = "(%(curve_high)s::float8[])[place]"
         return (
-            f"(%(curve_p)s::float8[])[{place}]::real,"
-            f" ((%(curve_low)s::float8[])[{place}] * {coverage} / 100.0::float8)::real,"
-            f" ({high} + (%(curve_top)s::float8 - {high}) * (100 - {coverage}) / 100.0::float8)::real"
+            "(%(curve_p)s::float8[])[place]::real,"
+            " ((%(curve_low)s::float8[])[place] * coverage / 100.0::float8)::real,"
+            f" CASE WHEN coverage = 100 THEN {high_sql} ELSE {high_sql}"
+            f" + (%(curve_top)s::float8 - {high_sql}) * (100 - coverage) / 100.0::float8 END::real"
         )
 
 
@@ -207,15 +225,24 @@ def score_sql(rules: Sequence[Rule], curve: Curve, source: str, params: dict[str
     Needs the parameters ``run``, ``version``, ``authority`` and ``joint`` besides those it adds.
     """
     parts = "".join(f", {rule.points_sql(k, params)} AS p{k}" for k, rule in enumerate(rules))
-    known = " + ".join(f"{rule.known_sql(k)}::int" for k, rule in enumerate(rules)) or "0"
-    total = " + ".join(f"p{k}" for k in range(len(rules))) or "0"
+    columns = ", ".join(rule.column(k) for k, rule in enumerate(rules))
+    known = f"num_nonnulls({columns})" if rules else "0"
+    total = "".join(f" + p{k}" for k in range(len(rules)))
     listed = ", ".join(f"p{k}" for k in range(len(rules)))
     return f"""SELECT %(run)s::bigint, %(version)s::bigint, site_id, %(authority)s::bigint,
-       %(joint)s::boolean, points, {curve.sql("points", "coverage", params)},
-       coverage::smallint, parts::smallint[]
-  FROM (SELECT site_id, {total} AS points, known * 100 / {max(1, len(rules))} AS coverage,
-               ARRAY[{listed}]::integer[] AS parts
-          FROM (SELECT site_id{parts}, {known} AS known FROM {source} OFFSET 0) x OFFSET 0) y"""  # noqa: S608
+       %(joint)s::boolean, points, {curve.sql(params)}, coverage::smallint, parts
+  FROM (SELECT site_id, points, {curve.place_sql("points")} AS place, coverage, parts
+          FROM (SELECT site_id, 0{total} AS points, known * 100 / {max(1, len(rules))} AS coverage,
+                       ARRAY[{listed}]::smallint[] AS parts
+                  FROM (SELECT site_id{parts}, {known} AS known FROM {source} OFFSET 0) x
+                OFFSET 0) y OFFSET 0) z"""  # noqa: S608
+
+
+def explain(*args: Any, **values: Any) -> Any:
+    """A score opened; see ``risk.engine.reasons.explain``."""
+    from risk.engine import reasons
+
+    return reasons.explain(*args, **values)
 
 
 def age_in_days(on: dt.date | None, day: dt.date) -> int | None:

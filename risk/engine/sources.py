@@ -55,46 +55,6 @@ class Build:
         return [*found, *([_OTHERS_NOW] if self.asked.pairs is not None else [_OTHERS_THEN])]
 
 
-_COLUMNS = {
-    "company_id": "bigint", "industry_id": "bigint", "municipality_id": "bigint",
-    "staff_estimate": "integer", "opened_on": "date", "closed_on": "date",
-}  # fmt: skip
-COMPANY_COLUMNS = {"status": "text", "registered_on": "date", "industry_id": "bigint"}
-VISIT_DONE = [o.value for o in VisitOutcome if o != VisitOutcome.NOT_POSSIBLE]
-
-
-@dataclass
-class Made:
-    """One indicator in the statement: its own table (if ``join``) and the three columns."""
-
-    sql: str = ""
-    number: str = "NULL::float8"
-    text: str = "NULL::text"
-    on: str = "NULL::date"
-    join: bool = True
-
-
-@dataclass
-class Build:
-    """A statement as it grows: parameters, tables of the indicators, and what they share."""
-
-    asked: Asked
-    params: dict[str, Any] = field(default_factory=dict)
-    ctes: list[tuple[str, str]] = field(default_factory=list)
-
-    def add(self, prefix: str, name: str, value: Any) -> str:
-        """Add a parameter and return its placeholder."""
-        self.params[f"{prefix}_{name}"] = value
-        return f"%({prefix}_{name})s"
-
-    def shared(self) -> list[str]:
-        """Sites and their companies as they were known then (``base``, ``others``)."""
-        if not self.asked.past:
-            return [_BASE_NOW, _OTHERS_NOW]
-        found = [_LATER_SITES, _LATER_COMPANIES, _base_then()]
-        return [*found, *([_OTHERS_NOW] if self.asked.pairs is not None else [_OTHERS_THEN])]
-
-
 _BASE = """base AS MATERIALIZED (
     SELECT s.*, c.{c_status} AS status, c.{c_reg} AS registered_on, i.code AS industry,
            left(i.code, 2) AS division
@@ -122,7 +82,7 @@ def _first_old(columns: dict[str, str], key: str) -> str:
         FROM {{rows}} a JOIN targets_registerchange c ON c.{key} = a.{key} AND c.at > a.known
        CROSS JOIN LATERAL jsonb_each(c.old) e
        WHERE c.old IS NOT NULL AND e.key IN ({names})
-       ORDER BY a.n, e.key, c.at, c.id) x GROUP BY n"""  # noqa: S608
+       ORDER BY a.n, e.key, c.at, c.id) x GROUP BY n"""
 
 
 def _then(columns: dict[str, str], table: str, was: str) -> dict[str, str]:
@@ -139,7 +99,7 @@ _LATER_SITES = f"""later_sites AS ({_first_old(SITE_COLUMNS, "site_id").format(r
   sites_then AS MATERIALIZED (
     SELECT a.n, a.site_id, a.day, a.known,
            {", ".join(f"{sql} AS {name}" for name, sql in _THEN_SITE.items())}
-      FROM asked a JOIN targets_site s ON s.id = a.site_id LEFT JOIN later_sites w ON w.n = a.n)"""  # noqa: S608
+      FROM asked a JOIN targets_site s ON s.id = a.site_id LEFT JOIN later_sites w ON w.n = a.n)"""
 _LATER_COMPANIES = f"""later_companies AS (
     {_first_old(COMPANY_COLUMNS, "company_id").format(rows="sites_then")})"""
 
@@ -151,23 +111,30 @@ def _base_then() -> str:
            i.code AS industry, left(i.code, 2) AS division
       FROM sites_then s LEFT JOIN targets_company c ON c.id = s.company_id
       LEFT JOIN later_companies k ON k.n = s.n
-      LEFT JOIN targets_industry i ON i.id = coalesce(s.industry_id, {company["industry_id"]}))"""  # noqa: S608
+      LEFT JOIN targets_industry i ON i.id = coalesce(s.industry_id, {company["industry_id"]}))"""
 
 
-# The other sites at one moment of the past. Their companies' industries are taken as they are now.
-_OTHERS_THEN = f"""others_asked AS (
-    SELECT s.id AS n, s.id AS site_id, %(known)s::timestamptz AS known FROM targets_site s
-     WHERE s.merged_into_id IS NULL AND s.created_at <= %(known)s),
-  others_later AS ({_first_old(SITE_COLUMNS, "site_id").format(rows="others_asked")}),
+# The other sites at one moment of the past: most have not changed since and are read as they are,
+# so that an index leads to those of one place. Their companies' industries are those of today.
+_OTHERS_THEN = f"""others_later AS MATERIALIZED (
+    SELECT site_id, jsonb_object_agg(key, value) AS was FROM (
+      SELECT DISTINCT ON (c.site_id, e.key) c.site_id, e.key, e.value
+        FROM targets_registerchange c CROSS JOIN LATERAL jsonb_each(c.old) e
+       WHERE c.site_id IS NOT NULL AND c.at > %(known)s AND c.old IS NOT NULL
+         AND e.key IN ({", ".join(f"'{name}'" for name in SITE_COLUMNS)})
+       ORDER BY c.site_id, e.key, c.at, c.id) x GROUP BY site_id),
   others AS (
     SELECT x.id, x.company_id, x.municipality_id, left(i.code, 2) AS division, x.created_at FROM (
-      SELECT s.id, s.created_at, {_THEN_SITE["company_id"]} AS company_id,
-             {_THEN_SITE["municipality_id"]} AS municipality_id,
-             {_THEN_SITE["industry_id"]} AS industry_id
-        FROM others_asked a JOIN targets_site s ON s.id = a.site_id
-        LEFT JOIN others_later w ON w.n = a.n) x
+      SELECT s.id, s.created_at, s.company_id, s.municipality_id, s.industry_id
+        FROM targets_site s WHERE s.merged_into_id IS NULL AND s.created_at <= %(known)s
+         AND s.id <> ALL (ARRAY(SELECT w.site_id FROM others_later w))
+      UNION ALL
+      SELECT s.id, s.created_at, {_THEN_SITE["company_id"]}, {_THEN_SITE["municipality_id"]},
+             {_THEN_SITE["industry_id"]}
+        FROM others_later w JOIN targets_site s ON s.id = w.site_id
+       WHERE s.merged_into_id IS NULL AND s.created_at <= %(known)s) x
       LEFT JOIN targets_company c ON c.id = x.company_id
-      LEFT JOIN targets_industry i ON i.id = coalesce(x.industry_id, c.industry_id))"""  # noqa: S608
+      LEFT JOIN targets_industry i ON i.id = coalesce(x.industry_id, c.industry_id))"""
 
 
 def owned(table: str, owner: int | None, build: Build, p: str, *, own: bool = False) -> str:
@@ -206,7 +173,7 @@ def signals(build: Build, p: str, definition: dict[str, Any], owner: int | None)
         where.append(f"s.accuracy <= {build.add(p, 'accuracy', definition['accuracy'])}")
     rows = (
         "(SELECT s.site_id, s.company_id, s.observed_on, s.created_at, s.expires_on"
-        f" FROM targets_signal s WHERE {' AND '.join(where)})"  # noqa: S608
+        f" FROM targets_signal s WHERE {' AND '.join(where)})"
     )
     known = (
         "x.created_at <= x.known AND x.observed_on <= x.day AND x.expires_on >= x.day"
@@ -231,7 +198,7 @@ def _dated(
         value, default = f"sum({weight})::float8 / 1e6", "0"
     sql = (
         f"SELECT x.n, {value} AS v, max({on}) AS d FROM ({rows}) x"
-        f" WHERE {where} AND {counts} GROUP BY x.n"  # noqa: S608
+        f" WHERE {where} AND {counts} GROUP BY x.n"
     )
     number = f"{p}.v" if default is None else f"coalesce({p}.v, {default})"
     return Made(sql, number=number, on=f"{p}.d")
@@ -254,7 +221,7 @@ def facts(build: Build, p: str, definition: dict[str, Any], owner: int | None) -
         value = "count(*)::float8" if measure == "count" else "1::float8"
         sql = (
             f"SELECT x.n, {value} AS v, max(coalesce(x.valid_from, x.known_from::date)) AS d"
-            f" FROM ({joined}) x WHERE {known} GROUP BY x.n"  # noqa: S608
+            f" FROM ({joined}) x WHERE {known} GROUP BY x.n"
         )
         return Made(sql, number=f"coalesce({p}.v, 0)", on=f"{p}.d")
     known += " AND (x.valid_to IS NULL OR x.valid_to >= x.day)"
@@ -265,7 +232,7 @@ def facts(build: Build, p: str, definition: dict[str, Any], owner: int | None) -
     if measure == "in":
         among = build.add(p, "among", list(definition["among"]))
         return Made(
-            f"SELECT l.n, (l.said = ANY ({among}::text[]))::int::float8 AS v, l.d"  # noqa: S608
+            f"SELECT l.n, (l.said = ANY ({among}::text[]))::int::float8 AS v, l.d"
             f" FROM ({latest}) l WHERE l.said IS NOT NULL",
             number=f"{p}.v", on=f"{p}.d",
         )  # fmt: skip
@@ -287,7 +254,7 @@ def facts(build: Build, p: str, definition: dict[str, Any], owner: int | None) -
 def _facts(build: Build, p: str, kind: str, owner: int | None) -> str:
     return (
         "(SELECT f.id, f.site_id, f.company_id, f.value, f.valid_from, f.valid_to, f.known_from,"
-        f" f.known_to FROM targets_fact f WHERE f.kind = {build.add(p, 'kind', kind)}"  # noqa: S608
+        f" f.known_to FROM targets_fact f WHERE f.kind = {build.add(p, 'kind', kind)}"
         f" AND {owned('f', owner, build, p)})"
     )
 
@@ -300,7 +267,7 @@ def _latest(joined: str, known: str, name: str) -> str:
       CASE WHEN jsonb_typeof(x.value -> {name}) <> 'number' THEN x.value ->> {name} END AS t,
       x.value ->> {name} AS said, coalesce(x.valid_from, x.known_from::date) AS d
       FROM ({joined}) x WHERE {known} AND jsonb_exists(x.value, {name})
-     ORDER BY x.n, x.valid_from DESC NULLS LAST, x.known_from DESC, x.id DESC"""  # noqa: S608
+     ORDER BY x.n, x.valid_from DESC NULLS LAST, x.known_from DESC, x.id DESC"""
 
 
 # ------------------------------------------------------------------------------- register
@@ -327,7 +294,7 @@ def register(build: Build, p: str, definition: dict[str, Any], owner: int | None
         digits = build.add(p, "digits", definition.get("digits", 2))
         return Made(text=f"left(b.industry, {digits}::int)", join=False)
     if measure == "industry_in":
-        codes = build.add(p, "codes", [f"{code}%" for code in definition["codes"]])
+        codes = build.add(p, "codes", [_beginning(code) for code in definition["codes"]])
         return Made(number=f"(b.industry LIKE ANY ({codes}::text[]))::int::float8", join=False)
     if measure == "status_in":
         among = build.add(p, "among", list(definition["statuses"]))
@@ -336,6 +303,13 @@ def register(build: Build, p: str, definition: dict[str, Any], owner: int | None
             join=False,
         )
     return _register_rows(build, p, definition)
+
+
+def _beginning(code: str) -> str:
+    """A pattern of LIKE for what begins with these very characters."""
+    for sign in ("\\", "%", "_"):
+        code = code.replace(sign, f"\\{sign}")
+    return f"{code}%"
 
 
 def _register_rows(build: Build, p: str, definition: dict[str, Any]) -> Made:
@@ -351,7 +325,7 @@ def _register_rows(build: Build, p: str, definition: dict[str, Any]) -> Made:
                     JOIN targets_companyregistration r ON r.company_id = b.company_id
                    WHERE r.register = ANY ({registers}::text[])
                      AND (r.valid_from IS NULL OR r.valid_from <= b.day)) x
-           GROUP BY x.n, x.day, x.register) y GROUP BY n"""  # noqa: S608
+           GROUP BY x.n, x.day, x.register) y GROUP BY n"""
         return Made(sql, number=f"{p}.v", on=f"{p}.d")
     if measure == "sites":
         sql = """SELECT b.n, count(*)::float8 AS v FROM base b
@@ -366,14 +340,14 @@ def _register_rows(build: Build, p: str, definition: dict[str, Any]) -> Made:
          WHERE m.valid_from <= b.day AND m.valid_from > b.day - {days}::int
            AND EXISTS (SELECT 1 FROM targets_companyname e WHERE e.company_id = m.company_id
                           AND e.kind = 'trade' AND e.valid_from < m.valid_from)
-         GROUP BY b.n"""  # noqa: S608
+         GROUP BY b.n"""
     else:
         sql = f"""SELECT b.n, count(*)::float8 AS v, max(m.valid_from) AS d FROM base b
           JOIN targets_siteoperator m ON m.site_id = b.site_id
          WHERE m.valid_from <= b.day AND m.valid_from > b.day - {days}::int
            AND EXISTS (SELECT 1 FROM targets_siteoperator e WHERE e.site_id = m.site_id
                           AND e.id <> m.id AND coalesce(e.valid_from < m.valid_from, true))
-         GROUP BY b.n"""  # noqa: S608
+         GROUP BY b.n"""
     return Made(sql, number=f"coalesce({p}.v, 0)", on=f"{p}.d")
 
 
@@ -398,7 +372,7 @@ def visits(build: Build, p: str, definition: dict[str, Any], owner: int | None) 
     outcome = OUTCOME_THEN.format(known="b.known") if build.asked.past else "v.outcome"
     rows = (
         f'SELECT b.n, b.day, b.known, v.id, v."on", {outcome} AS outcome FROM base b'
-        f" JOIN targets_pastvisit v ON v.site_id = b.site_id WHERE {allowed}"  # noqa: S608
+        f" JOIN targets_pastvisit v ON v.site_id = b.site_id WHERE {allowed}"
         f' AND v."on" < b.day AND {_visit_known(build, "b.known", "b.day")}'
     )
     where = "true" + _within('x."on"', build, p, definition)
@@ -412,7 +386,7 @@ def visits(build: Build, p: str, definition: dict[str, Any], owner: int | None) 
     if measure == "level":
         sql = (
             f"SELECT DISTINCT ON (x.n) x.n, (array_position({done}::text[], x.outcome::text) - 1)"
-            f'::float8 AS v, x."on" AS d FROM ({rows}) x WHERE {where}'  # noqa: S608
+            f'::float8 AS v, x."on" AS d FROM ({rows}) x WHERE {where}'
             ' ORDER BY x.n, x."on" DESC, x.id DESC'
         )
         return Made(sql, number=f"{p}.v", on=f"{p}.d")
@@ -422,7 +396,7 @@ def visits(build: Build, p: str, definition: dict[str, Any], owner: int | None) 
     sql = (
         f"SELECT x.n, 100.0::float8 * coalesce(sum({weight}) FILTER"
         f" (WHERE x.outcome = ANY ({found}::text[])), 0)::float8 / nullif(sum({weight}), 0)::float8"
-        f' AS v, max(x."on") AS d FROM ({rows}) x WHERE {where} GROUP BY x.n'  # noqa: S608
+        f' AS v, max(x."on") AS d FROM ({rows}) x WHERE {where} GROUP BY x.n'
     )
     return Made(sql, number=f"{p}.v", on=f"{p}.d")
 
@@ -443,43 +417,75 @@ def _neighbours(build: Build, p: str, definition: dict[str, Any], allowed: str) 
         "municipality": ("municipality_id",), "industry": ("division",),
         "both": ("municipality_id", "division"),
     }[definition["near"]]  # fmt: skip
-    cell = ", ".join(f"c.{name}" for name in near)
-    same = " AND ".join(f"c.{name} = o.{name}" for name in near)
+    cell = ", ".join(f"v.{name}" for name in near)
     to_cell = " AND ".join(f"t.{name} = b.{name}" for name in near)
-    filled = " AND ".join(f"{name} IS NOT NULL" for name in near)
     days = build.add(p, "within", definition["within_days"])
     found = build.add(p, "outcomes", definition.get("outcomes") or list(FOUND))
     least = build.add(p, "least", definition.get("least", 5))
     done = build.add(p, "done", VISIT_DONE)
-    outcome = OUTCOME_THEN.format(known="c.known") if build.asked.past else "v.outcome"
+    outcome = OUTCOME_THEN.format(known="v.known") if build.asked.past else "v.outcome"
+    build.ctes.append((f"{p}_near", _near(build, near, allowed, days)))
     build.ctes.append(
         (
             f"{p}_visits",
             f"""
-    SELECT {cell}, c.day, c.known, v.site_id, count(*) AS visits,
-           count(*) FILTER (WHERE {outcome} = ANY ({found}::text[])) AS found
-      FROM (SELECT DISTINCT {", ".join(near)}, day, known FROM base WHERE {filled}) c
-      JOIN others o ON {same} JOIN targets_pastvisit v ON v.site_id = o.id
-     WHERE {allowed} AND v."on" < c.day AND v."on" >= c.day - {days}::int
-       AND {_visit_known(build, "c.known", "c.day")} AND {outcome} = ANY ({done}::text[])
-     GROUP BY {cell}, c.day, c.known, v.site_id""",
+    SELECT {cell}, v.day, v.known, v.site_id, count(*) AS visits,
+           count(*) FILTER (WHERE v.outcome = ANY ({found}::text[])) AS found
+      FROM (SELECT {cell}, v.day, v.known, v.site_id, {outcome} AS outcome FROM {p}_near v
+             WHERE v."on" < v.day AND v."on" >= v.day - {days}::int
+               AND {_visit_known(build, "v.known", "v.day")}) v
+     WHERE v.outcome = ANY ({done}::text[]) GROUP BY {cell}, v.day, v.known, v.site_id""",
         )
-    )  # noqa: S608
+    )
     build.ctes.append(
         (
             f"{p}_cells",
             f"""
-    SELECT {cell}, c.day, c.known, sum(c.visits) AS visits, sum(c.found) AS found
-      FROM {p}_visits c GROUP BY {cell}, c.day, c.known""",
+    SELECT {cell}, v.day, v.known, sum(v.visits) AS visits, sum(v.found) AS found
+      FROM {p}_visits v GROUP BY {cell}, v.day, v.known""",
         )
-    )  # noqa: S608
-    sql = f"""SELECT b.n, 100.0::float8 * (t.found - coalesce(m.found, 0))::float8
-           / (t.visits - coalesce(m.visits, 0))::float8 AS v
-      FROM base b JOIN {p}_cells t ON {to_cell} AND t.day = b.day AND t.known = b.known
-      LEFT JOIN {p}_visits m ON m.site_id = b.site_id AND m.day = b.day AND m.known = b.known
-       AND {to_cell.replace("t.", "m.")}
-     WHERE t.visits - coalesce(m.visits, 0) >= greatest({least}::int, 1)"""  # noqa: S608
+    )
+    # Added up and not joined to each other: the planner takes such a join for one row and loops.
+    same_day = "{0}.day = b.day AND {0}.known = b.known"
+    sql = f"""SELECT n, 100.0::float8 * sum(found)::float8 / sum(visits)::float8 AS v FROM (
+      SELECT b.n, t.found, t.visits FROM base b
+        JOIN {p}_cells t ON {to_cell} AND {same_day.format("t")}
+      UNION ALL
+      SELECT b.n, -t.found, -t.visits FROM base b
+        JOIN {p}_visits t ON t.site_id = b.site_id AND {to_cell} AND {same_day.format("t")}) x
+     GROUP BY n HAVING sum(visits) >= greatest({least}::int, 1)"""
     return Made(sql, number=f"{p}.v")
+
+
+FEW = 50  # so many sites are looked around one by one, for more the whole register is read once
+
+
+def _near(build: Build, near: tuple[str, ...], allowed: str, days: str) -> str:
+    """Visits with the place or industry of their site, and the days they are asked about for."""
+    asked = build.asked
+    listed = ", ".join(f"o.{name}" for name in near)
+    filled = " AND ".join(f"o.{name} IS NOT NULL" for name in near)
+    visit = 'v.site_id, v."on", v.outcome, v.previous, v.run_id, v.known_from'
+    same = " AND ".join(f"c.{name} = o.{name}" for name in near)
+    cells = f"(SELECT DISTINCT {', '.join(near)}, day, known FROM base)"
+    few = asked.sites is not None and len(asked.sites) <= FEW
+    if few:
+        return f"""
+    SELECT {listed}, c.day, c.known, {visit} FROM {cells} c JOIN others o ON {same}
+      JOIN targets_pastvisit v ON v.site_id = o.id WHERE {allowed}"""
+    if asked.pairs is None:
+        return f"""
+    SELECT {listed}, %(day)s::date AS day, %(known)s::timestamptz AS known, {visit}
+      FROM others o JOIN targets_pastvisit v ON v.site_id = o.id
+     WHERE {allowed} AND {filled} AND v."on" < %(day)s AND v."on" >= %(day)s - {days}::int"""
+    # In two steps, so that visits and days meet by the place and not one with each.
+    return f"""
+    WITH placed AS MATERIALIZED (
+      SELECT {listed}, {visit} FROM others o JOIN targets_pastvisit v ON v.site_id = o.id
+       WHERE {allowed} AND {filled}),
+    cells AS MATERIALIZED {cells}
+    SELECT o.*, c.day, c.known FROM placed o JOIN cells c ON {same}
+     WHERE o."on" < c.day AND o."on" >= c.day - {days}::int"""
 
 
 # ------------------------------------------------------------------------------- links
@@ -501,7 +507,7 @@ def links(build: Build, p: str, definition: dict[str, Any], owner: int | None) -
                max(coalesce(h.started_on, h.ended_on, h.created_at::date)) AS d FROM base b
           JOIN targets_successorhint h ON h.new_id = b.company_id
          WHERE h.created_at <= b.known AND coalesce(h.ended_on <= b.day, true){within}
-           AND NOT (h.state = 'dismissed' AND h.decided_at <= b.known) GROUP BY b.n"""  # noqa: S608
+           AND NOT (h.state = 'dismissed' AND h.decided_at <= b.known) GROUP BY b.n"""
         return Made(sql, number=f"coalesce({p}.v, 0)", on=f"{p}.d")
     if measure == "contractors":
         return _chain(build, p, definition, in_force)
@@ -513,14 +519,14 @@ def links(build: Build, p: str, definition: dict[str, Any], owner: int | None) -
     join = to if to_company else "l.to_site_id = b.site_id"
     parts = [
         "SELECT b.n, l.from_company_id, coalesce(l.valid_from, l.created_at::date) AS d FROM base b"
-        f" JOIN targets_link l ON {side} WHERE l.kind = {kind} AND {in_force.format(b='b')}"  # noqa: S608
+        f" JOIN targets_link l ON {side} WHERE l.kind = {kind} AND {in_force.format(b='b')}"
         for side in (
             ["l.to_site_id = b.site_id", "l.to_company_id = b.company_id"] if to_company else [join]
         )
     ]
     sql = (
         "SELECT n, count(DISTINCT from_company_id)::float8 AS v, max(d) AS d"
-        f" FROM ({' UNION ALL '.join(parts)}) x GROUP BY n"  # noqa: S608
+        f" FROM ({' UNION ALL '.join(parts)}) x GROUP BY n"
     )
     return Made(sql, number=f"coalesce({p}.v, 0)", on=f"{p}.d")
 
@@ -546,10 +552,10 @@ def _chain(build: Build, p: str, definition: dict[str, Any], in_force: str) -> M
        WHERE b.step < {depth}::int AND coalesce(l.at_site_id = b.site_id, true) AND {force})
     SELECT * FROM chain""",
         )
-    )  # noqa: S608
+    )
     sql = (
         "SELECT c.n, count(DISTINCT c.company_id)::float8 AS v FROM"
-        f" {p}_chain c WHERE c.step > 0 GROUP BY c.n"  # noqa: S608
+        f" {p}_chain c WHERE c.step > 0 GROUP BY c.n"
     )
     return Made(sql, number=f"coalesce({p}.v, 0)")
 
@@ -567,11 +573,11 @@ def cases(build: Build, p: str, definition: dict[str, Any], owner: int | None) -
     else:
         where = f"""e.verb = 'choice.picked' AND EXISTS (SELECT 1 FROM audit_event o
           WHERE o.context_type = e.context_type AND o.context_id = e.context_id
-            AND o.verb = 'nomination.made' AND {mine.replace("e.", "o.", 1)})"""  # noqa: S608
-    rows = f"SELECT e.site_id, e.context_id, e.at FROM audit_event e WHERE {where}"  # noqa: S608
+            AND o.verb = 'nomination.made' AND {mine.replace("e.", "o.", 1)})"""
+    rows = f"SELECT e.site_id, e.context_id, e.at FROM audit_event e WHERE {where}"
     sql = (
         "SELECT b.n, count(DISTINCT e.context_id)::float8 AS v, max(e.at::date) AS d FROM base b"
-        f" JOIN ({rows}) e ON e.site_id = b.site_id WHERE e.at <= b.known"  # noqa: S608
+        f" JOIN ({rows}) e ON e.site_id = b.site_id WHERE e.at <= b.known"
         f" AND e.at::date > b.day - {days}::int GROUP BY b.n"
     )
     return Made(sql, number=f"coalesce({p}.v, 0)", on=f"{p}.d")

@@ -20,7 +20,7 @@ from risk.engine.asked import Asked
 from risk.engine.definitions import check_of
 from risk.models import IndicatorVersion
 
-__all__ = ["Asked", "Row", "Value", "values", "values_sql"]
+__all__ = ["Asked", "Row", "Value", "preview", "values", "values_sql"]
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def values_sql(versions: Sequence[IndicatorVersion], asked: Asked) -> tuple[str,
         columns.append(f"{made.number} AS v{k}, {made.text} AS t{k}, {made.on} AS d{k}")
     listed = "".join(f", {column}" for column in columns)
     ctes = ",\n".join([asked.cte(), *build.shared(), *(f"{n} AS ({s})" for n, s in build.ctes)])
-    sql = f"WITH {ctes}\nSELECT b.n, b.site_id, b.day{listed}\n  FROM base b\n  {' '.join(joins)}"  # noqa: S608
+    sql = f"WITH {ctes}\nSELECT b.n, b.site_id, b.day{listed}\n  FROM base b\n  {' '.join(joins)}"
     return sql, asked.params() | build.params
 
 
@@ -91,3 +91,10 @@ def _rows(found: list[tuple[Any, ...]], count: int) -> Iterator[Row]:
                 Value(cells[3 * k], cells[3 * k + 1], cells[3 * k + 2]) for k in range(count)
             ),
         )  # fmt: skip
+
+
+def preview(version: IndicatorVersion, as_of: dt.date, sample: int = 2_000) -> Any:
+    """A draft on a sample of sites; see ``risk.engine.preview.preview``."""
+    from risk.engine import preview as of
+
+    return of.preview(version, as_of, sample)

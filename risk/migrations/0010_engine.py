@@ -10,6 +10,10 @@ from audit.walls import SYSTEM
 # its own lets anybody in (row-level security without a policy): all reading goes through the
 # table and its walls.
 PARTITIONS = """
+-- A reference to the run is looked up for every row when a partition is attached; the rows go with
+-- their partition, which is dropped before its run could be.
+ALTER TABLE risk_score DROP CONSTRAINT risk_score_run_id_fkey;
+ALTER TABLE risk_worth DROP CONSTRAINT risk_worth_run_id_fkey;
 CREATE FUNCTION risk_open_run(run bigint) RETURNS void LANGUAGE plpgsql SECURITY DEFINER
   SET search_path = pg_catalog, public AS $$
 DECLARE part text;
@@ -19,8 +23,9 @@ BEGIN
   END IF;
   FOREACH part IN ARRAY ARRAY['risk_score', 'risk_worth'] LOOP
     EXECUTE format('DROP TABLE IF EXISTS public.%I', part || '_' || run);
-    EXECUTE format('CREATE TABLE public.%I (LIKE public.%I INCLUDING DEFAULTS)',
-                   part || '_' || run, part);
+    -- Looked through once at the end and not meanwhile.
+    EXECUTE format('CREATE TABLE public.%I (LIKE public.%I INCLUDING DEFAULTS)'
+                   ' WITH (autovacuum_enabled = false)', part || '_' || run, part);
     EXECUTE format('GRANT INSERT ON public.%I TO %I', part || '_' || run, session_user);
   END LOOP;
 END $$;
@@ -31,6 +36,8 @@ BEGIN
   IF part NOT IN ('risk_score', 'risk_worth') THEN
     RAISE EXCEPTION 'no such table' USING ERRCODE = 'check_violation';
   END IF;
+  EXECUTE format('LOCK TABLE public.%I IN ACCESS EXCLUSIVE MODE', name);
+  EXECUTE format('ALTER TABLE public.%I RESET (autovacuum_enabled)', name);
   EXECUTE format('REVOKE ALL ON public.%I FROM %I', name, session_user);
   EXECUTE format('ALTER TABLE public.%I ENABLE ROW LEVEL SECURITY', name);
   EXECUTE format('ALTER TABLE public.%I ATTACH PARTITION public.%I FOR VALUES IN (%s)',
@@ -38,7 +45,7 @@ BEGIN
   IF part = 'risk_score' THEN
     EXECUTE format('CREATE INDEX ON public.%I (version_id, p DESC)', name);
   ELSE
-    EXECUTE format('CREATE INDEX ON public.%I (value DESC)', name);
+    EXECUTE format('CREATE INDEX ON public.%I (value DESC, rank)', name);
     EXECUTE format('CREATE INDEX ON public.%I (rank)', name);
   END IF;
   EXECUTE format('ANALYZE public.%I', name);
@@ -57,8 +64,16 @@ BEGIN
 END $$;
 """
 NO_PARTITIONS = """
+-- A reference to the run is looked up for every row when a partition is attached; the rows go with
+-- their partition, which is dropped before its run could be.
+ALTER TABLE risk_score DROP CONSTRAINT risk_score_run_id_fkey;
+ALTER TABLE risk_worth DROP CONSTRAINT risk_worth_run_id_fkey;
 DROP FUNCTION risk_drop_run(bigint); DROP FUNCTION risk_close_run(bigint, text);
 DROP FUNCTION risk_open_run(bigint);
+ALTER TABLE risk_score ADD CONSTRAINT risk_score_run_id_fkey FOREIGN KEY (run_id)
+  REFERENCES risk_scoringrun (id) ON DELETE CASCADE;
+ALTER TABLE risk_worth ADD CONSTRAINT risk_worth_run_id_fkey FOREIGN KEY (run_id)
+  REFERENCES risk_scoringrun (id) ON DELETE CASCADE;
 """
 
 BOTH = "site_id, company_id"
@@ -138,6 +153,21 @@ class Migration(migrations.Migration):
             options={
                 "ordering": ["pk"],
                 "constraints": [models.UniqueConstraint(fields=("run", "site_id"), name="refreshed_once")],
+            },
+        ),
+        migrations.CreateModel(
+            name="RunPart",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("version_id", models.BigIntegerField()),
+                ("part", models.PositiveSmallIntegerField()),
+                ("parts", models.PositiveSmallIntegerField()),
+                ("rows", models.PositiveIntegerField(default=0)),
+                ("run", models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name="parts", to="risk.scoringrun")),
+            ],
+            options={
+                "ordering": ["pk"],
+                "constraints": [models.UniqueConstraint(fields=("run", "version_id", "part"), name="run_part_once")],
             },
         ),
         migrations.AddField("scoringrun", "usual", models.JSONField(default=dict)),

@@ -1,6 +1,6 @@
 """Indicators, risk models, scores, and the results they are judged by."""
 
-from risk.models.changes import Refreshed, Touched
+from risk.models.changes import Refreshed, RunPart, Touched
 from risk.models.indicators import (
     Direction,
     Indicator,
@@ -43,6 +43,7 @@ __all__ = [
     "ReportKind",
     "ReportState",
     "RiskModel",
+    "RunPart",
     "RunState",
     "Score",
     "ScoringRun",

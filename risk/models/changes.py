@@ -21,6 +21,24 @@ class Touched(models.Model):
         ordering = ["pk"]
 
 
+class RunPart(models.Model):
+    """A part of one version's sites that a run has stored; written with the rows it speaks of."""
+
+    run = models.ForeignKey(
+        ScoringRun, on_delete=models.CASCADE, related_name="parts", db_index=False
+    )
+    version_id = models.BigIntegerField()
+    part = models.PositiveSmallIntegerField()
+    parts = models.PositiveSmallIntegerField()  # how many there are of this version
+    rows = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["run", "version_id", "part"], name="run_part_once")
+        ]
+
+
 class Refreshed(models.Model):
     """A site of a run whose rows were made anew: as of which day and with what knowledge."""
 

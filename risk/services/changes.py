@@ -1,6 +1,7 @@
 """From what was learned of sites and companies to scores made anew, within a minute."""
 
 from collections.abc import Sequence
+
 from django.conf import settings
 from django.db import connection, transaction
 

@@ -10,11 +10,12 @@ import json
 import logging
 import uuid
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
-from django.db.models import Count, Q
+from django.db.models import Count, Q, Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -25,7 +26,7 @@ from risk.engine.asked import Asked, midnight
 from risk.engine.points import Curve, Rule, score_sql
 from risk.engine.values import values_sql
 from risk.engine.worth import Worths, worth_sql
-from risk.models import ModelState, ModelVersion, Refreshed, RunState, ScoringRun
+from risk.models import ModelState, ModelVersion, Refreshed, RunPart, RunState, ScoringRun
 
 logger = logging.getLogger(__name__)
 WHY = "scores are computed over all sites, each model with its owner's rows"
@@ -161,10 +162,49 @@ def statement(version: ModelVersion, asked: Asked, run_id: int) -> tuple[str, di
 
 
 def _score(run: ScoringRun, version: ModelVersion) -> None:
+    """One version over all sites, in a few parts at once.
+
+    A part notes itself together with its rows, so what a killed process had stored is not stored
+    twice; the number of parts of a version stays what it was when it was begun.
+    """
+    done = list(RunPart.objects.filter(run=run, version_id=version.pk))
+    # Inside somebody's transaction (a test) only its own connection sees the rows.
+    workers = 1 if len(connection.savepoint_ids) else settings.RISK_CONNECTIONS
+    asked = Asked.everything(run.as_of, run.known_at).parts(done[0].parts if done else workers)
+    left = [k for k in range(len(asked)) if k not in {row.part for row in done}]
+    if workers == 1:
+        for k in left:
+            score_part(run, version, k, asked[k], len(asked))
+    else:
+        with ThreadPoolExecutor(max_workers=workers) as pool:
+            jobs = [pool.submit(_part_apart, run, version, k, asked[k], len(asked)) for k in left]
+            for job in jobs:
+                job.result()
+    rows = RunPart.objects.filter(run=run, version_id=version.pk).aggregate(n=Sum("rows"))["n"]
+    run.sites = max(run.sites, rows or 0)
+
+
+def _part_apart(
+    run: ScoringRun, version: ModelVersion, part: int, asked: Asked, parts: int
+) -> None:
+    """``score_part`` in a thread: it starts without a context and leaves no connection."""
+    try:
+        with transaction.atomic(), as_system(WHY):
+            score_part(run, version, part, asked, parts)
+    except IntegrityError:
+        # A process thought dead was storing this very part and has done so.
+        logger.warning("part %s of version %s of run %s was stored", part, version.pk, run.pk)
+    finally:
+        connection.close()
+
+
+def score_part(run: ScoringRun, version: ModelVersion, part: int, asked: Asked, parts: int) -> None:
+    """Rows of one part of the sites, in the caller's transaction."""
     _generous()
-    sql, params = statement(version, Asked.everything(run.as_of, run.known_at), run.pk)
-    rows = _call(f'INSERT INTO "risk_score_{run.pk:d}" {sql}', params)  # noqa: S608
-    run.sites = max(run.sites, rows)
+    note = RunPart.objects.create(run=run, version_id=version.pk, part=part, parts=parts)
+    sql, params = statement(version, asked, run.pk)
+    note.rows = _call(f'INSERT INTO "risk_score_{run.pk:d}" {sql}', params)
+    note.save(update_fields=["rows"])
 
 
 def _joint(versions: Sequence[ModelVersion]) -> list[ModelVersion]:
@@ -176,6 +216,18 @@ def _joint(versions: Sequence[ModelVersion]) -> list[ModelVersion]:
     ]  # fmt: skip
 
 
+def joint_of(run: ScoringRun) -> list[ModelVersion]:
+    """The versions of a run that move the joint list."""
+    return _joint(versions_of(run))
+
+
+def used(run: ScoringRun, version_id: int, p: float, coverage: int) -> float:
+    """The probability that counts for the rank: of an unknown site at least the usual one."""
+    if coverage >= settings.RISK_COVERAGE_LEAST:
+        return p
+    return max(p, float(run.usual.get(str(version_id), 0.0)))
+
+
 def _worth_params(run: ScoringRun, joint: Sequence[ModelVersion]) -> dict[str, Any]:
     counts = {v.pk: max(1, len(v.indicators.all())) for v in joint}
     return {
@@ -184,7 +236,12 @@ def _worth_params(run: ScoringRun, joint: Sequence[ModelVersion]) -> dict[str, A
     }  # fmt: skip
 
 
+THESE = "run_id = %s AND site_id = ANY (%s::bigint[])"
 OF_RUN = "s.run_id = %(run)s AND s.version_id = ANY (%(versions)s)"
+
+
+USUAL = f"""SELECT version_id, coalesce(avg(p) FILTER (WHERE coverage >= %(least)s), avg(p))
+      FROM risk_score s WHERE {OF_RUN} GROUP BY version_id"""  # noqa: S608
 
 
 def _worth(run: ScoringRun) -> None:
@@ -195,8 +252,7 @@ def _worth(run: ScoringRun) -> None:
     _generous()
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT version_id, coalesce(avg(p) FILTER (WHERE coverage >= %(least)s), avg(p))"
-            f" FROM risk_score s WHERE {OF_RUN} GROUP BY version_id",  # noqa: S608
+            USUAL,
             {"run": run.pk, "versions": [v.pk for v in joint],
              "least": settings.RISK_COVERAGE_LEAST},
         )  # fmt: skip
@@ -314,18 +370,16 @@ def refresh(site_ids: Sequence[int]) -> int:
 def _refresh(run: ScoringRun, versions: Sequence[ModelVersion], sites: list[int]) -> None:
     now, today = timezone.now(), timezone.localdate()
     asked = Asked.some(sites, today, now)
-    _call(
-        "DELETE FROM risk_score WHERE run_id = %s AND site_id = ANY (%s::bigint[])",
-        [run.pk, sites],
-    )
+    _call(f"DELETE FROM risk_score WHERE {THESE}", [run.pk, sites])  # noqa: S608
     for version in versions:
         sql, params = statement(version, asked, run.pk)
-        _call(f"INSERT INTO risk_score {sql}", params)  # noqa: S608
+        _call(f"INSERT INTO risk_score {sql}", params)
     joint = _joint(versions)
     if joint:
         rows = worth_sql(Worths.of(joint), f"{OF_RUN} AND s.site_id = ANY (%(sites)s::bigint[])")
         params = _worth_params(run, joint) | {"sites": sites, "count": run.sites}
-        _call(f"{REPLACE_WORTH} {rows}) w) x", params)
+        _call(f"DELETE FROM risk_worth WHERE {THESE}", [run.pk, sites])  # noqa: S608
+        _call(f"{NEW_WORTH} {rows}) w) x", params)
     _call(
         "INSERT INTO risk_refreshed (run_id, site_id, as_of, known_at)"
         " SELECT %s, unnest(%s::bigint[]), %s, %s ON CONFLICT (run_id, site_id)"
@@ -335,9 +389,7 @@ def _refresh(run: ScoringRun, versions: Sequence[ModelVersion], sites: list[int]
 
 
 # A changed site takes the rank of the first that is not above it.
-REPLACE_WORTH = f"""WITH gone AS (
-      DELETE FROM risk_worth WHERE run_id = %(run)s AND site_id = ANY (%(sites)s::bigint[]))
-    INSERT INTO risk_worth (run_id, site_id, value, rank, level, coverage)
+NEW_WORTH = f"""INSERT INTO risk_worth (run_id, site_id, value, rank, level, coverage)
     SELECT %(run)s, site_id, value, place, {LEVEL.format(rank="place", count="%(count)s")}, coverage
       FROM (SELECT w.*, least(%(count)s::int, coalesce((
               SELECT o.rank FROM risk_worth o WHERE o.run_id = %(run)s AND o.value <= w.value
