@@ -21,9 +21,9 @@ Array = NDArray[Any]
 class Limits:
     """When a finding blocks.
 
-    ``selection``: a group's selection rate under four fifths of the highest, or over 5/4 of the
-    rate of all others, the rule of thumb of the US Uniform Guidelines on Employee Selection
-    Procedures (29 CFR 1607.4 D); used here in both directions, since to be chosen is a burden.
+    ``selection``: a group's selection rate under four fifths of that of all others, or over 5/4:
+    the rule of thumb of the US Uniform Guidelines on Employee Selection Procedures (29 CFR
+    1607.4 D, there against the highest group); in both directions, since to be chosen is a burden.
     It blocks only when the observed need does not explain it: the ratio of selection rates is
     compared with the ratio of hit rates in the random arm when there is one.
     ``level``: two-proportion z-test of hit rates at equal score, divided by the number of
@@ -230,11 +230,13 @@ def drop_one(
     ``make(names)`` gives an unfitted model; ``train`` (n,) bool, the others are ranked. ``moved``:
     share of the chosen that are others; ``selection``: change of each group's selection rate.
     """
-    test = ~np.asarray(train, dtype=bool)
+    train = np.asarray(train, dtype=bool)
+    test = ~train
 
     def ranked(kept: list[int]) -> Array:
-        model = make(tuple(names[j] for j in kept)).fit(X[np.ix_(train, kept)], y[train])
-        return model.score(X[np.ix_(test, kept)])
+        columns = np.array(kept, dtype=int)
+        model = make(tuple(names[j] for j in kept)).fit(X[train][:, columns], y[train])
+        return model.score(X[test][:, columns])
 
     def picks(score: Array) -> Array:
         count = metrics.capacity(len(score), capacity)

@@ -69,10 +69,7 @@ class Curve:
             "kind": self.kind,
             "offset": self.offset,
             "slope": self.slope,
-            **{
-                k: getattr(self, k).tolist()
-                for k in ("knots", "values", "grid", "low", "high")
-            },
+            **{k: getattr(self, k).tolist() for k in ("knots", "values", "grid", "low", "high")},
         }
 
     @classmethod

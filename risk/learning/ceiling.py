@@ -58,7 +58,7 @@ class Ceiling:
                 "objective": "binary", "learning_rate": self.rate, "num_leaves": self.leaves,
                 "min_data_in_leaf": 60, "bagging_fraction": 0.8, "bagging_freq": 1,
                 "feature_fraction": 0.5, "monotone_constraints": constraints,
-                "deterministic": True, "force_row_wise": True, "num_threads": 2,
+                "deterministic": True, "force_row_wise": True, "num_threads": 1,
                 "seed": self.seed * SEEDS + k, "verbose": -1,
             }  # fmt: skip
             booster = lightgbm.train(settings, data, num_boost_round=self.rounds)
@@ -113,6 +113,9 @@ class Ceiling:
     @classmethod
     def from_json(cls, text: str) -> Self:
         d = loads(KIND, text)
-        self = cls(d["names"], d["directions"], *d["settings"], d["half_life"], d["seed"])
+        settings = dict(zip(("rounds", "rate", "leaves"), d["settings"], strict=True))
+        self = cls(
+            d["names"], d["directions"], **settings, half_life=d["half_life"], seed=d["seed"]
+        )
         self.base, self.nuisance, self.trees = d["base"], d["nuisance"], d["trees"]
         return self

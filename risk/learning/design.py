@@ -121,9 +121,7 @@ def _exact(rate: float, size: float, level: float) -> tuple[float, float]:
     return low, high
 
 
-def lottery(
-    weight: Array, draws: int, seed: int, uniform: float = 0.5
-) -> tuple[Array, Array]:
+def lottery(weight: Array, draws: int, seed: int, uniform: float = 0.5) -> tuple[Array, Array]:
     """Rows drawn and every row's inclusion probability, before anything is optimised.
 
     Share ``uniform`` of the probability is even, the rest proportional to ``weight`` (the

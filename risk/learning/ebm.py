@@ -137,7 +137,12 @@ class Boosted:
     @classmethod
     def from_json(cls, text: str) -> Self:
         d = loads(KIND, text)
-        self = cls(d["names"], d["directions"], *d["settings"], d["half_life"], d["seed"])
+        settings = dict(
+            zip(("rounds", "rate", "bins", "smoothing", "bags"), d["settings"], strict=True)
+        )
+        self = cls(
+            d["names"], d["directions"], **settings, half_life=d["half_life"], seed=d["seed"]
+        )
         self.base = d["base"]
         self.cuts = [np.array(c, dtype=float) for c in d["cuts"]]
         self.tables = [np.array(t, dtype=float) for t in d["tables"]]

@@ -41,12 +41,15 @@ class Logistic:
         self.penalty, self.half_life, self.seed = penalty, half_life, seed
         self.base = 0.0
         self.edges: list[Array] = []
+        # Which features were ever missing in training; others count as average when missing.
+        self.gaps: list[bool] = []
         self.centre, self.spread = np.zeros(0), np.ones(0)
         self.bottom, self.top = np.zeros(0), np.zeros(0)
         self.coefficients, self.average = np.zeros(0), np.zeros(0)
         self.curve: Curve | None = None
 
     def _learn_scale(self, X: Array) -> None:
+        self.gaps = [bool(gap) for gap in np.atleast_1d(np.isnan(X).any(0))]
         if self.binned:
             self.edges = bins.quantile_edges(X, self.quantiles)
             return
@@ -66,9 +69,14 @@ class Logistic:
             return bins.thermometer(bins.codes(X, self.edges), self.edges)
         missing = np.isnan(X)
         scaled = (np.clip(X, self.bottom, self.top) - self.centre) / self.spread
-        pairs = np.stack([missing.astype(float), np.where(missing, 0.0, scaled)], axis=2)
-        places = [slice(2 * j, 2 * j + 2) for j in range(X.shape[1])]
-        return pairs.reshape(len(X), -1), places
+        scaled[missing] = 0.0
+        columns, places, at = [], [], 0
+        for j, gaps in enumerate(self.gaps):
+            block = [missing[:, j].astype(float)] if gaps else []
+            columns += [*block, scaled[:, j]]
+            places.append(slice(at, at + len(block) + 1))
+            at = places[-1].stop
+        return np.column_stack(columns), places
 
     def fit(
         self, X: Array, y: Array, groups: Array | None = None, days: Array | None = None
@@ -89,21 +97,23 @@ class Logistic:
         strength = np.full(A.shape[1], self.penalty)
         strength[design.shape[1] :] = 1.0
         part, width = folds(len(y), 5, self.seed), design.shape[1]
+        whole = fit_logistic(A, y, strength, weights, low, high)
         held_out = np.zeros(len(y))
         for fold in range(5):
             rows = part != fold
             w = None if weights is None else weights[rows]
-            _, found = fit_logistic(A[rows], y[rows], strength, w, low, high)
+            _, found = fit_logistic(A[rows], y[rows], strength, w, low, high, whole)
             held_out[~rows] = design[~rows] @ found[:width]
-        _, found = fit_logistic(A, y, strength, weights, low, high)
         curve = Curve.fit(held_out, y, weights, kind="logistic", rounds=self.bands, seed=self.seed)
-        self._settle(found[:width], design, curve)
+        self._settle(whole[1][:width], design, curve)
         return self
 
     def _bounds(self, places: list[slice], width: int) -> tuple[Array, Array]:
         low, high = np.full(width, -np.inf), np.full(width, np.inf)
         for name, place in zip(self.names, places, strict=True):
-            steps = slice(place.start + 1, place.stop)
+            # The first column says "missing", unless the feature never was.
+            first = place.stop - 1 if not self.binned else place.start + 1
+            steps = slice(first, place.stop)
             if self.directions.get(name, 0) > 0:
                 low[steps] = 0
             elif self.directions.get(name, 0) < 0:
@@ -121,9 +131,24 @@ class Logistic:
 
     def contributions(self, X: Array) -> Array:
         """Log-odds per row and feature against the average row; they add up to score - base."""
-        design, places = self._design(matrix(X, self.names))
+        X = matrix(X, self.names)
+        if self.binned:
+            return self._looked_up(X)
+        design, places = self._design(X)
         parts = (design - self.average) * self.coefficients
         return np.stack([parts[:, p].sum(1) for p in places], axis=1)
+
+    def _looked_up(self, X: Array) -> Array:
+        """The same from one table per feature: 1 M rows need no wide matrix of steps."""
+        _, places = bins.thermometer(np.zeros((0, len(self.edges)), dtype=int), self.edges)
+        code = bins.codes(X, self.edges)
+        result = np.empty(X.shape)
+        for j, (place, table) in enumerate(
+            zip(places, bins.levels(self.coefficients, places), strict=True)
+        ):
+            usual = float(self.average[place] @ self.coefficients[place])
+            result[:, j] = (table - usual)[code[:, j]]
+        return result
 
     def score(self, X: Array) -> Array:
         """Log-odds."""
@@ -153,6 +178,7 @@ class Logistic:
             seed=self.seed,
             base=self.base,
             edges=self.edges,
+            gaps=self.gaps,
             scale=[self.bottom, self.top, self.centre, self.spread],
             coefficients=self.coefficients,
             average=self.average,
@@ -166,7 +192,7 @@ class Logistic:
             d["names"], d["directions"], d["binned"], d["quantiles"],
             d["penalty"], d["half_life"], d["seed"],
         )  # fmt: skip
-        self.base = d["base"]
+        self.base, self.gaps = d["base"], d["gaps"]
         self.edges = [np.array(e, dtype=float) for e in d["edges"]]
         self.bottom, self.top, self.centre, self.spread = (
             np.array(s, dtype=float) for s in d["scale"]

@@ -149,7 +149,9 @@ def backtest(
         model = make().fit(X[train], y[train], groups=groups, days=day[train])
         score, p = model.score(X[test]), model.predict(X[test])
         pooled.append((test, score, p))
-        found = _report(panel, test, score, p, np.zeros(len(test), dtype=int), capacity, seed, 0)
+        found = _report(
+            panel, test, score, p, np.zeros(len(test), dtype=int), capacity, seed, rounds
+        )
         drift = {
             name: metrics.population_stability(X[train, j], X[test, j])
             for j, name in enumerate(panel.names)

@@ -1,6 +1,7 @@
 """Reading the stored tables, choosing a candidate on earlier windows, measuring it once."""
 
 import datetime as dt
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,7 +56,7 @@ def months(first: str, count: int, length: int) -> list[Window]:
     for k in range(count + 1):
         at = year * 12 + month + k * length
         edges.append(day_number(f"{at // 12}-{at % 12 + 1:02d}-01"))
-    return [Window(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    return [Window(a, b) for a, b in itertools.pairwise(edges)]
 
 
 @dataclass
@@ -84,6 +85,7 @@ class Candidate:
     kind: str
     options: tuple[tuple[str, Any], ...] = ()
     nuisance: bool = False
+    compared_only: bool = False
 
     @property
     def name(self) -> str:
@@ -93,8 +95,9 @@ class Candidate:
         return f"{self.kind}{tail}: {' + '.join(self.groups)}"
 
     @property
-    def additive(self) -> bool:
-        return self.kind != "trees"
+    def eligible(self) -> bool:
+        """Whether it may be chosen: additive, and not there for comparison alone."""
+        return self.kind != "trees" and not self.compared_only
 
     def maker(self, names: tuple[str, ...]) -> Callable[[], Model]:
         options = dict(self.options)
@@ -150,40 +153,45 @@ def _summary(candidate: Candidate, report: dict[str, Any]) -> dict[str, Any]:
 
     row = {
         "candidate": candidate.name,
-        "additive": candidate.additive,
-        "auc": over("auc", parts),
-        "lift": over("lift", parts),
+        "eligible": candidate.eligible,
+        # Weighted by pairs inside windows: windows with a dozen visits do not decide.
+        "auc": report["total"]["model"]["auc"][0],
+        "lift": report["total"]["model"]["lift"][0],
         "days": over("days_earlier", parts),
-        "brier": over("brier", parts),
+        "brier": report["total"]["model"]["brier"][0],
         "aucs": [w["model"]["auc"][0] for w in parts],
         "days_by_window": [w["model"]["days_earlier"][0] for w in parts],
     }
-    if "inspector_adjusted" in parts[0]["model"]:
-        for metric in ("auc", "days_earlier"):
-            values = [w["model"]["inspector_adjusted"][metric][0] for w in parts]
-            row[f"adjusted_{metric}"] = float(np.mean([v for v in values if v is not None]))
+    adjusted = report["total"]["model"].get("inspector_adjusted")
+    if adjusted:
+        row |= {f"adjusted_{k}": v[0] for k, v in adjusted.items()}
     return row
 
 
 def choose(
     task: Task, candidates: Sequence[Candidate], by: str = "auc", say: Callable[[str], None] = print
 ) -> tuple[Candidate, list[dict[str, Any]]]:
-    """The additive candidate best on the earlier windows, and the scores of all (the proof)."""
+    """The eligible candidate best on the earlier windows, and the scores of all (the proof)."""
     proof = []
     for candidate in candidates:
         row = _summary(candidate, rolled(task, candidate))
         proof.append(row)
-        adjusted = (
-            f"  within inspector {row['adjusted_auc']:.3f}" if "adjusted_auc" in row else ""
-        )
+        adjusted = f"  within inspector {row['adjusted_auc']:.3f}" if "adjusted_auc" in row else ""
+        mark = " " if candidate.eligible else "-"
         say(
-            f"  auc {row['auc']:.4f}  lift {row['lift']:.2f}  days {row['days']:+.2f}{adjusted}"
+            f" {mark}auc {row['auc']:.4f}  lift {row['lift']:.2f}  days {row['days']:+.2f}{adjusted}"
             f"  {row['candidate']}"
         )
-    allowed = [k for k, row in enumerate(proof) if row["additive"]]
+    allowed = [k for k, row in enumerate(proof) if row["eligible"]]
     best = max(allowed, key=lambda k: proof[k][by])
     say(f"  chosen by {by}: {proof[best]['candidate']}")
     return candidates[best], proof
+
+
+def rolling_intervals(task: Task, candidate: Candidate) -> dict[str, Any]:
+    """Totals of the chosen candidate over the earlier windows, with intervals and baselines."""
+    total: dict[str, Any] = rolled(task, candidate, rounds=300)["total"]
+    return total
 
 
 def measure(task: Task, candidate: Candidate, bins: int = 10) -> dict[str, Any]:

@@ -48,6 +48,17 @@ class History:
         sums = np.concatenate([[0.0], np.cumsum(self.values[of] * 2.0 ** (self.day / half_life))])
         return (sums[stop] - sums[start]) * 2.0 ** (-np.asarray(day) / half_life)
 
+    def pace(self, entity: Array, day: Array, of: str = "1", half_life: float = 365.0) -> Array:
+        """The fading sum per day that could be seen, times the half-life.
+
+        A fading sum grows for as long as the record itself is young: early rows look calm because
+        nobody was counting yet. Dividing by the faded length of the record takes that out.
+        """
+        begin = int(self.day.min()) if len(self.day) else 0
+        length = np.maximum(np.asarray(day) - begin, 1) / half_life
+        seen = (1 - 2.0**-length) / (1 - 2.0 ** (-1 / half_life))
+        return self.fading(entity, day, of, half_life) * half_life / np.maximum(seen, 30.0)
+
     def last(self, entity: Array, day: Array, of: str, nth: int = 1) -> Array:
         """Value of the nth last event, NaN without one."""
         start, stop = self._span(entity, day)
