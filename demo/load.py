@@ -16,6 +16,8 @@ from authorities.models import Area, Authority, Membership, Unit, User
 from authorities.services.people import add_membership, create_person, enrol_totp
 from demo.people import AUTHORITIES, DOMAIN, PASSWORD, PEOPLE, address
 from demo.register import StandIn, stand_ins
+from risk.services.scoring import run_scoring
+from risk.services.starter import load_starter
 from targets.models import Company, CompanyRegistration, PastVisit, Site
 from targets.services.imports.records import CompanyRecord, SiteRecord
 from targets.services.imports.run import store_records
@@ -75,6 +77,10 @@ def load_register(today: dt.date, say: Say, count: int = SITES) -> None:
     _fixed_ids()
     _past_visits(today)
     refresh()  # so that the search finds them
+    load_starter(activate=True)
+    scored = run_scoring()
+    assert scored.state == "done", scored.message
+    say(f"  {scored.sites} sites scored by the starter models")
 
 
 def _record(row: StandIn) -> SiteRecord:

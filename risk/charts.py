@@ -6,13 +6,13 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 SIZE, LEFT, TOP = 260, 46, 10
-HEIGHT, WIDTH = SIZE + TOP + 44, SIZE + LEFT + 14
+HEIGHT, WIDTH = SIZE + TOP + 44, SIZE + LEFT + 26
 
 
 def calibration(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """Promised against found: points of the reliability rows, the line they should lie on, axes."""
     most = max([0.05, *(max(row["predicted"], row["observed"]) for row in rows)])
-    top = min(1.0, -(-most * 10 // 1) / 10)
+    top = min(1.0, -(-most * 20 // 1) / 20)  # five steps of whole per cents
 
     def x(value: float) -> float:
         return round(LEFT + SIZE * value / top, 1)
@@ -26,8 +26,8 @@ def calibration(rows: list[dict[str, Any]]) -> dict[str, Any]:
         "axis": {"x": LEFT, "y": TOP + SIZE, "right": LEFT + SIZE, "top": TOP},
         "diagonal": {"x1": x(0), "y1": y(0), "x2": x(top), "y2": y(top)},
         "ticks": [
-            {"x": x(step * top / 4), "y": y(step * top / 4), "label": _percent(step * top / 4)}
-            for step in range(5)
+            {"x": x(step * top / 5), "y": y(step * top / 5), "label": _percent(step * top / 5)}
+            for step in range(6)
         ],
         "points": [
             {"x": x(row["predicted"]), "y": y(row["observed"]),

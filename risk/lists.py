@@ -136,7 +136,7 @@ class IndicatorList(ListPage):
         return ngettext("%(count)s indicator", "%(count)s indicators", count)
 
 
-SHORT = {
+SHORT: dict[str, Any] = {
     Visibility.OPEN: gettext_lazy("everything"),
     Visibility.LEVEL: gettext_lazy("points only"),
     Visibility.SEALED: gettext_lazy("nothing"),

@@ -1,9 +1,11 @@
 """The public text on the method: a page for everybody signed in, and the same as JSON and HTML."""
 
+import datetime as dt
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.utils.formats import date_format
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
@@ -19,10 +21,14 @@ def _words(names: dict[str, str]) -> str:
     return names.get((get_language() or "fi")[:2]) or names["fi"]
 
 
+def _day(text: str | None) -> str:
+    return date_format(dt.date.fromisoformat(text), "SHORT_DATE_FORMAT") if text else "–"
+
+
 def _model(content: dict[str, Any]) -> dict[str, Any]:
     return {
         "name": _words(content["name"]), "authority": _words(content["authority"]),
-        "number": content["number"], "since": content["since"], "hash": content["hash"],
+        "number": content["number"], "since": _day(content["since"]), "hash": content["hash"],
         "outcomes": ", ".join(str(VisitOutcome(o).label) for o in content["outcomes"]),
         "indicators": [
             {"name": _words(row["name"]), "ground": _words(row["ground"]),

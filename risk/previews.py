@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.utils import timezone
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from risk import bins as bins_of
@@ -56,6 +57,18 @@ def _shown(actor: Any, version: Any, seen: tested.Preview) -> dict[str, Any]:
         "title": _("Sites by line of points"),
         "coverage": round(100 * seen.known / seen.looked) if seen.looked else 0,
         "looked": seen.looked,
-        "examples": [e | {"site": sites[e["site"]]} for e in examples if e["site"] in sites],
+        "examples": [
+            e
+            | {"site": sites[e["site"]], "value": _plain(e["value"]), "points": _plain(e["points"])}
+            for e in examples
+            if e["site"] in sites
+        ],
         "unit": version.unit,
     }
+
+
+def _plain(value: Any) -> str:
+    """A number without a needless rest, a text as it is."""
+    if isinstance(value, float):
+        value = int(value) if value.is_integer() else number_format(value, 2, use_l10n=True)
+    return str(value)

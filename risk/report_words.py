@@ -1,8 +1,9 @@
 """Results of tests in words and rows for pages and cards."""
 
+import datetime as dt
 from typing import Any
 
-from django.utils.formats import number_format
+from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -66,6 +67,8 @@ def interval(values: Any, decimals: int, percent: bool = False) -> str:
     if not values or values[0] is None:
         return "–"
     value, low, high = (shown(v, decimals, percent) for v in values)
+    if percent:
+        low, high = low.removesuffix(" %"), high.removesuffix(" %")
     return f"{value} ({low} … {high})"
 
 
@@ -109,7 +112,8 @@ def backtest_rows(report: Report, names: Names) -> dict[str, Any]:
     orders = [code for code in ORDERS if code in total]
     table = [
         {"label": label, "help": help_text,
-         "cells": [interval(total[o].get(code), decimals, percent) for o in orders]}
+         "cells": [{"order": ORDERS[o], "value": interval(total[o].get(code), decimals, percent)}
+                   for o in orders]}
         for code, (label, help_text, decimals, percent) in METRICS.items()
     ]  # fmt: skip
     own = [
@@ -133,11 +137,15 @@ def backtest_rows(report: Report, names: Names) -> dict[str, Any]:
         "segments": _segments(total.get("segments") or {}, names),
         "drift": _drift(results["windows"], names),
         "windows": [
-            {"start": w["start"], "end": w["end"], "n": w["n"],
+            {"start": _day(w["start"]), "end": _day(w["end"]), "n": w["n"],
              "auc": shown(w["model"]["auc"][0], 3) if "model" in w else "–"}
             for w in results["windows"]
         ],
     }  # fmt: skip
+
+
+def _day(text: str) -> str:
+    return date_format(dt.date.fromisoformat(text), "SHORT_DATE_FORMAT")
 
 
 def verdict(total: dict[str, Any]) -> str:
@@ -288,10 +296,10 @@ def _cause(group: str, results: dict[str, Any], names: Names) -> str:
         return ""
     return _(
         "Without the indicator “%(name)s” they would be chosen in %(then)s of cases instead of"
-        " %(now)s; all others are chosen in %(rest)s."
+        " %(now)s."
     ) % {
         "name": names.indicator(best["indicator"]), "then": shown(then, 1, True),
-        "now": shown(now, 1, True), "rest": shown(rest, 1, True),
+        "now": shown(now, 1, True),
     }  # fmt: skip
 
 

@@ -4,7 +4,9 @@ import hashlib
 import json
 from typing import Any
 
+from django.db import connection
 from django.db.models import Prefetch
+from django.utils import timezone
 from django.utils.translation import override
 
 from audit.context import as_system
@@ -18,8 +20,6 @@ LOCK = 0x7461726B6D
 
 def publish(version: ModelVersion) -> MethodEdition:
     """Write the next edition, in the transaction that put ``version`` in or out of use."""
-    from django.db import connection
-
     with as_system("the public method tells of the joint models of all authorities"):
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
@@ -65,7 +65,9 @@ def _model(version: ModelVersion) -> dict[str, Any]:
         "authority": _authority(model.authority),
         "number": version.number,
         "kind": version.kind,
-        "since": version.activated_at.date().isoformat() if version.activated_at else None,
+        "since": timezone.localdate(version.activated_at).isoformat()
+        if version.activated_at
+        else None,
         "hash": version.content_hash,
         "outcomes": model.outcomes,
         "indicators": [_indicator(part) for part in version.indicators.all()],

@@ -241,7 +241,7 @@ OF_RUN = "s.run_id = %(run)s AND s.version_id = ANY (%(versions)s)"
 
 
 USUAL = f"""SELECT version_id, coalesce(avg(p) FILTER (WHERE coverage >= %(least)s), avg(p))
-      FROM risk_score s WHERE {OF_RUN} GROUP BY version_id"""  # noqa: S608
+      FROM risk_score s WHERE {OF_RUN} GROUP BY version_id"""
 
 
 def _worth(run: ScoringRun) -> None:
@@ -262,7 +262,7 @@ def _worth(run: ScoringRun) -> None:
         f"""INSERT INTO "risk_worth_{run.pk:d}" (run_id, site_id, value, rank, level, coverage)
         SELECT %(run)s, site_id, value, place, {LEVEL.format(rank="place", count="n")}, coverage
           FROM (SELECT w.*, rank() OVER (ORDER BY value DESC) AS place, count(*) OVER () AS n
-                  FROM ({rows}) w) x""",  # noqa: S608
+                  FROM ({rows}) w) x""",
         _worth_params(run, joint),
     )
 
@@ -370,7 +370,7 @@ def refresh(site_ids: Sequence[int]) -> int:
 def _refresh(run: ScoringRun, versions: Sequence[ModelVersion], sites: list[int]) -> None:
     now, today = timezone.now(), timezone.localdate()
     asked = Asked.some(sites, today, now)
-    _call(f"DELETE FROM risk_score WHERE {THESE}", [run.pk, sites])  # noqa: S608
+    _call(f"DELETE FROM risk_score WHERE {THESE}", [run.pk, sites])
     for version in versions:
         sql, params = statement(version, asked, run.pk)
         _call(f"INSERT INTO risk_score {sql}", params)
@@ -378,7 +378,7 @@ def _refresh(run: ScoringRun, versions: Sequence[ModelVersion], sites: list[int]
     if joint:
         rows = worth_sql(Worths.of(joint), f"{OF_RUN} AND s.site_id = ANY (%(sites)s::bigint[])")
         params = _worth_params(run, joint) | {"sites": sites, "count": run.sites}
-        _call(f"DELETE FROM risk_worth WHERE {THESE}", [run.pk, sites])  # noqa: S608
+        _call(f"DELETE FROM risk_worth WHERE {THESE}", [run.pk, sites])
         _call(f"{NEW_WORTH} {rows}) w) x", params)
     _call(
         "INSERT INTO risk_refreshed (run_id, site_id, as_of, known_at)"
@@ -393,4 +393,4 @@ NEW_WORTH = f"""INSERT INTO risk_worth (run_id, site_id, value, rank, level, cov
     SELECT %(run)s, site_id, value, place, {LEVEL.format(rank="place", count="%(count)s")}, coverage
       FROM (SELECT w.*, least(%(count)s::int, coalesce((
               SELECT o.rank FROM risk_worth o WHERE o.run_id = %(run)s AND o.value <= w.value
-               ORDER BY o.value DESC, o.rank LIMIT 1), %(count)s::int)) AS place FROM ("""  # noqa: S608
+               ORDER BY o.value DESC, o.rank LIMIT 1), %(count)s::int)) AS place FROM ("""

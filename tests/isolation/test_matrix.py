@@ -22,6 +22,8 @@ from feedback.services import open_measure
 from planning.calendar import renew_feed
 from planning.models import Overlap, PlannedVisit
 from planning.services import set_hold
+from risk.services.indicators import new_indicator_version
+from risk.services.reports import new_report
 from targets.models import (
     Dataset,
     DatasetRun,
@@ -45,6 +47,7 @@ from tests.factories import (
     make_signal,
     make_site,
 )
+from tests.risk.govern.factories import drafted, published
 from ui.models import ExportJob, SavedView
 from worklist.services import create_task, notify
 
@@ -66,6 +69,7 @@ LINKING = ("coordinator", "inspector", "analyst")
 LINKERS = of(*CODES, roles=LINKING)
 SETTERS = of(*CODES, roles=("analyst", "administrator"))
 TARGETING = ("coordinator", "manager", "analyst")
+RISK_READERS = of(*CODES, roles=TARGETING)
 OSH_SUPERVISORS = of("OSH", roles=("administrator", "manager"))
 SUPERVISORS = of(*CODES, roles=("administrator", "manager"))
 INTEREST_EDITORS = of("OSH", roles=("administrator", "manager", "analyst"))
@@ -177,6 +181,26 @@ ROUTES: dict[str, tuple[str, str | None, set[tuple[str, str]] | str, int]] = {
     "targets:hint": ("get", "hint", IMPORTERS, 403),
     "targets:site_identity": ("get", "site", IMPORTERS, 403),
     "targets:company_identity": ("get", "company", IMPORTERS, 403),
+    "risk:indicator_list": ("get", None, RISK_READERS, 403),
+    "risk:indicator_create": ("get", None, of(*CODES, roles=("analyst",)), 403),
+    "risk:indicator_preview": ("post", None, of(*CODES, roles=("analyst",)), 403),
+    "risk:indicator_detail": ("get", "sealed", of("OSH", roles=TARGETING), 4),
+    "risk:indicator_version": ("post", "sealed", {("OSH", "analyst")}, 4),
+    "risk:indicator_edit": ("get", "sealed_draft", {("OSH", "analyst")}, 4),
+    "risk:indicator_step": ("post", "sealed_draft", set(), 4),  # no step, no answer
+    "risk:model_list": ("get", None, RISK_READERS, 403),
+    "risk:model_create": ("get", None, of(*CODES, roles=("analyst",)), 403),
+    "risk:model_detail": ("get", "own_model", of("OSH", roles=TARGETING), 4),
+    "risk:model_edit": ("get", "own_model", {("OSH", "analyst")}, 4),
+    "risk:model_step": ("post", "own_model", set(), 4),  # no step, no answer
+    "risk:model_approve": ("get", "own_model", {("OSH", "manager")}, 4),
+    "risk:model_activate": ("get", "own_model", {("OSH", "manager")}, 4),
+    "risk:model_retire": ("get", "own_model", set(), 4),  # a draft is given up, not retired
+    "risk:model_card": ("get", "own_model", of("OSH", roles=TARGETING), 4),
+    "risk:report_cancel": ("post", "own_test", of("OSH", roles=("analyst", "manager")), 4),
+    "risk:method": ("get", None, EVERYBODY, 0),
+    "risk:method_json": ("get", None, EVERYBODY, 0),
+    "risk:method_html": ("get", None, EVERYBODY, 0),
     "planning:operation_list": ("get", None, EVERYBODY, 0),
     "planning:operation_create": ("get", None, of(*CODES, roles=("coordinator",)), 403),
     "planning:calendar": ("get", None, EVERYBODY, 0),
@@ -302,7 +326,7 @@ def stage(db: None) -> tuple[Cast, dict[str, dict[str, Any]]]:
     other = PlannedVisit.objects.create(
         operation=Cast().to("draft"), day=day, site=planned.site, order=99
     )
-    values = sharing_values(cast) | {
+    values = sharing_values(cast) | risk_values(cast) | {
         "hold": {"public_id": set_hold(
             actor=lead, target=make_site(), kind="silent", liaison="Call", reason="Secret",
             superior=cast.actors["OSH", "manager"].user).public_id},
@@ -394,6 +418,22 @@ def sharing_values(cast: Cast) -> dict[str, dict[str, Any]]:
     }  # fmt: skip
 
 
+def risk_values(cast: Cast) -> dict[str, dict[str, Any]]:
+    """What OSH keeps to itself of how it chooses: a sealed indicator, a model of its own, a test."""
+    analyst = cast.actors["OSH", "analyst"]
+    sealed = published(analyst, visibility="sealed", name_en="Secret indicator")
+    draft = new_indicator_version(actor=analyst, indicator=sealed.indicator)
+    model = drafted(analyst, sealed, joint=False, name_en="Secret model")
+    tested = drafted(analyst, sealed, joint=False, name_en="Secret model")
+    return {
+        "sealed": {"public_id": sealed.indicator.public_id},
+        "sealed_draft": {"public_id": draft.public_id},
+        "own_model": {"public_id": model.public_id},
+        "own_test": {"public_id": new_report(
+            actor=analyst, version=tested, kind="backtest").public_id},
+    }  # fmt: skip
+
+
 def own_routes() -> set[str]:
     """Names of all addresses of the project (those of the sign-in library are tested by name below)."""
     names = set()
@@ -443,7 +483,7 @@ def test_role_and_object(stage, as_user, code, role):
         if not allowed:
             # 4: a participant is told that it may not (403); to an outsider nothing exists (404).
             expected = {403, 404} if others in (4, 5) else {others}
-            if others == 4 and code == "OUT" and not name.startswith("targets:"):
+            if others == 4 and code == "OUT" and not name.startswith(("targets:", "risk:")):
                 expected = {404}
             if answer.status_code not in expected:
                 wrong.append(f"{name}: {answer.status_code}, should be {expected}")

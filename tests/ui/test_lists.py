@@ -1,6 +1,7 @@
 """Every list costs the same number of queries, whatever its length."""
 
 import uuid
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -10,6 +11,14 @@ from django.utils import timezone
 
 from authorities.models import Competence, Ground
 from feedback.services import open_measure
+from risk.models import (
+    Indicator,
+    IndicatorVersion,
+    ModelIndicator,
+    ModelVersion,
+    Report,
+    RiskModel,
+)
 from targets.models import Dataset, Erasure, ImportMapping, ImportRun, MatchPair
 from tests.factories import (
     Cast,
@@ -35,6 +44,8 @@ PINNED = {
     "targets:dataset_list": 11,
     "targets:erasure_list": 9,
     "targets:pair_list": 11,
+    "risk:indicator_list": 13,
+    "risk:model_list": 10,
     "worklist:task_list": 10,
     "worklist:inbox": 9,
     "worklist:my_work": 8,
@@ -81,6 +92,24 @@ def grow(cast: Cast, rows: int) -> None:
             expired_on=timezone.localdate(),
         )  # fmt: skip
         Competence.objects.create(authority=lead.authority, action="enter", text_fi="x")
+        grow_risk(lead)
+
+
+def grow_risk(lead: Any) -> None:
+    indicator = Indicator.objects.create(
+        code=f"i-{Indicator.objects.count()}", authority=lead.authority, told=True
+    )
+    row = IndicatorVersion.objects.create(
+        indicator=indicator, number=1, state="published", published_at=timezone.now(),
+        source="visits", name_fi="I", ground_text="x", bins=[{"below": None, "points": 1}],
+    )  # fmt: skip
+    model = RiskModel.objects.create(
+        code=f"m-{RiskModel.objects.count()}", authority=lead.authority, name_fi="M",
+        outcomes=["serious"],
+    )  # fmt: skip
+    version = ModelVersion.objects.create(model=model, number=1)
+    ModelIndicator.objects.create(version=version, indicator=row, place=0)
+    Report.objects.create(version=version, kind="backtest", state="done")
 
 
 def costs(client) -> dict[str, int]:
@@ -114,4 +143,4 @@ def test_every_list_is_among_those_measured():
     """A new list joins the table above."""
     get_resolver().url_patterns  # importing the addresses imports every list
     others = {"candidates", "people", "mails"}  # measured through the lists they are made of
-    assert len(set(ListPage.registry) - others) == len(PINNED) - 1  # my work is no ListPage
+    assert len(set(ListPage.registry) - others) == len(PINNED) - 2  # my work and the models are no ListPage

@@ -114,7 +114,7 @@ def test_the_audit_stops_a_proxy_and_names_it(analyst):
     assert (report.state, report.passed, version.state) == ("done", False, "blocked")
     shown = report_words.audit_rows(report, report_words.Names(version))
     words = " ".join(f"{b['words']} {b['cause']}" for b in shown["blocking"])
-    assert "Workers posted from abroad: yes" in words
+    assert "Workers posted from abroad: no: chosen only 0.00 times as often" in words
     assert "Without the indicator “Posted workers”" in words
 
 
