@@ -190,7 +190,7 @@ def choose(
 
 def rolling_intervals(task: Task, candidate: Candidate) -> dict[str, Any]:
     """Totals of the chosen candidate over the earlier windows, with intervals and baselines."""
-    total: dict[str, Any] = rolled(task, candidate, rounds=300)["total"]
+    total: dict[str, Any] = rolled(task, candidate, rounds=100)["total"]
     return total
 
 

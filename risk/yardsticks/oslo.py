@@ -55,7 +55,7 @@ def tasks(folder: Path) -> dict[str, Task]:
                 features.add(group, f"area_{size}_{half_life}", rate)
         found[outcome] = Task(
             features, poor[f"poor_{outcome}"][plain], day, day > cut, day <= cut, spans,
-            last=everything.last(entity, day, outcome),
+            last=ordinary.last(entity, day, outcome),
             known_from=everything.last(entity, day, "day"),
         )  # fmt: skip
     return found
