@@ -4,7 +4,7 @@ PORT ?= 8000
 VENV_PYTHON = .venv/bin/python
 export PORT
 
-.PHONY: help run test lint bench reset messages lock front-end
+.PHONY: help run test lint bench yardsticks reset messages lock front-end
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
@@ -24,6 +24,10 @@ lint: ## format and type checks, layers, templates
 bench: ## measure; prints ratios against a named baseline
 	@$(PYTHON) tools/bootstrap.py --dev
 	@$(VENV_PYTHON) -m bench.register
+
+yardsticks: ## score the public data sets in DATA (default ../shared/data); skips what is absent
+	@$(PYTHON) tools/bootstrap.py
+	@OMP_NUM_THREADS=1 $(VENV_PYTHON) -m risk.yardsticks --data $(or $(DATA),../shared/data)
 
 messages: ## bring the translation catalogues up to date (needs gettext)
 	@$(PYTHON) tools/bootstrap.py --dev

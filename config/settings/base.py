@@ -1,5 +1,6 @@
 """Settings shared by every way of running. What differs stands in the sibling modules."""
 
+import os
 from pathlib import Path
 
 from csp.constants import NONE, SELF
@@ -7,6 +8,9 @@ from django.utils.translation import gettext_lazy as _
 
 from config import env
 from config.env import BASE_DIR
+
+# Fits of models hold to one thread: the same bits each time, and no spinning beside other work.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 VAR_DIR = Path(env.text("VAR_DIR", str(BASE_DIR / "var")))
 
