@@ -113,6 +113,7 @@ def _advance(run_id: int) -> bool:
         run = ScoringRun.objects.get(pk=run_id)
         if run.state != RunState.RUNNING:
             return False
+        _generous()
         _step(run)
         run.done_steps += 1
         run.heartbeat_at = timezone.now()
@@ -249,7 +250,6 @@ def _worth(run: ScoringRun) -> None:
     joint = _joint(versions_of(run))
     if not joint:
         return
-    _generous()
     with connection.cursor() as cursor:
         cursor.execute(
             USUAL,
@@ -357,6 +357,7 @@ def refresh(site_ids: Sequence[int]) -> int:
     if not site_ids:
         return 0
     with transaction.atomic(), as_system(WHY):
+        _generous()
         _call("SELECT pg_advisory_xact_lock(%s, 0)", [REFRESH_LOCK])
         run = current_run()
         if run is None:

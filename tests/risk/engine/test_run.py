@@ -350,3 +350,24 @@ def test_several_active_models_and_steps_that_are_texts(sites):
     assert row.parts == [-700, 400, 1200]
     assert row.coverage == 66
     assert row.authority_id == make_authority("TAX").pk
+
+
+def test_the_sweep_takes_everything_up_and_may_run_twice(sites, settings):
+    """What beat calls: a run left lying, what changed, rows that are no longer kept."""
+    from risk.jobs import sweep_scoring
+
+    settings.RISK_RUN_HOUR = 24  # the day's run is not for this test
+    tips = make_model([make_indicator("visits", FOUND)])
+    left = scoring.start_scoring()
+    ScoringRun.objects.update(heartbeat_at=timezone.now() - dt.timedelta(minutes=5))
+    sweep_scoring()
+    left.refresh_from_db()
+    assert left.state == RunState.DONE
+    make_past_visit(sites[0], shared=True)
+    for _ in range(2):
+        sweep_scoring()
+        assert Score.objects.get(run=left, version=tips, site=sites[0]).points == 1000
+        assert Touched.objects.count() == 0
+    assert "risk.jobs.sweep_scoring" in {
+        entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()
+    }
