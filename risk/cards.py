@@ -99,14 +99,10 @@ def _results(report: Report | None, names: report_words.Names) -> list[dict[str,
     if not rows["enough"]:
         words = _("Too few results to say how good the model is.")
         return [_section(title, [_("Result")], [[words]])]
-    table = [
-        [line["label"], *(cell["value"] for cell in line["cells"])] for line in rows["table"]
-    ]
+    table = [[line["label"], *(cell["value"] for cell in line["cells"])] for line in rows["table"]]
     own = [[line["label"], line["value"]] for line in rows["own"]]
     return [
-        _section(
-            f"{title}, {_moment(report.finished_at)}", [_("Measure"), *rows["orders"]], table
-        ),
+        _section(f"{title}, {_moment(report.finished_at)}", [_("Measure"), *rows["orders"]], table),
         _section(_("Judgement"), [_("In words")], [[rows["verdict"]]]),
         _section(_("Probabilities"), [_("Measure"), _("This model")], own),
     ]

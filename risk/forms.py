@@ -125,12 +125,8 @@ class IndicatorForm(forms.Form):
         ),
     )  # fmt: skip
     name_fi = forms.CharField(label=gettext_lazy("Name in Finnish"), max_length=200)
-    name_sv = forms.CharField(
-        label=gettext_lazy("Name in Swedish"), max_length=200, required=False
-    )
-    name_en = forms.CharField(
-        label=gettext_lazy("Name in English"), max_length=200, required=False
-    )
+    name_sv = forms.CharField(label=gettext_lazy("Name in Swedish"), max_length=200, required=False)
+    name_en = forms.CharField(label=gettext_lazy("Name in English"), max_length=200, required=False)
     sentence_fi = forms.CharField(
         label=gettext_lazy("Sentence in Finnish"), max_length=300, required=False,
         help_text=gettext_lazy("Plain words shown beside the points; {value} is where it stands."),
@@ -214,8 +210,10 @@ class IndicatorForm(forms.Form):
             .select_related("ground")
             .order_by("ground__code", "-number")
         )
-        ground.label_from_instance = lambda row: (  # type: ignore[method-assign]
-            f"{row.ground.code}/{row.number}: {row.basis_words}"[:120]
+        ground.label_from_instance = (
+            lambda row: (  # type: ignore[method-assign]
+                f"{row.ground.code}/{row.number}: {row.basis_words}"[:120]
+            )
         )
         self.source = self._source()
         asked = (self.data if self.is_bound else self.initial).get("d-measure")
@@ -224,9 +222,7 @@ class IndicatorForm(forms.Form):
             self.fields[name] = field
 
     @classmethod
-    def typed(
-        cls, actor: "Actor", data: Any, version: IndicatorVersion | None
-    ) -> "IndicatorForm":
+    def typed(cls, actor: "Actor", data: Any, version: IndicatorVersion | None) -> "IndicatorForm":
         """The form with what was typed and without complaints: other fields, or more lines."""
         form = cls(actor, data, version=version)
         initial: dict[str, Any] = {
@@ -306,7 +302,9 @@ class IndicatorForm(forms.Form):
             indicator = self.version.indicator
         else:
             shared = data.get("owner") == "shared"
-            indicator = Indicator(code="preview", authority=None if shared else self.actor.authority)
+            indicator = Indicator(
+                code="preview", authority=None if shared else self.actor.authority
+            )
         row = IndicatorVersion(indicator=indicator, number=0)
         for name in (
             "name_fi", "unit", "source", "definition", "direction", "bins", "missing",
@@ -339,12 +337,8 @@ NEW = {
 
 class ModelCreateForm(forms.Form):
     name_fi = forms.CharField(label=gettext_lazy("Name in Finnish"), max_length=200)
-    name_sv = forms.CharField(
-        label=gettext_lazy("Name in Swedish"), max_length=200, required=False
-    )
-    name_en = forms.CharField(
-        label=gettext_lazy("Name in English"), max_length=200, required=False
-    )
+    name_sv = forms.CharField(label=gettext_lazy("Name in Swedish"), max_length=200, required=False)
+    name_en = forms.CharField(label=gettext_lazy("Name in English"), max_length=200, required=False)
     kind = forms.ChoiceField(
         label=gettext_lazy("Kind"), choices=ModelKind.choices, widget=forms.RadioSelect,
         initial=ModelKind.POINTS,
@@ -390,9 +384,7 @@ class ModelForm(forms.Form):
     )  # fmt: skip
     edits = forms.IntegerField(widget=forms.HiddenInput)
 
-    def __init__(
-        self, rows: list[IndicatorVersion], *args: Any, **kwargs: Any
-    ) -> None:
+    def __init__(self, rows: list[IndicatorVersion], *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.rows = rows
         for row in rows:
@@ -430,9 +422,7 @@ class ModelForm(forms.Form):
                     % {"count": len(row.bins)},
                 )
                 continue
-            bins = [
-                line | {"points": value} for line, value in zip(row.bins, points, strict=True)
-            ]
+            bins = [line | {"points": value} for line, value in zip(row.bins, points, strict=True)]
             for words in bins_of.problems(bins, row.direction):
                 self.add_error(name, words)
             data[f"bins-{row.pk}"] = bins

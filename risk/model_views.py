@@ -291,4 +291,3 @@ def model_card(request: HttpRequest, public_id: str) -> HttpResponse:
     name = f"{version.model.code}-{version.number}.pdf"
     answer["Content-Disposition"] = f'attachment; filename="{name}"'
     return answer
-

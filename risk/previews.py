@@ -58,9 +58,10 @@ def _shown(actor: Any, version: Any, seen: tested.Preview) -> dict[str, Any]:
         "coverage": round(100 * seen.known / seen.looked) if seen.looked else 0,
         "looked": seen.looked,
         "examples": [
-            e | {"site": sites[e["site"]], "value": _plain(e["value"]),
-                 "points": _plain(e["points"])}
-            for e in examples if e["site"] in sites
+            e
+            | {"site": sites[e["site"]], "value": _plain(e["value"]), "points": _plain(e["points"])}
+            for e in examples
+            if e["site"] in sites
         ],
         "unit": version.unit,
     }

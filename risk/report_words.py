@@ -80,12 +80,9 @@ class Names:
             part.indicator.indicator.code: part.indicator.name
             for part in version.indicators.select_related("indicator__indicator")
         }
-        self.regions = {
-            area.code: area.name for area in Area.objects.filter(kind=AreaKind.REGION)
-        }
+        self.regions = {area.code: area.name for area in Area.objects.filter(kind=AreaKind.REGION)}
         self.industries = {
-            row.code: row.name
-            for row in Industry.objects.filter(level=2).select_related("edition")
+            row.code: row.name for row in Industry.objects.filter(level=2).select_related("edition")
         }
 
     def group(self, dimension: str, label: str) -> str:

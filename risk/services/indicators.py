@@ -260,4 +260,3 @@ def _record(actor: "Actor", version: IndicatorVersion, what: str) -> None:
         data={"number": version.number, "name": version.name_fi},
         audience=None if owner is None or told else [owner],
     )  # fmt: skip
-

@@ -47,7 +47,9 @@ def method_content() -> dict[str, Any]:
         .prefetch_related(
             Prefetch(
                 "indicators",
-                ModelIndicator.objects.select_related("indicator__ground__ground").order_by("place"),
+                ModelIndicator.objects.select_related("indicator__ground__ground").order_by(
+                    "place"
+                ),
             )
         )
         .order_by("model__code")
@@ -64,7 +66,8 @@ def _model(version: ModelVersion) -> dict[str, Any]:
         "number": version.number,
         "kind": version.kind,
         "since": timezone.localdate(version.activated_at).isoformat()
-        if version.activated_at else None,
+        if version.activated_at
+        else None,
         "hash": version.content_hash,
         "outcomes": model.outcomes,
         "indicators": [_indicator(part) for part in version.indicators.all()],

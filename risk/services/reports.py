@@ -36,9 +36,7 @@ class TakenOver(Exception):
 
 
 @service
-def ask_report(
-    *, actor: "Actor", version: ModelVersion, kind: str, **params: Any
-) -> Report:
+def ask_report(*, actor: "Actor", version: ModelVersion, kind: str, **params: Any) -> Report:
     """Queue a test of a version; ``params`` as in ``DEFAULTS`` (share of sites that can be
     visited, days of a window, seed).
 
@@ -51,13 +49,13 @@ def ask_report(
     return report
 
 
-def new_report(
-    *, actor: "Actor | None", version: ModelVersion, kind: str, **params: Any
-) -> Report:
+def new_report(*, actor: "Actor | None", version: ModelVersion, kind: str, **params: Any) -> Report:
     """The row of a report, in the caller's transaction; None as actor is the installation itself."""
     version = models.locked(version)
     if actor is not None and not permissions.may_ask(actor, version):
-        raise NotAllowed(_("Tests are asked for by analysts and managers of the model's authority."))
+        raise NotAllowed(
+            _("Tests are asked for by analysts and managers of the model's authority.")
+        )
     if kind not in states.ASKED or version.state not in states.ASKED[kind]:
         raise Conflict(
             _("The version is now “%(state)s”; this test comes at another time.")
@@ -84,7 +82,9 @@ def cancel_report(*, actor: "Actor", report: Report) -> Report:
         "version__model__authority"
     ).get(pk=report.pk)  # fmt: skip
     if not permissions.may_ask(actor, report.version):
-        raise NotAllowed(_("Tests are asked for by analysts and managers of the model's authority."))
+        raise NotAllowed(
+            _("Tests are asked for by analysts and managers of the model's authority.")
+        )
     state = states.follows(states.REPORT, report.state, "cancel")
     if state is None:
         raise Conflict(_("The test has ended already."))

@@ -24,9 +24,7 @@ def test_killed_worker_leaves_a_backtest_that_another_ends(
     analyst = make_actor("OSH", "analyst")
     version = drafted(analyst, published(analyst), kind="ebm")
     with transaction.atomic():
-        report = reports.new_report(
-            actor=analyst, version=version, kind="backtest", window_days=60
-        )
+        report = reports.new_report(actor=analyst, version=version, kind="backtest", window_days=60)
     first = processes.worker()
     send(broker, "risk.jobs_reports.run_report", report.pk)
 

@@ -122,9 +122,7 @@ def test_a_published_version_is_never_changed(analyst):
 def test_open_never_becomes_sealed_nor_the_other_way(analyst):
     version = published(analyst)
     draft = new_indicator_version(actor=analyst, indicator=version.indicator)
-    draft = change_indicator(
-        actor=analyst, version=draft, shown=1, **complete(visibility="sealed")
-    )
+    draft = change_indicator(actor=analyst, version=draft, shown=1, **complete(visibility="sealed"))
     with pytest.raises(RuleViolation, match="stays sealed"):
         publish_indicator(actor=analyst, version=draft)
 

@@ -7,8 +7,8 @@ import pytest
 from django.urls import reverse
 from pypdf import PdfReader
 
-from risk.models import Indicator, IndicatorVersion, ModelVersion
 from risk.jobs_reports import run_report
+from risk.models import Indicator, IndicatorVersion, ModelVersion
 from risk.services.approvals import approve_model
 from tests.factories import make_actor
 from tests.risk.govern.factories import (
@@ -46,7 +46,9 @@ def test_an_analyst_builds_an_indicator_and_publishes_it(analyst, as_user):
     assert client.get(address).status_code == 200
     answer = client.post(address, FORM)
     version = IndicatorVersion.objects.get()
-    assert answer["Location"] == reverse("risk:indicator_detail", args=[version.indicator.public_id])
+    assert answer["Location"] == reverse(
+        "risk:indicator_detail", args=[version.indicator.public_id]
+    )
     assert version.definition == {
         "measure": "count", "outcomes": ["serious", "severe"], "within_days": 3650,
     }  # fmt: skip

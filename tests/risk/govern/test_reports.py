@@ -70,7 +70,10 @@ def test_a_backtest_tells_how_good_the_order_is_and_fits_the_curve(analyst, kind
     knots = version.params["calibration"]
     assert all(low <= p <= high for _x, p, low, high in knots)
     assert knots[0][1] < knots[-1][1]
-    points = [b["points"] for b in version.indicators.get().bins or version.indicators.get().indicator.bins]
+    points = [
+        b["points"]
+        for b in version.indicators.get().bins or version.indicators.get().indicator.bins
+    ]
     assert points == sorted(points)
     assert content_hash(version) == version.content_hash == report.content_hash
     again = test_now(analyst, version, "backtest", window_days=120)
@@ -203,9 +206,7 @@ def test_the_sweep_takes_up_what_lost_its_message(analyst):
     version = drafted(analyst, published(analyst))
     report = ask(analyst, version)
     assert reports.waiting() == []  # a message may still be under way
-    Report.objects.filter(pk=report.pk).update(
-        created_at=timezone.now() - dt.timedelta(seconds=90)
-    )
+    Report.objects.filter(pk=report.pk).update(created_at=timezone.now() - dt.timedelta(seconds=90))
     assert reports.waiting() == [report.pk]
     run_report(report.pk)
     run_report(report.pk)  # a second message for the same row changes nothing
