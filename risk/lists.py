@@ -23,7 +23,6 @@ from ui.lists import Column, ListPage
 from ui.names import name_field
 from ui.templatetags.ui import badge
 
-
 SHORT: dict[str, Any] = {
     Visibility.OPEN: gettext_lazy("everything"),
     Visibility.LEVEL: gettext_lazy("points only"),
