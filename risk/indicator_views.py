@@ -1,5 +1,6 @@
 """Pages of indicators: list, one indicator with its versions, the builder and its preview."""
 
+import uuid
 from typing import Any
 
 from django.contrib import messages
@@ -144,6 +145,14 @@ def _save(
         return None
 
 
+def _uuid(text: str) -> str:
+    """An id from the address; 404 for what is none."""
+    try:
+        return str(uuid.UUID(text))
+    except ValueError:
+        raise Http404 from None
+
+
 @require_POST
 @acting(*READERS)
 def indicator_preview(request: HttpRequest) -> HttpResponse:
@@ -152,7 +161,7 @@ def indicator_preview(request: HttpRequest) -> HttpResponse:
     require(permissions.may_draft(actor, actor.authority.pk))
     version = None
     if request.GET.get("version"):
-        version = _version(request, request.GET["version"])
+        version = _version(request, _uuid(request.GET["version"]))
         require(permissions.may_change_indicator(actor, version))
     form = IndicatorForm(actor, request.POST, version=version)
     return render(request, "risk/preview.html", {"preview": previews.of_form(actor, form)})

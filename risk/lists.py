@@ -23,6 +23,12 @@ from ui.lists import Column, ListPage
 from ui.names import name_field
 from ui.templatetags.ui import badge
 
+SHORT: dict[str, Any] = {
+    Visibility.OPEN: gettext_lazy("everything"),
+    Visibility.LEVEL: gettext_lazy("points only"),
+    Visibility.SEALED: gettext_lazy("nothing"),
+}
+
 
 def latest_of(actor: Any) -> QuerySet[Any]:
     """The newest version that the actor sees of the outer indicator."""
@@ -134,10 +140,3 @@ class IndicatorList(ListPage):
 
     def count_words(self, count: int) -> str:
         return ngettext("%(count)s indicator", "%(count)s indicators", count)
-
-
-SHORT: dict[str, Any] = {
-    Visibility.OPEN: gettext_lazy("everything"),
-    Visibility.LEVEL: gettext_lazy("points only"),
-    Visibility.SEALED: gettext_lazy("nothing"),
-}

@@ -4,8 +4,6 @@ Loading it again changes nothing. What the file says anew becomes a new version 
 models are made once and from then on belong to their authorities.
 """
 
-import hashlib
-import json
 from typing import Any
 
 import yaml
@@ -24,6 +22,8 @@ from risk.models import (
     ModelVersion,
     RiskModel,
 )
+from risk.services import method
+from risk.services.models import content_hash
 
 LANGUAGES = ("fi", "sv", "en")
 SAID = ("source", "definition", "direction", "bins", "missing", "missing_points", "half_life_days",
@@ -97,16 +97,8 @@ def _model(
     )
     if activate:
         ModelVersion.objects.filter(pk=version.pk).update(
-            state=ModelState.ACTIVE, content_hash=_hash(version), activated_at=timezone.now()
-        )
+            state=ModelState.ACTIVE, content_hash=content_hash(version),
+            activated_at=timezone.now(),
+        )  # fmt: skip
+        method.publish(version)
     return 1
-
-
-def _hash(version: ModelVersion) -> str:
-    """Of what the version is made of: its indicators as published, its params."""
-    uses = version.indicators.select_related("indicator__indicator").order_by("place")
-    said = {
-        "indicators": [[use.indicator.indicator.code, use.indicator.number] for use in uses],
-        "params": version.params,
-    }
-    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()

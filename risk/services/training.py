@@ -198,7 +198,8 @@ def fit(version: "ModelVersion", rows: Rows) -> dict[str, Any]:
                 _("To learn from, at least %(count)s visits with a finding and as many without are"
                   " needed. Begin with points.") % {"count": FEW}
             )  # fmt: skip
-        return {"params": {}, "to": None, "on": len(rows.y), "points": {}}
+        # A curve that came with the model, as that of the starter set, stays until there are more.
+        return {"params": version.params, "to": None, "on": len(rows.y), "points": {}}
     card = rows.scorecard(version).fit(rows.X, rows.y, groups=rows.group, days=rows.day)
     learnt = {}
     if version.kind != ModelKind.POINTS:
