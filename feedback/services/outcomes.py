@@ -13,7 +13,9 @@ from authorities.models import Membership, Role
 from execution.models import InspectionRecord, Visit
 from feedback.models import Debrief, Feedback, Measure, Outcome, OutcomeKind
 from feedback.permissions import can_write
-from planning.models import Nomination, NominationState, Operation, OperationState
+from planning.models import Nomination, NominationState, Operation, OperationState, TeamMember
+from risk.models import Arm
+from risk.services.labels import label_visit, team_key
 from targets.services.visits import record_visit
 from worklist.services import notify
 
@@ -217,7 +219,10 @@ PAST_OUTCOME = {
 
 @service
 def store_results(*, operation: Operation) -> int:
-    """Each authority's outcome becomes a shared past visit of the site; asked again, nothing doubles."""
+    """Each authority's outcome becomes a shared past visit of the site; asked again, nothing doubles.
+
+    Beside it stays how the visit came about: chosen from nominations, by which team.
+    """
     stored = 0
     outcomes = (
         Outcome.objects.filter(visit__operation=operation)
@@ -225,14 +230,20 @@ def store_results(*, operation: Operation) -> int:
         .select_related("visit__site", "visit__planned__day", "authority")
         .order_by("pk")
     )
+    teams: dict[tuple[int, int], list[int]] = {}
+    members = TeamMember.objects.filter(day__operation=operation)
+    for day, authority, user in members.values_list("day_id", "authority_id", "user_id"):
+        teams.setdefault((day, authority), []).append(user)
     for outcome in outcomes:
         visit = outcome.visit
         started = visit.started_at
-        record_visit(
+        past = record_visit(
             site=visit.site, authority=outcome.authority,
             on=timezone.localtime(started).date() if started else visit.planned.day.date,
             outcome=PAST_OUTCOME[OutcomeKind(outcome.kind)], shared=True, source="tarkka",
             source_key=str(outcome.public_id),
         )  # fmt: skip
+        team = teams.get((visit.planned.day_id or 0, outcome.authority_id), [])
+        label_visit(visit=past, arm=Arm.CHOSEN, origin="nomination", group=team_key(team))
         stored += 1
     return stored

@@ -23,6 +23,7 @@ from feedback.services import (
     write_debrief,
 )
 from planning.services import move
+from risk.models import Label
 from targets.models import PastVisit
 from tests.factories import Cast
 from worklist.models import Notification, Task
@@ -171,6 +172,13 @@ def test_closing_waits_for_outcomes_and_keeps_results_for_the_future(cast):
     )  # fmt: skip
     move(actor=cast.lead, operation=cast.refresh(), arrow="close")
     assert PastVisit.objects.filter(source="tarkka", shared=True).count() == 6
+    labels = list(Label.objects.filter(visit__source="tarkka").select_related("visit__authority"))
+    assert [(label.arm, label.origin, label.probability) for label in labels] == [
+        ("chosen", "nomination", None)
+    ] * 6
+    # One key a team, which names nobody.
+    assert len({(label.visit.authority.code, label.group) for label in labels}) == 3
+    assert all(len(label.group) == 16 for label in labels)
 
 
 def test_clashing_debriefs_show_both(cast, as_user):

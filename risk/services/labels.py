@@ -1,0 +1,38 @@
+"""How a visit came about, kept beside its result, so that models can be judged by it."""
+
+import hmac
+from collections.abc import Iterable
+
+from django.conf import settings
+from django.utils import timezone
+
+from audit.context import as_system
+from risk.models import Arm, Label
+from targets.models import PastVisit
+
+
+def team_key(people: Iterable[int]) -> str:
+    """A key that is the same for the same team and names nobody (HMAC-SHA256, 16 hex digits).
+
+    Empty without people. Models treat it as a nuisance when fitting and never rank by it.
+    """
+    team = ",".join(str(pk) for pk in sorted(set(people)))
+    if not team:
+        return ""
+    return hmac.new(settings.PERSON_KEY.encode(), f"team|{team}".encode(), "sha256").hexdigest()[
+        :16
+    ]
+
+
+def label_visit(
+    *, visit: PastVisit, arm: Arm, origin: str = "", group: str = "",
+    probability: float | None = None,
+) -> Label:  # fmt: skip
+    """Say how a visit came about, once: what was said first stays (it was known then)."""
+    with as_system("one person closes an operation, the results belong to every participant"):
+        label, _made = Label.objects.get_or_create(
+            visit=visit,
+            defaults={"arm": arm, "origin": origin, "group": group, "probability": probability,
+                      "known_from": timezone.now()},
+        )  # fmt: skip
+    return label
