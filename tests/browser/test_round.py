@@ -147,9 +147,7 @@ def decide(lead, operation) -> None:
     """Open the points of the first site, pick two and leave the others out, each with a reason."""
     page = lead.open(f"/operations/{operation.public_id}/selection/")
     page.locator("details.more > summary").first.click()
-    assert page.get_by_text("Result of an earlier visit").first.is_visible() or (
-        page.get_by_text("Industry").first.is_visible()
-    )
+    assert page.get_by_role("link", name="Open the reasons").first.is_visible()
     count = page.locator("ol.stack > li").count()
     for number in range(count):
         card = page.locator("ol.stack > li").nth(number)

@@ -62,7 +62,7 @@ def test_my_work_says_so_when_nothing_waits(sign_in):
     assert "Nothing waits for you" in text(sign_in(make.person()).get(reverse("worklist:my_work")))
 
 
-@pytest.mark.parametrize(("name", "queries"), [("my_work", 13), ("task_list", 15), ("inbox", 14)])
+@pytest.mark.parametrize(("name", "queries"), [("my_work", 8), ("task_list", 10), ("inbox", 9)])
 def test_queries_do_not_grow_with_rows(sign_in, name, queries, django_assert_num_queries):
     """Ten are the frame's (session, person, memberships, unread, savepoint ...)."""
     place = make.unit()
