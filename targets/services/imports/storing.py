@@ -26,7 +26,7 @@ from targets.services.imports.sources import source_code
 
 logger = logging.getLogger(__name__)
 
-CHUNK = 10_000  # lines merged in one transaction
+CHUNK = 5_000  # lines merged in one transaction; 10,000 took a tenth longer
 DEADLOCK = "40P01"  # PostgreSQL's code for it
 DEADLOCK_ATTEMPTS = 5
 
