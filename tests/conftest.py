@@ -2,12 +2,14 @@
 
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from io import StringIO
 from typing import Any
 
 import psycopg2
+import psycopg2.errors
 import pytest
 from django.test import TransactionTestCase
 
@@ -70,7 +72,15 @@ def flush() -> None:
     with closing(owner_connection(settings.TEST_DATABASE)) as owner, owner.cursor() as cursor:
         cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
         names = [f'"{row[0]}"' for row in cursor.fetchall() if row[0] not in KEPT_TABLES]
-        cursor.execute(f"TRUNCATE {', '.join(names)} RESTART IDENTITY CASCADE")
+        for last in (False, False, False, False, True):
+            try:
+                cursor.execute(f"TRUNCATE {', '.join(names)} RESTART IDENTITY CASCADE")
+                break
+            except psycopg2.errors.DeadlockDetected:
+                # A page of a browser test was still being answered; it ends by itself.
+                if last:
+                    raise
+                time.sleep(0.3)
 
 
 # Set for good: the teardown of a database fixture runs after those of all other fixtures.
