@@ -57,6 +57,7 @@ def joint_list(operation: Operation) -> list[Entry]:
         by_site,
         key=lambda pk: (
             -cards[pk].standing,
+            -(cards[pk].value or 0.0),  # those scored anew share a rank until the next run
             -len(by_site[pk]),
             -sum(n.rating for n in by_site[pk]),
             sites[pk].name,

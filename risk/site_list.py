@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import IntegerField, OuterRef, QuerySet, Subquery
+from django.db.models import F, FloatField, IntegerField, OuterRef, QuerySet, Subquery
 from django.utils.translation import gettext_lazy
 
 from risk.models import Worth
@@ -45,8 +45,10 @@ def _annotate(rows: list[Any], actor: "Actor") -> None:
 
 
 def _ranked(rows: QuerySet[Any]) -> QuerySet[Any]:
-    rank = Subquery(_of_run(OuterRef("pk")).values("rank")[:1], output_field=IntegerField())
-    return rows.annotate(risk_rank=rank)
+    # By worth and not by the rank kept beside it: of what was scored anew since the run, the rank
+    # is only that of its place among the others.
+    worth = _of_run(OuterRef("pk")).annotate(below=-F("value")).values("below")[:1]
+    return rows.annotate(risk_rank=Subquery(worth, output_field=FloatField()))
 
 
 def _walk(descending: bool, start: int, stop: int) -> list[int]:
@@ -54,8 +56,8 @@ def _walk(descending: bool, start: int, stop: int) -> list[int]:
     run = current_run()
     if run is None:
         return []
-    order = "-rank" if descending else "rank"
-    worths = Worth.objects.filter(run=run).order_by(order)
+    order = ("value", "-site_id") if descending else ("-value", "site_id")
+    worths = Worth.objects.filter(run=run).order_by(*order)
     return list(worths.values_list("site_id", flat=True)[start:stop])
 
 
