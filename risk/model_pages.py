@@ -55,11 +55,8 @@ def beside(row: RiskModel) -> dict[str, Any]:
 
 
 def may_retire(actor: Any, version: ModelVersion) -> bool:
-    if states.follows(states.MODEL, version.state, "retire") is None:
-        return False
-    if permissions.may_activate(actor, version):
-        return True
-    return version.state != S.ACTIVE and permissions.may_write_model(actor, version.model)
+    possible = states.follows(states.MODEL, version.state, "retire") is not None
+    return possible and permissions.may_retire(actor, version)
 
 
 def parts_of(actor: Any, version: ModelVersion) -> list[dict[str, Any]]:
@@ -80,20 +77,9 @@ def _part(actor: Any, use: ModelIndicator) -> dict[str, Any]:
         "row": row, "inside": inside, "bins": bins_of.words(lines) if inside else [],
         "least": least, "most": most, "missing": missing, "own": bool(use.bins),
         "ground": row.ground.basis_words if row.ground else row.ground_text,
-        "sentence": sentence(row),
+        "sentence": row.sentence.replace("{value}", "…"),
         "retired": row.state == IndicatorState.RETIRED,
     }  # fmt: skip
-
-
-def sentence(row: Any) -> str:
-    """The plain sentence in the reader's language, with an ellipsis where the value stands."""
-    from ui.names import language_order
-
-    for code in language_order():
-        text: str = getattr(row, f"sentence_{code}")
-        if text:
-            return text.replace("{value}", "…")
-    return ""
 
 
 def context(actor: Any, version: ModelVersion) -> dict[str, Any]:

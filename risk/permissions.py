@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from authorities.models import Role
-from risk.models import IndicatorVersion, ModelVersion, RiskModel, Visibility
+from risk.models import IndicatorVersion, ModelState, ModelVersion, RiskModel
 
 if TYPE_CHECKING:
     from authorities.actors import Actor
@@ -39,8 +39,7 @@ def may_retire_indicator(actor: "Actor", version: IndicatorVersion) -> bool:
 
 def sees_inside(actor: "Actor", version: IndicatorVersion) -> bool:
     """Definition, bins, values and examples; of a "level" one only its owner sees them."""
-    owner = version.indicator.authority_id
-    return owner in (None, actor.authority.pk) or version.visibility == Visibility.OPEN
+    return version.open_to(actor.authority.pk)
 
 
 def may_write_model(actor: "Actor", model: RiskModel) -> bool:
@@ -55,13 +54,20 @@ def may_ask(actor: "Actor", version: ModelVersion) -> bool:
 
 def may_approve(actor: "Actor", version: ModelVersion) -> bool:
     """Managers of any authority that sees the model, but nobody who wrote in it."""
-    sees = version.model.joint or version.model.authority_id == actor.authority.pk
+    sees = version.model.shown_to(actor.authority.pk)
     return sees and actor.has_role(Role.MANAGER) and actor.user.pk not in version.writers
 
 
 def may_activate(actor: "Actor", version: ModelVersion) -> bool:
     """Put an approved version to use, or take one out of use: managers of the model's owner."""
     return version.model.authority_id == actor.authority.pk and actor.has_role(Role.MANAGER)
+
+
+def may_retire(actor: "Actor", version: ModelVersion) -> bool:
+    """Out of use: managers of the owner; what is not in use also the analysts who write it."""
+    if may_activate(actor, version):
+        return True
+    return version.state != ModelState.ACTIVE and may_write_model(actor, version.model)
 
 
 def approvals_needed(model: RiskModel) -> int:

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from risk.engine.reasons import Contribution, explain
-from risk.models import ModelState, ModelVersion, RunState, Score, ScoringRun, Worth
+from risk.models import ModelState, ModelVersion, Score, ScoringRun, Worth
 
 if TYPE_CHECKING:
     from authorities.actors import Actor
@@ -88,14 +88,10 @@ def percent(share: float) -> str:
     return f"{formats.number_format(round(share * 100), use_l10n=True)} %"
 
 
-def current_run() -> ScoringRun | None:
-    return ScoringRun.objects.filter(current=True, state=RunState.DONE).first()
-
-
 def joint_scores(sites: Iterable[int]) -> dict[int, JointScore]:
     """Joint numbers by site id, for every id that was asked. At most three queries."""
     ids = list(sites)
-    run = current_run()
+    run = ScoringRun.objects.shown()
     if run is None:
         return {pk: JointScore(pk) for pk in ids}
     models: dict[int, list[ModelScore]] = {}
@@ -128,7 +124,7 @@ def contributions_of(site_id: int) -> list[dict[str, Any]]:
 
     What its owner shows to nobody is not in it: the value of a hidden contribution is empty.
     """
-    run = current_run()
+    run = ScoringRun.objects.shown()
     versions = run.versions.filter(model__joint=True).select_related("model") if run else []
     return [
         {"model": str(version), **_plain(part)}

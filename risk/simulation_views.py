@@ -11,6 +11,7 @@ from django.views.decorators.http import require_GET
 
 from authorities.access import acting
 from risk.learning.simulate import World, table
+from risk.selectors import percent
 from ui.forms import form_response
 
 SEEDS = 3  # histories behind each row; more would take more than a second
@@ -59,13 +60,9 @@ def _first() -> dict[str, Any]:
 
 def _row(row: dict[str, Any]) -> dict[str, str]:
     return {
-        "share": _percent(row["share"]), "found": number_format(round(row["found"]), use_l10n=True),
-        "naive": _percent(row["naive_error"]),
+        "share": percent(row["share"]), "found": number_format(round(row["found"]), use_l10n=True),
+        "naive": percent(row["naive_error"]),
         "design": _("cannot be estimated") if row["design_error"] is None
-        else _percent(row["design_error"]),
-        "covered": "–" if row["covered"] is None else _percent(row["covered"]),
+        else percent(row["design_error"]),
+        "covered": "–" if row["covered"] is None else percent(row["covered"]),
     }  # fmt: skip
-
-
-def _percent(share: float) -> str:
-    return f"{number_format(round(share * 100), use_l10n=True)} %"

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 from django.db.models import F, FloatField, IntegerField, OuterRef, QuerySet, Subquery
 from django.utils.translation import gettext_lazy
 
-from risk.models import Worth
-from risk.selectors import current_run, joint_scores
+from risk.models import ScoringRun, Worth
+from risk.selectors import joint_scores
 from targets.hooks import SiteChoice, SiteColumn, site_choice, site_column
 from ui.lists import Column
 from ui.templatetags.ui import risk
@@ -26,7 +26,7 @@ def _levels(actor: "Actor") -> list[tuple[str, Any]]:
 
 
 def _of_run(site: Any) -> QuerySet[Worth]:
-    run = current_run()
+    run = ScoringRun.objects.shown()
     return Worth.objects.filter(run=run.pk if run else None, site=site).order_by("rank")
 
 
@@ -53,7 +53,7 @@ def _ranked(rows: QuerySet[Any]) -> QuerySet[Any]:
 
 def _walk(descending: bool, start: int, stop: int) -> list[int]:
     """Site ids from ``start`` to ``stop`` along the joint list."""
-    run = current_run()
+    run = ScoringRun.objects.shown()
     if run is None:
         return []
     order = ("value", "-site_id") if descending else ("-value", "site_id")

@@ -13,7 +13,6 @@ from risk.engine.reasons import Change, Contribution, Explanation, explain, with
 from risk.models import ModelVersion
 from risk.selectors import joint_scores, percent, shown_versions
 from targets.models import Site
-from ui.names import language_order
 
 ASKED_WITHOUT = 3  # the largest contributions whose absence is worked out
 
@@ -64,11 +63,7 @@ def sentence(part: Contribution) -> str:
         return _("%(name)s: not known") % {"name": version.name}
     said = part.value
     value = said if isinstance(said, str) else _number(said)
-    for code in language_order():
-        words: str = getattr(version, f"sentence_{code}")
-        if words:
-            return words.replace("{value}", value)
-    return version.name
+    return version.sentence.replace("{value}", value) or version.name
 
 
 def _without(opened: Explanation, site: Site, place: int) -> str:

@@ -3,6 +3,11 @@
 Who may take an arrow stands in ``risk.permissions``; what an arrow requires, in the services.
 """
 
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from audit.errors import Conflict
 from risk.models import IndicatorState, ModelState, ReportKind, ReportState
 
 IS, M, R = IndicatorState, ModelState, ReportState
@@ -56,3 +61,14 @@ ASKED: dict[str, tuple[str, ...]] = {
 def follows(table: dict[tuple[str, str], str], state: str, what: str) -> str | None:
     """The state after ``what`` is done in ``state``; None when it cannot be done there."""
     return table.get((state, what))
+
+
+def step(table: dict[tuple[str, str], str], row: Any, what: str) -> str:
+    """The state of ``row`` after ``what``; Conflict when the row has moved on."""
+    state = follows(table, row.state, what)
+    if state is None:
+        raise Conflict(
+            _("The version is now “%(state)s”; this step is not possible. Look at it again.")
+            % {"state": row.get_state_display()}
+        )
+    return state

@@ -28,7 +28,6 @@ class Asked:
     pairs: tuple[tuple[int, dt.date], ...] | None = None
     known: dt.datetime | None = None
     late: bool = False
-    sample: int | None = None  # of 1,024 equal parts of all sites so many only
     part: tuple[int, int] | None = None  # the k-th of n parts of all sites
 
     @classmethod
@@ -63,8 +62,6 @@ class Asked:
         found: dict[str, Any] = {"day": self.day, "known": self.known or timezone.now()}
         if self.sites is not None:
             found["sites"] = list(self.sites)
-        if self.sample is not None:
-            found["sample"] = self.sample
         return found
 
     def cte(self) -> str:
@@ -83,7 +80,5 @@ class Asked:
             where.append("s.created_at <= %(known)s")
         if self.part is not None:
             where.append("s.id %% {1:d} = {0:d}".format(*self.part))
-        if self.sample is not None:
-            where.append("s.sample < %(sample)s")
         return f"""asked AS (
     SELECT {of_day} FROM targets_site s WHERE {" AND ".join(where)})"""

@@ -238,13 +238,6 @@ def score_sql(rules: Sequence[Rule], curve: Curve, source: str, params: dict[str
                 OFFSET 0) y OFFSET 0) z"""
 
 
-def explain(*args: Any, **values: Any) -> Any:
-    """A score opened; see ``risk.engine.reasons.explain``."""
-    from risk.engine import reasons
-
-    return reasons.explain(*args, **values)
-
-
 def age_in_days(on: dt.date | None, day: dt.date) -> int | None:
     """Days from the day of a value to the day of the score."""
     return None if on is None else (day - on).days

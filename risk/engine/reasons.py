@@ -7,12 +7,11 @@ statement, and never read back from a text stored beside the number.
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from django.db import connection, transaction
 from django.utils import timezone
 
-from audit.context import as_system, current
+from audit.context import Context, as_system, current
 from risk.engine.asked import Asked, midnight
 from risk.engine.points import Curve, Part, Rule, age_in_days
 from risk.engine.values import Value, values
@@ -21,10 +20,8 @@ from risk.models import (
     IndicatorVersion,
     ModelVersion,
     Refreshed,
-    RunState,
     Score,
     ScoringRun,
-    Visibility,
     Worth,
 )
 from targets.models import Site
@@ -103,11 +100,7 @@ def explain(
         ):
             raise NotShown
     with transaction.atomic(), as_system(WHY):
-        version = _whole(version)
-        if not (
-            viewer.system or version.model.joint or version.model.authority_id == viewer.authority
-        ):
-            raise NotShown
+        version = _whole(version, viewer)
         if as_of is None:
             as_of, known = _shown(site_id)
         elif known is None and as_of < timezone.localdate():
@@ -119,17 +112,21 @@ def explain(
     return _opened(version, site_id, as_of, known, row, viewer)
 
 
-def _whole(version: ModelVersion) -> ModelVersion:
-    return (
+def _whole(version: ModelVersion, viewer: Context) -> ModelVersion:
+    """The version with what it is made of; NotShown where the viewer may not see its model."""
+    found = (
         ModelVersion.objects.select_related("model")
         .prefetch_related("indicators__indicator__indicator")
         .get(pk=version.pk)
     )
+    if not (viewer.system or found.model.shown_to(viewer.authority)):
+        raise NotShown
+    return found
 
 
 def _shown(site_id: int) -> tuple[dt.date, dt.datetime | None]:
     """Day and moment of the numbers that are shown for a site."""
-    run = ScoringRun.objects.filter(current=True).first()
+    run = ScoringRun.objects.shown()
     if run is None:
         return timezone.localdate(), None
     own = Refreshed.objects.filter(run=run, site_id=site_id).first()
@@ -138,7 +135,7 @@ def _shown(site_id: int) -> tuple[dt.date, dt.datetime | None]:
 
 def _opened(
     version: ModelVersion, site_id: int, as_of: dt.date, known: dt.datetime | None,
-    row: Sequence[Value], viewer: Any,
+    row: Sequence[Value], viewer: Context,
 ) -> Explanation:  # fmt: skip
     uses, curve = list(version.indicators.all()), Curve.of(version)
     rules = [Rule.of(use) for use in uses]
@@ -150,9 +147,7 @@ def _opened(
     coverage = sum(part.known for part in parts) * 100 // max(1, len(parts))
     made = []
     for use, rule, value, part in zip(uses, rules, row, parts, strict=True):
-        owner = use.indicator.indicator.authority_id
-        mine = viewer.system or owner is None or owner == viewer.authority
-        hidden = not mine and use.indicator.visibility != Visibility.OPEN
+        hidden = not (viewer.system or use.indicator.open_to(viewer.authority))
         said: float | str | None = value.text if rule.of_texts else value.number
         made.append(
             Contribution(
@@ -212,12 +207,8 @@ def without(version: ModelVersion, site_id: int, place: int) -> WhatIf | None:
     """
     viewer = current()
     with transaction.atomic(), as_system(WHY):
-        version = _whole(version)
-        if not (
-            viewer.system or version.model.joint or version.model.authority_id == viewer.authority
-        ):
-            raise NotShown
-        run = ScoringRun.objects.filter(current=True, state=RunState.DONE).first()
+        version = _whole(version, viewer)
+        run = ScoringRun.objects.shown()
         score = run and Score.objects.filter(run=run, version=version, site=site_id).first()
         if not run or not score or place >= len(score.parts):
             return None

@@ -20,7 +20,7 @@ from risk.engine.asked import Asked
 from risk.engine.definitions import check_of
 from risk.models import IndicatorVersion
 
-__all__ = ["Asked", "Row", "Value", "preview", "values", "values_sql"]
+__all__ = ["Asked", "Row", "Value", "values", "values_sql"]
 
 
 @dataclass(frozen=True)
@@ -91,10 +91,3 @@ def _rows(found: list[tuple[Any, ...]], count: int) -> Iterator[Row]:
                 Value(cells[3 * k], cells[3 * k + 1], cells[3 * k + 2]) for k in range(count)
             ),
         )  # fmt: skip
-
-
-def preview(version: IndicatorVersion, as_of: dt.date, sample: int = 2_000) -> Any:
-    """A draft on a sample of sites; see ``risk.engine.preview.preview``."""
-    from risk.engine import preview as of
-
-    return of.preview(version, as_of, sample)

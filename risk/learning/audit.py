@@ -3,16 +3,13 @@
 Works on arrays. Protected or proxy features are never inputs of a model; here they may be labels.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
-
-from risk.learning import metrics
-from risk.learning.protocol import Model
 
 Array = NDArray[Any]
 
@@ -39,17 +36,6 @@ class Limits:
     few: int = 100
     few_chosen: int = 30
     bands: int = 5
-
-
-def two_proportions(hits: float, n: float, other_hits: float, other_n: float) -> float:
-    """Two-sided p-value that two rates are the same (pooled z-test); 1 when undefined."""
-    if min(n, other_n) < 1:
-        return 1.0
-    pooled = (hits + other_hits) / (n + other_n)
-    spread = np.sqrt(pooled * (1 - pooled) * (1 / n + 1 / other_n))
-    if spread == 0:
-        return 1.0
-    return float(2 * norm.sf(abs(hits / n - other_hits / other_n) / spread))
 
 
 def audit(
@@ -213,54 +199,3 @@ def _explained(found: dict[str, Any], limits: Limits) -> bool:
     relative = found["selection_ratio"] / (mine / theirs)
     found["selection_ratio_at_need"] = relative
     return bool(limits.selection <= relative <= 1 / limits.selection)
-
-
-def drop_one(
-    make: Callable[[tuple[str, ...]], Model],
-    names: tuple[str, ...],
-    X: Array,
-    y: Array,
-    train: Array,
-    *,
-    groups: Mapping[str, Array] | None = None,
-    capacity: float = 0.1,
-) -> list[dict[str, Any]]:
-    """Refit without each feature in turn: what the ranking of the rest loses and who moves.
-
-    ``make(names)`` gives an unfitted model; ``train`` (n,) bool, the others are ranked. ``moved``:
-    share of the chosen that are others; ``selection``: change of each group's selection rate.
-    """
-    train = np.asarray(train, dtype=bool)
-    test = ~train
-
-    def ranked(kept: list[int]) -> Array:
-        columns = np.array(kept, dtype=int)
-        model = make(tuple(names[j] for j in kept)).fit(X[train][:, columns], y[train])
-        return model.score(X[test][:, columns])
-
-    def picks(score: Array) -> Array:
-        count = metrics.capacity(len(score), capacity)
-        chosen = np.zeros(len(score), dtype=bool)
-        chosen[np.argsort(-score, kind="stable")[:count]] = True
-        return chosen
-
-    full = ranked(list(range(len(names))))
-    before = picks(full)
-    rows = []
-    for j, name in enumerate(names):
-        score = ranked([k for k in range(len(names)) if k != j])
-        after = picks(score)
-        row: dict[str, Any] = {
-            "feature": name,
-            "auc_change": float(metrics.auc(y[test], score) - metrics.auc(y[test], full)),
-            "moved": float((before & ~after).sum() / before.sum()),
-            "selection": {},
-        }
-        for dimension, labels in (groups or {}).items():
-            here = np.asarray(labels)[test]
-            for label in np.unique(here).tolist():
-                inside = here == label
-                change = after[inside].mean() - before[inside].mean()
-                row["selection"][f"{dimension}={label}"] = float(change)
-        rows.append(row)
-    return rows

@@ -11,6 +11,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from risk.learning.base import Calibrated
 from risk.learning.calibration import Curve
 from risk.learning.protocol import ageing, dummies, dumps, loads, matrix, outcomes
 
@@ -18,7 +19,7 @@ Array = NDArray[Any]
 KIND = "ebm"
 
 
-class Boosted:
+class Boosted(Calibrated):
     """Contributions are log-odds; nuisance groups are extra features set to their average."""
 
     def __init__(
@@ -39,10 +40,8 @@ class Boosted:
         self.directions = {k: int(v) for k, v in (directions or {}).items() if v}
         self.rounds, self.rate, self.bins, self.smoothing = rounds, rate, bins, smoothing
         self.bags, self.half_life, self.seed = bags, half_life, seed
-        self.base = 0.0
         self.cuts: list[Array] = []
         self.tables: list[Array] = []
-        self.curve: Curve | None = None
 
     def fit(
         self, X: Array, y: Array, groups: Array | None = None, days: Array | None = None
@@ -103,22 +102,6 @@ class Boosted:
     def contributions(self, X: Array) -> Array:
         """Log-odds per row and feature against the average row."""
         return self._raw(matrix(X, self.names))
-
-    def score(self, X: Array) -> Array:
-        """Log-odds."""
-        return self.base + self.contributions(X).sum(1)
-
-    def predict(self, X: Array) -> Array:
-        return self._curve()(self.score(X))
-
-    def interval(self, X: Array) -> tuple[Array, Array]:
-        """95 % band of the probability, of the calibration only."""
-        return self._curve().interval(self.score(X))
-
-    def _curve(self) -> Curve:
-        if self.curve is None:
-            raise ValueError("not fitted")
-        return self.curve
 
     def to_json(self) -> str:
         return dumps(

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from risk.learning import bins
+from risk.learning.base import Calibrated
 from risk.learning.calibration import Curve
 from risk.learning.protocol import ageing, dummies, dumps, folds, loads, matrix, outcomes
 from risk.learning.solver import fit_logistic
@@ -15,7 +16,7 @@ Array = NDArray[Any]
 KIND = "logistic"
 
 
-class Logistic:
+class Logistic(Calibrated):
     """``binned``: steps between quantile bins instead of one slope per feature.
 
     ``directions``: +1 keeps coefficients (or steps) at zero or above, -1 at zero or below. What is
@@ -39,14 +40,12 @@ class Logistic:
         self.directions = {k: int(v) for k, v in (directions or {}).items() if v}
         self.binned, self.quantiles = binned, quantiles
         self.penalty, self.half_life, self.seed = penalty, half_life, seed
-        self.base = 0.0
         self.edges: list[Array] = []
         # Which features were ever missing in training; others count as average when missing.
         self.gaps: list[bool] = []
         self.centre, self.spread = np.zeros(0), np.ones(0)
         self.bottom, self.top = np.zeros(0), np.zeros(0)
         self.coefficients, self.average = np.zeros(0), np.zeros(0)
-        self.curve: Curve | None = None
 
     def _learn_scale(self, X: Array) -> None:
         self.gaps = [bool(gap) for gap in np.atleast_1d(np.isnan(X).any(0))]
@@ -149,22 +148,6 @@ class Logistic:
             usual = float(self.average[place] @ self.coefficients[place])
             result[:, j] = (table - usual)[code[:, j]]
         return result
-
-    def score(self, X: Array) -> Array:
-        """Log-odds."""
-        return self.base + self.contributions(X).sum(1)
-
-    def predict(self, X: Array) -> Array:
-        return self._curve()(self.score(X))
-
-    def interval(self, X: Array) -> tuple[Array, Array]:
-        """95 % band of the probability, of the calibration only."""
-        return self._curve().interval(self.score(X))
-
-    def _curve(self) -> Curve:
-        if self.curve is None:
-            raise ValueError("not fitted")
-        return self.curve
 
     def to_json(self) -> str:
         return dumps(

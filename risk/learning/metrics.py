@@ -228,28 +228,3 @@ def bootstrap(
         rows = generator.integers(0, n, size=(min(step, rounds - start), n))
         draws.append(np.atleast_1d(metric(*(a[rows] for a in arrays), **options)))
     return _interval(value, np.concatenate(draws) if draws else np.zeros(0), level)
-
-
-def bootstrap_two(
-    metric: Callable[..., float],
-    before: Array,
-    after: Array,
-    *,
-    seed: int,
-    rounds: int = 200,
-    level: float = 0.95,
-    **options: Any,
-) -> Interval:
-    """Like ``bootstrap`` for two samples of their own lengths (population stability)."""
-    generator = np.random.default_rng(seed)
-    draws = np.array(
-        [
-            metric(
-                before[generator.integers(0, len(before), len(before))],
-                after[generator.integers(0, len(after), len(after))],
-                **options,
-            )
-            for _ in range(rounds)
-        ]
-    )
-    return _interval(float(metric(before, after, **options)), draws, level)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from risk.learning import bins
+from risk.learning.base import Calibrated
 from risk.learning.calibration import Curve
 from risk.learning.protocol import ageing, dummies, dumps, folds, loads, matrix, outcomes
 from risk.learning.solver import fit_logistic, pool
@@ -19,14 +20,12 @@ Array = NDArray[Any]
 KIND = "points"
 
 
-class Points:
+class Points(Calibrated):
     """Whole points per bin; ``doubling`` points double the odds while fitting.
 
     ``directions``: +1 where more of a feature may never lower the score, -1 where it may never
     raise it. ``edges``: given inner bin edges per feature, otherwise quantiles.
     """
-
-    base = 0.0
 
     def __init__(
         self,
@@ -49,7 +48,6 @@ class Points:
         self.seed = seed
         self.edges: list[Array] = []
         self.points: list[Array] = []
-        self.curve: Curve | None = None
 
     @classmethod
     def expert(
@@ -137,19 +135,6 @@ class Points:
     def score(self, X: Array) -> Array:
         """Sum of points."""
         return _total(bins.codes(matrix(X, self.names), self.edges), self.points)
-
-    def predict(self, X: Array) -> Array:
-        """Probability by the curve."""
-        return self._curve()(self.score(X))
-
-    def interval(self, X: Array) -> tuple[Array, Array]:
-        """95 % band of the probability."""
-        return self._curve().interval(self.score(X))
-
-    def _curve(self) -> Curve:
-        if self.curve is None:
-            raise ValueError("neither fitted nor given points")
-        return self.curve
 
     def to_json(self) -> str:
         return dumps(

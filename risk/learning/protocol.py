@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 
 
-class Model(Protocol):
-    """An additive model, or a ceiling that pretends to be one.
+class Ranker(Protocol):
+    """What can be fitted, ranked by and opened: all that a backtest asks for.
 
     ``score`` is what to rank by: ``base`` plus the sum of the contributions. ``predict`` is the
     calibrated probability, which never falls as the score rises (but may be flat).
@@ -34,6 +34,10 @@ class Model(Protocol):
     def predict(self, X: Array) -> Array: ...
 
     def contributions(self, X: Array) -> Array: ...
+
+
+class Model(Ranker, Protocol):
+    """A ranker that can be stored: the same predictions, bit for bit, when it is read again."""
 
     def to_json(self) -> str: ...
 

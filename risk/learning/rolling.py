@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from risk.learning import metrics
-from risk.learning.protocol import Model
+from risk.learning.protocol import Ranker
 
 Array = NDArray[Any]
 Features = Callable[[int], "Array | tuple[Array, Array]"]
@@ -111,7 +111,7 @@ def refuse_changes(
 
 def backtest(
     panel: Panel,
-    make: Callable[[], Model],
+    make: Callable[[], Ranker],
     spans: Sequence[Window],
     *,
     capacity: float = 0.1,

@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from authorities.models import Authority, GroundVersion
-from ui.names import NamedModel
+from ui.names import NamedModel, language_order
 
 if TYPE_CHECKING:
     from authorities.actors import Actor
@@ -52,16 +52,7 @@ class IndicatorState(models.TextChoices):
     RETIRED = "retired", _("retired")
 
 
-class OwnedQuerySet(models.QuerySet):  # type: ignore[type-arg]
-    """Rows of one authority or of all; ``owner`` is the path to the authority."""
-
-    owner = "authority"
-
-    def of(self, actor: "Actor") -> "OwnedQuerySet":
-        return self.filter(**{self.owner: actor.authority.pk})
-
-
-class IndicatorQuerySet(OwnedQuerySet):
+class IndicatorQuerySet(models.QuerySet):  # type: ignore[type-arg]
     def visible_to(self, actor: "Actor") -> "IndicatorQuerySet":
         """Shared ones, one's own, and of others those that were published and are not sealed.
 
@@ -173,3 +164,14 @@ class IndicatorVersion(NamedModel):
                 name="indicator_has_ground",
             ),
         ]
+
+    @property
+    def sentence(self) -> str:
+        """The plain sentence in the reader's language, with ``{value}`` in it; empty without one."""
+        texts = (getattr(self, f"sentence_{code}") for code in language_order())
+        return next((text for text in texts if text), "")
+
+    def open_to(self, authority_id: int | None) -> bool:
+        """Whether an authority sees definition, bins, values and examples, and not the points alone."""
+        owner = self.indicator.authority_id
+        return owner is None or owner == authority_id or self.visibility == Visibility.OPEN

@@ -1,7 +1,7 @@
 """Risk models of one authority's findings, their versions, approvals and reports."""
 
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from authorities.models import Authority, Membership
-from risk.models.indicators import IndicatorVersion, OwnedQuerySet
+from risk.models.indicators import IndicatorVersion
 from ui.names import NamedModel
 
 if TYPE_CHECKING:
@@ -33,15 +33,23 @@ class ModelState(models.TextChoices):
     RETIRED = "retired", _("retired")
 
 
-class RiskModelQuerySet(OwnedQuerySet):
-    def visible_to(self, actor: "Actor") -> "RiskModelQuerySet":
-        """Joint ones and one's own; the models an authority keeps to itself are its alone."""
-        return self.filter(Q(joint=True) | Q(authority=actor.authority.pk))
+class OfModelQuerySet(models.QuerySet):  # type: ignore[type-arg]
+    """Rows of models; ``model_path`` leads from the row to its model."""
+
+    model_path = ""
+
+    def visible_to(self, actor: "Actor") -> Self:
+        """Of joint models and one's own (``RiskModel.shown_to``)."""
+        joint, own = f"{self.model_path}joint", f"{self.model_path}authority"
+        return self.filter(Q(**{joint: True}) | Q(**{own: actor.authority.pk}))
 
 
-class ModelVersionQuerySet(models.QuerySet):  # type: ignore[type-arg]
-    def visible_to(self, actor: "Actor") -> "ModelVersionQuerySet":
-        return self.filter(Q(model__joint=True) | Q(model__authority=actor.authority.pk))
+class ModelVersionQuerySet(OfModelQuerySet):
+    model_path = "model__"
+
+
+class ReportQuerySet(OfModelQuerySet):
+    model_path = "version__model__"
 
 
 class RiskModel(NamedModel):
@@ -60,7 +68,7 @@ class RiskModel(NamedModel):
     visit_days = models.DecimalField(max_digits=5, decimal_places=2, default=1)  # inspector-days
     created_at = models.DateTimeField(auto_now_add=True)
 
-    objects = RiskModelQuerySet.as_manager()
+    objects = OfModelQuerySet.as_manager()
 
     class Meta:
         ordering = ["code"]
@@ -70,6 +78,10 @@ class RiskModel(NamedModel):
             models.CheckConstraint(condition=Q(visit_days__gt=0), name="model_takes_time"),
             models.CheckConstraint(condition=Q(severity__gt=0), name="model_has_weight"),
         ]
+
+    def shown_to(self, authority_id: int | None) -> bool:
+        """The models an authority keeps to itself are its alone; joint ones are shown to all."""
+        return self.joint or self.authority_id == authority_id
 
 
 class ModelVersion(models.Model):
@@ -171,13 +183,6 @@ class ReportState(models.TextChoices):
     DONE = "done", _("done")
     FAILED = "failed", _("failed")
     CANCELLED = "cancelled", _("cancelled")
-
-
-class ReportQuerySet(models.QuerySet):  # type: ignore[type-arg]
-    def visible_to(self, actor: "Actor") -> "ReportQuerySet":
-        return self.filter(
-            Q(version__model__joint=True) | Q(version__model__authority=actor.authority.pk)
-        )
 
 
 class Report(models.Model):

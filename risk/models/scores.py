@@ -13,7 +13,7 @@ from risk.models.riskmodels import ModelVersion
 from targets.models import PastVisit, Site
 
 if TYPE_CHECKING:
-    from authorities.actors import Actor
+    pass
 
 
 class RunState(models.TextChoices):
@@ -21,6 +21,12 @@ class RunState(models.TextChoices):
     DONE = "done", _("done")
     FAILED = "failed", _("failed")
     DROPPED = "dropped", _("no longer kept")
+
+
+class ScoringRunQuerySet(models.QuerySet):  # type: ignore[type-arg]
+    def shown(self) -> "ScoringRun | None":
+        """The run whose numbers are shown now; None before the first."""
+        return self.filter(current=True, state=RunState.DONE).first()
 
 
 class ScoringRun(models.Model):
@@ -40,6 +46,8 @@ class ScoringRun(models.Model):
     finished_at = models.DateTimeField(null=True, blank=True)
     keep_until = models.DateField(null=True, blank=True)
     versions = models.ManyToManyField(ModelVersion, related_name="runs")
+
+    objects = ScoringRunQuerySet.as_manager()
     # By version id: mean p of sites of which enough is known; what an unknown site counts for.
     usual = models.JSONField(default=dict)
 
@@ -55,11 +63,6 @@ class ScoringRun(models.Model):
                 fields=["state"], condition=Q(state="running"), name="run_one_running"
             ),
         ]
-
-
-class ScoreQuerySet(models.QuerySet):  # type: ignore[type-arg]
-    def visible_to(self, actor: "Actor") -> "ScoreQuerySet":
-        return self.filter(Q(joint=True) | Q(authority=actor.authority.pk))
 
 
 class Score(models.Model):
@@ -83,8 +86,6 @@ class Score(models.Model):
     p_high = models.FloatField()
     coverage = models.PositiveSmallIntegerField()
     parts = ArrayField(models.SmallIntegerField())
-
-    objects = ScoreQuerySet.as_manager()
 
     class Meta:
         managed = False
@@ -118,11 +119,6 @@ class Arm(models.TextChoices):
     UNKNOWN = "unknown", _("not known")
 
 
-class LabelQuerySet(models.QuerySet):  # type: ignore[type-arg]
-    def visible_to(self, actor: "Actor") -> "LabelQuerySet":
-        return self.filter(Q(visit__shared=True) | Q(visit__authority=actor.authority.pk))
-
-
 class Label(models.Model):
     """How a visit came about, beside its result (``PastVisit``), for learning and evaluation.
 
@@ -137,8 +133,6 @@ class Label(models.Model):
     origin = models.CharField(max_length=20, blank=True)
     group = models.CharField(max_length=40, blank=True)
     known_from = models.DateTimeField()
-
-    objects = LabelQuerySet.as_manager()
 
     class Meta:
         ordering = ["visit"]

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from audit.context import as_system, service
 from audit.errors import Conflict, NotAllowed, RuleViolation
 from risk import permissions
-from risk.models import Approval, ModelState, ModelVersion
+from risk.models import Approval, ModelVersion
 from risk.services import models
 
 if TYPE_CHECKING:
@@ -63,11 +63,3 @@ def approve_model(
             version.save(update_fields=["state", "approved_at"])
         models.note(actor, version, "approved")
     return approval
-
-
-def waits_for(version: ModelVersion) -> int:
-    """How many approvals are still needed. One query."""
-    if version.state != ModelState.AUDITED:
-        return 0
-    given = version.approvals.filter(content_hash=version.content_hash).count()
-    return max(0, permissions.approvals_needed(version.model) - given)

@@ -7,12 +7,13 @@ from django.db import connection, transaction
 
 from audit.context import as_system
 from audit.errors import Conflict
-from risk.models import RunState, ScoringRun, Touched
+from risk.models import Refreshed, RunState, ScoringRun, Touched
 from risk.services import scoring
 from targets.services.imports.changed import when_changed
 
 WHY = "what changed is scored anew, whoever learned it"
 BATCH = 2_000
+FEW = 100  # of a small register so many go site by site all the same
 
 
 @when_changed
@@ -33,12 +34,12 @@ def sweep() -> int:
     While a run is at work the rows stay, because that run may have looked before the change.
     """
     with transaction.atomic(), as_system(WHY):
-        if scoring.current_run() is None:
+        run = ScoringRun.objects.shown()
+        if run is None:
             _forget_before_first()
             return 0
         busy = ScoringRun.objects.filter(state=RunState.RUNNING).exists()
-        most = settings.RISK_REFRESH_MOST
-        many = len(Touched.objects.order_by("pk").values_list("pk", flat=True)[: most + 1]) > most
+        many = _too_many(run)
     if many:
         return 0 if busy else _everything()
     total = 0
@@ -48,6 +49,23 @@ def sweep() -> int:
         total += count
         if not low:
             return total
+
+
+def _too_many(run: ScoringRun) -> bool:
+    """Whether a whole run is due: too much to go site by site, or too many scored anew since.
+
+    A site scored anew takes the rank of its place among those of the run; where more than a
+    twentieth of them have moved, ranks no longer tell them apart.
+    """
+    most = settings.RISK_REFRESH_MOST
+    if Touched.objects.order_by("pk")[: most + 1].count() > most:
+        return True
+    touched = (
+        Touched.objects.order_by("site_id", "company_id").values("site_id", "company_id").distinct()
+    )
+    share = max(FEW, run.sites // 20)
+    waiting = touched[: share + 1].count()
+    return waiting > 0 and waiting + Refreshed.objects.filter(run=run).count() > share
 
 
 def _forget_before_first() -> None:

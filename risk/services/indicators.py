@@ -242,13 +242,7 @@ def _locked(actor: "Actor", version: IndicatorVersion) -> IndicatorVersion:
 
 
 def _follow(version: IndicatorVersion, what: str) -> str:
-    state = states.follows(states.INDICATOR, version.state, what)
-    if state is None:
-        raise Conflict(
-            _("The version is now “%(state)s”; this step is not possible. Look at it again.")
-            % {"state": version.get_state_display()}
-        )
-    return state
+    return states.step(states.INDICATOR, version, what)
 
 
 def _record(actor: "Actor", version: IndicatorVersion, what: str) -> None:

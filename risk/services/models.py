@@ -314,10 +314,7 @@ def retire_model(*, actor: "Actor", version: ModelVersion, reason: str) -> Model
     from risk.services import method
 
     version = locked(version)
-    may = permissions.may_activate(actor, version) or (
-        version.state != ModelState.ACTIVE and permissions.may_write_model(actor, version.model)
-    )
-    if not may:
+    if not permissions.may_retire(actor, version):
         raise NotAllowed(_("A model is taken out of use by a manager of its authority."))
     if not reason.strip():
         raise RuleViolation(_("Say why."), field="reason")
@@ -348,13 +345,7 @@ def locked(version: ModelVersion) -> ModelVersion:
 
 def follow(version: ModelVersion, what: str) -> str:
     """The state after ``what``; Conflict when the version has moved on."""
-    state = states.follows(states.MODEL, version.state, what)
-    if state is None:
-        raise Conflict(
-            _("The version is now “%(state)s”; this step is not possible. Look at it again.")
-            % {"state": version.get_state_display()}
-        )
-    return state
+    return states.step(states.MODEL, version, what)
 
 
 def _writable(actor: "Actor", version: ModelVersion) -> ModelVersion:

@@ -52,7 +52,8 @@ def cell(place: int | None, factor: int) -> float:
 
 
 class Scorecard:
-    """Given or learnt points, added up, read off a curve. Fulfils ``risk.learning.protocol.Model``.
+    """Given or learnt points, added up, read off a curve. Fulfils ``risk.learning.protocol.Ranker``;
+    the version of the model keeps points and curve, so it is never stored itself.
 
     ``kind``: points (given), logistic or ebm (both learn the points of the given bins and keep the
     directions).
@@ -146,10 +147,3 @@ class Scorecard:
         low, high = self.curve.interval(grid)
         columns = np.stack([grid, self.curve(grid), low, high], axis=1)
         return [[round(float(v), 7) for v in row] for row in columns]
-
-    def to_json(self) -> str:
-        raise NotImplementedError("a version keeps its points and its curve itself")
-
-    @classmethod
-    def from_json(cls, text: str) -> Self:
-        raise NotImplementedError("a version keeps its points and its curve itself")

@@ -345,10 +345,6 @@ def due(now: dt.datetime | None = None) -> bool:
 
 
 # ------------------------------------------------------------------------------- a few sites
-def current_run() -> ScoringRun | None:
-    return ScoringRun.objects.filter(current=True, state=RunState.DONE).first()
-
-
 def refresh(site_ids: Sequence[int]) -> int:
     """Score these sites anew in the run that is shown, with what is known now.
 
@@ -359,7 +355,7 @@ def refresh(site_ids: Sequence[int]) -> int:
     with transaction.atomic(), as_system(WHY):
         _generous()
         _call("SELECT pg_advisory_xact_lock(%s, 0)", [REFRESH_LOCK])
-        run = current_run()
+        run = ScoringRun.objects.shown()
         if run is None:
             return 0
         versions = versions_of(run)

@@ -9,11 +9,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from audit.context import acting_as
-from risk.engine.points import explain
-from risk.engine.reasons import NotShown, without
-from risk.engine.values import preview
+from risk.engine.reasons import NotShown, explain, without
 from risk.models import Score, Worth
 from risk.services import scoring
+from risk.services.tested import preview
 from tests.factories import make_actor, make_past_visit, make_signal, make_site
 from tests.risk.engine.factories import make_indicator, make_model
 
@@ -129,13 +128,14 @@ def test_a_past_day_is_opened_with_what_was_known_then(world):
 def test_a_preview_counts_the_steps_and_shows_examples(world):
     _osh, sites, model = world
     version = model.indicators.all()[0].indicator
-    seen = preview(version, timezone.localdate())
-    assert seen.sites == 6
-    assert seen.distribution == (3, 3, 0)
-    assert (seen.missing, seen.coverage) == (0, 100)
-    assert {e.site_id for e in seen.examples if e.points} == {s.pk for s in sites[:3]}
-    staff = preview(make_indicator("register", {"measure": "staff"}), timezone.localdate())
-    assert (staff.missing, staff.coverage) == (6, 0)
+    today, ids = timezone.localdate(), [s.pk for s in sites]
+    seen = preview(version, ids, today)
+    assert seen.looked == 6
+    assert seen.counts == [3, 3, 0]
+    assert seen.known == 6
+    assert {e["site"] for e in seen.examples if e["points"]} == set(ids[:3])
+    staff = preview(make_indicator("register", {"measure": "staff"}), ids, today)
+    assert (staff.looked, staff.known) == (6, 0)
 
 
 def test_the_command_scores_and_opens_a_site(world):

@@ -102,7 +102,7 @@ def test_a_failed_run_leaves_the_earlier_one_shown_and_no_rows(sites, monkeypatc
     second = scoring.run_scoring()
     assert second.state == RunState.FAILED
     assert "in the log" in second.message
-    assert scoring.current_run() == first
+    assert ScoringRun.objects.shown() == first
     with connection.cursor() as cursor:
         cursor.execute("SELECT to_regclass(%s)", [f"risk_score_{second.pk}"])
         assert cursor.fetchone()[0] is None
@@ -116,7 +116,7 @@ def test_a_new_run_takes_the_place_of_the_one_before_and_a_past_day_does_not(sit
     past = scoring.run_scoring(timezone.localdate() - dt.timedelta(days=3))
     assert past.state == RunState.DONE
     assert not past.current
-    assert scoring.current_run() == second
+    assert ScoringRun.objects.shown() == second
 
 
 def test_a_past_day_is_recomputed_exactly_after_all_has_changed(reference):
@@ -295,8 +295,34 @@ def test_when_too_much_changed_everything_is_scored(sites, settings):
     for site in sites:
         make_past_visit(site, shared=True)
     assert changes.sweep() == 5
-    assert scoring.current_run() != first
+    assert ScoringRun.objects.shown() != first
     assert Touched.objects.count() == 0
+
+
+def test_where_a_share_of_the_register_moved_ranks_are_given_anew(sites, monkeypatch):
+    """Site by site each would take the rank of the first not above it, and many the same."""
+    monkeypatch.setattr(changes, "FEW", 1)
+    make_model([make_indicator("visits", FOUND)], params=CURVE)
+    first = scoring.run_scoring()
+    Touched.objects.all().delete()
+    make_past_visit(sites[0], shared=True, outcome="severe")
+    assert changes.sweep() == 1  # few: in the run that is shown
+    assert ScoringRun.objects.shown() == first
+    for number, site in enumerate(sites[1:4]):
+        for _ in range(3 * number):
+            make_past_visit(site, shared=True, outcome="severe")
+    assert changes.sweep() == 5
+    shown = ScoringRun.objects.shown()
+    assert shown != first
+    found = ranks(shown)
+    assert found[sites[3].pk] == 1
+    assert [found[s.pk] for s in sites] == sorted_ranks(shown, sites)
+
+
+def sorted_ranks(run, sites) -> list[int]:
+    """One more than the number of sites worth more."""
+    worth = dict(Worth.objects.filter(run=run).values_list("site_id", "value"))
+    return [1 + sum(v > worth[s.pk] for v in worth.values()) for s in sites]
 
 
 def test_a_nomination_and_a_change_of_the_register_are_heard_of(reference):

@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from risk.learning.audit import Limits, audit, drop_one, two_proportions
-from risk.learning.logistic import Logistic
+from risk.learning.audit import Limits, audit
 
 
 def world(seed: int = 1, rows: int = 8000) -> dict[str, Any]:
@@ -97,26 +96,3 @@ def test_small_groups_never_block() -> None:
     assert not any(b["group"] == "language=tiny" for b in report["blocking"])
     blocked = audit(score, chosen, visited(w, chosen), {"language": group}, limits=Limits(few=20))
     assert any(b["group"] == "language=tiny" for b in blocked["blocking"])
-
-
-def test_two_proportions_by_hand() -> None:
-    assert two_proportions(30, 100, 30, 100) == pytest.approx(1)
-    # Pooled rate 0.25, spread 0.0612, z 1.633.
-    assert two_proportions(30, 100, 20, 100) == pytest.approx(0.1025, abs=1e-3)
-    assert two_proportions(0, 0, 1, 10) == 1
-
-
-def test_dropping_a_proxy_shows_who_moves() -> None:
-    g = np.random.default_rng(3)
-    group = g.random(4000) < 0.3
-    X = np.column_stack([g.normal(size=4000), group + 0.1 * g.normal(size=4000)])
-    y = (g.random(4000) < 1 / (1 + np.exp(2 - X[:, 0] - 1.2 * group))).astype(float)
-    rows = drop_one(
-        lambda names: Logistic(names, bands=0), ("useful", "proxy"), X, y,
-        np.arange(4000) < 2500, groups={"b": group},
-    )  # fmt: skip
-    useful, proxy = rows
-    assert useful["auc_change"] < -0.1
-    assert proxy["selection"]["b=True"] < -0.05
-    assert proxy["selection"]["b=False"] > 0
-    assert 0 < proxy["moved"] < 1
