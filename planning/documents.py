@@ -14,7 +14,7 @@ from django.utils.translation import override
 from audit.context import as_system
 from planning.models import ChoiceState, DecisionRecord, InspectionDay, Operation
 from planning.selectors import joint_list
-from planning.services.selection import decided_at, selection_hash
+from planning.services.signing import decided_at, selection_hash
 from ui.pdf import render_pdf
 
 if TYPE_CHECKING:

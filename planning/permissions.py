@@ -48,3 +48,8 @@ def grants_for(participation: Participation) -> dict[str, tuple[Role, ...]]:
 def can(actor: "Actor", action: str, operation: Operation) -> bool:
     """True when the acting membership may do ``action`` (a key of ``ACTIONS``) to the operation."""
     return bool(Operation.objects.granted(actor, ACTIONS[action]).filter(pk=operation.pk).exists())
+
+
+def may_select(actor: "Actor", operation: Operation) -> bool:
+    """Change the board: coordinators of every authority that takes part."""
+    return actor.has_role(Role.COORDINATOR) and can(actor, "nominate", operation)

@@ -69,6 +69,26 @@ class NominationQuerySet(_OfOperationQuerySet):
         )
 
 
+class PoolQuerySet(_OfOperationQuerySet):
+    pass
+
+
+class SelectionPartQuerySet(_OfOperationQuerySet):
+    """Runs, proposals, limits, the draw, changes on the board: the participants' alone."""
+
+    def visible_to(self, actor: "Actor") -> "SelectionPartQuerySet":
+        """Once the joint list is open; somebody only invited sees nothing of the selection."""
+        from planning.models import Operation, Participation
+
+        shown = Operation.objects.visible_to(actor).exclude(
+            state__in=["draft", "inviting", "nominating"]
+        )
+        places = Participation.objects.filter(
+            authority_id=actor.authority.pk, state="accepted"
+        ).values("operation_id")
+        return self.filter(operation__in=shown.filter(pk__in=places))  # type: ignore[return-value]
+
+
 class DecisionRecordQuerySet(_OfOperationQuerySet):
     def visible_to(self, actor: "Actor") -> "DecisionRecordQuerySet":
         """Not for whoever is recused from a target that the document names."""

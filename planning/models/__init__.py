@@ -1,4 +1,7 @@
-"""Phase 1: operations (``operations``) and what keeps targets out of them (``holds``)."""
+"""Phase 1: operations, what keeps targets out of them (``holds``), and how they are chosen.
+
+``pool`` holds what a selection starts from, ``runs`` what the solver and people made of it.
+"""
 
 from planning.models.holds import (
     Availability,
@@ -32,13 +35,40 @@ from planning.models.operations import (
     TargetChoice,
     TeamMember,
 )
+from planning.models.pool import (
+    Capacity,
+    Fixed,
+    Periods,
+    PoolEntry,
+    ResourceKind,
+    SelectionQuota,
+    SelectionResource,
+    SelectionSettings,
+    SiteTerms,
+)
+from planning.models.runs import (
+    BoardChange,
+    Draw,
+    DrawnSite,
+    DrawState,
+    Proposal,
+    RunKind,
+    SelectionRun,
+    SolverState,
+)
 
 __all__ = [
     "Availability",
     "AvailabilityState",
+    "BoardChange",
     "CalendarFeed",
+    "Capacity",
     "ChoiceState",
     "DecisionRecord",
+    "Draw",
+    "DrawState",
+    "DrawnSite",
+    "Fixed",
     "Hold",
     "HoldAlert",
     "HoldEntry",
@@ -57,9 +87,20 @@ __all__ = [
     "OverlapState",
     "Participation",
     "ParticipationState",
+    "Periods",
     "PlannedVisit",
+    "PoolEntry",
+    "Proposal",
     "Reservation",
+    "ResourceKind",
+    "RunKind",
+    "SelectionQuota",
+    "SelectionResource",
+    "SelectionRun",
+    "SelectionSettings",
     "SignOff",
+    "SiteTerms",
+    "SolverState",
     "TargetChoice",
     "TeamMember",
 ]

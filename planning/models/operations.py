@@ -4,6 +4,7 @@ import secrets
 import uuid
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
@@ -17,6 +18,7 @@ from planning.querysets import (
     OperationQuerySet,
     ParticipationQuerySet,
 )
+from risk.models import Arm
 from targets.models import Industry, Site
 
 
@@ -234,13 +236,28 @@ class ChoiceState(models.TextChoices):
 
 
 class TargetChoice(models.Model):
-    """What people decided on one nominated site, with the score as it stood at that moment."""
+    """What people decided on one candidate, with the score as it stood at that moment.
+
+    Of a picked one: who goes (``team``, authority ids) and in which week (a Monday; empty: any in
+    the window). ``as_proposed``: exactly as ``run`` proposed it; anything else needs a reason from
+    the person who decides. ``arm`` and ``probability`` say how it came about, for what is learned.
+    """
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     operation = models.ForeignKey(Operation, on_delete=models.CASCADE, related_name="choices")
     site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="choices")
     state = models.CharField(max_length=20, choices=ChoiceState.choices)
-    reason = models.TextField()
+    team = ArrayField(models.BigIntegerField(), default=list, blank=True)
+    week = models.DateField(null=True, blank=True)
+    run = models.ForeignKey(
+        "planning.SelectionRun", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    as_proposed = models.BooleanField(default=False)
+    arm = models.CharField(max_length=10, choices=Arm.choices, default=Arm.CHOSEN)
+    probability = models.FloatField(null=True, blank=True)
+    reason = models.TextField(blank=True)
+    code = models.CharField(max_length=30, blank=True)  # kind of the reason for a deviation
+    version = models.PositiveIntegerField(default=1)  # for clashes of two people on the board
     points = models.DecimalField(max_digits=6, decimal_places=1, null=True)
     contributions = models.JSONField(default=list)
     rank = models.PositiveIntegerField(null=True)  # on the joint list when decided
@@ -254,7 +271,16 @@ class TargetChoice(models.Model):
         ordering = ["operation", "rank", "id"]
         constraints = [
             models.UniqueConstraint(fields=["operation", "site"], name="choice_unique"),
-            models.CheckConstraint(condition=~Q(reason=""), name="choice_reason"),
+            models.CheckConstraint(
+                condition=~Q(reason="") | Q(as_proposed=True, run__isnull=False),
+                name="choice_reason",
+            ),
+            models.CheckConstraint(
+                condition=Q(state="picked") | Q(team=[], week__isnull=True), name="choice_team"
+            ),
+            models.CheckConstraint(
+                condition=~Q(arm="random") | Q(probability__isnull=False), name="choice_drawn"
+            ),
         ]
 
 

@@ -1,6 +1,7 @@
 """Writing phase 1; the rooms above and the commands call the same functions as the pages."""
 
 from planning.services.availability import end_reservation, postpone, redate, reserve
+from planning.services.board import choose, undo_choice
 from planning.services.days import (
     add_visit,
     create_day,
@@ -20,7 +21,7 @@ from planning.services.operations import (
 )
 from planning.services.overlaps import accept_merge, decline_merge
 from planning.services.participation import accept, decline, withdraw
-from planning.services.selection import choose, sign, undo_choice
+from planning.services.signing import sign
 
 __all__ = [
     "accept",

@@ -17,7 +17,7 @@ from planning.models import DecisionRecord, Nomination
 from planning.selectors import joint_list
 from planning.services import choose, make_nomination, sign, withdraw_nomination
 from planning.services.availability import OPEN_STATES, not_available_words
-from planning.services.selection import selection_content, selection_hash, unsigned
+from planning.services.signing import selection_content, selection_hash, unsigned
 from planning.views.base import attempt, fetch, frame
 from targets.models import Site
 from ui.forms import add_error

@@ -35,7 +35,7 @@ from planning.services import (
     sign,
 )
 from planning.services.availability import sweep
-from planning.services.selection import selection_hash
+from planning.services.signing import selection_hash
 from targets.models import (
     Company,
     Disclosure,

@@ -1,4 +1,4 @@
-"""Choosing with reasons, and signing what was chosen, once and all together."""
+"""Signing what was chosen: once for each authority, and all together."""
 
 import hashlib
 import json
@@ -14,7 +14,6 @@ from audit.errors import Conflict, NotAllowed, RuleViolation
 from audit.services import record
 from planning import states
 from planning.models import (
-    ChoiceState,
     Operation,
     OperationState,
     Participation,
@@ -22,65 +21,18 @@ from planning.models import (
     SignOff,
     TargetChoice,
 )
-from planning.selectors import joint_list
 from planning.services.availability import (
-    check_available,
     not_available_words,
     unavailable_picks,
 )
 from planning.services.common import check, check_state, lock, own_participation
 from planning.services.operations import take
-from risk.selectors import contributions_of
-from targets.models import Recusal, Site
+from targets.models import Recusal
 from targets.selectors import sites_as_named
 from worklist.services import finish_tasks
 
 if TYPE_CHECKING:
     from authorities.actors import Actor
-
-
-@service
-def choose(
-    *, actor: "Actor", operation: Operation, site: Site, state: str, reason: str
-) -> TargetChoice:
-    """Pick or drop a nominated site; needs a reason. Score and rank are kept as they stand now."""
-    operation = lock(operation)
-    check(actor, "manage", operation)
-    check_state(operation, OperationState.SELECTING)
-    if state not in ChoiceState.values:
-        raise RuleViolation(_("Choose whether the site is selected or left out."), field="state")
-    if not reason.strip():
-        raise RuleViolation(_("Give a reason for every pick and every drop."), field="reason")
-    entry = next((e for e in joint_list(operation) if e.site.pk == site.pk), None)
-    if entry is None:
-        raise RuleViolation(
-            _("%(site)s is not on the joint list.") % {"site": site.name}, field="site"
-        )
-    if state == ChoiceState.PICKED:
-        check_available(operation, site)
-    choice, _created = TargetChoice.objects.update_or_create(
-        operation=operation, site=site,
-        defaults={
-            "state": state, "reason": reason.strip(), "points": entry.card.points,
-            "contributions": contributions_of(site.pk),
-            "rank": entry.rank, "decided_by": actor.user, "decided_for": actor.authority,
-        },
-    )  # fmt: skip
-    record(
-        actor=actor, verb=f"choice.{state}", subject=choice, context=operation,
-        data={"site": site.name, "reason": reason.strip(), "rank": entry.rank,
-              "points": "" if entry.card.points is None else str(entry.card.points)},
-    )  # fmt: skip
-    return choice
-
-
-@service
-def undo_choice(*, actor: "Actor", operation: Operation, site: Site) -> None:
-    """Make a site undecided again."""
-    operation = lock(operation)
-    check(actor, "manage", operation)
-    check_state(operation, OperationState.SELECTING)
-    TargetChoice.objects.filter(operation=operation, site=site).delete()
 
 
 def selection_content(operation: Operation) -> dict[str, Any]:
