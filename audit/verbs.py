@@ -28,6 +28,8 @@ SENTENCES: dict[str, Any] = {
     "nomination.made": gettext_lazy("%(site)s was nominated."),
     "nomination.changed": gettext_lazy("The nomination of %(site)s was changed."),
     "nomination.withdrawn": gettext_lazy("The nomination of %(site)s was withdrawn."),
+    "pool.added": gettext_lazy("Sites were put into the pool: %(count)s."),
+    "pool.removed": gettext_lazy("Sites were taken out of the pool: %(count)s."),
     "choice.picked": gettext_lazy("%(site)s was selected."),
     "choice.dropped": gettext_lazy("%(site)s was left out."),
     "sites.tagged": gettext_lazy("%(count)s sites were tagged “%(tag)s”."),

@@ -22,6 +22,12 @@ _tabs: list[Tab] = [
     Tab("participants", _("Participants"), "planning:participants"),
     Tab("nominate", _("Nominations"), "planning:nominate"),
     Tab(
+        "pool",
+        _("Pool"),
+        "planning:pool",
+        ("nominating", "selecting", "signing", "scheduled", "executing", "feedback", "closed"),
+    ),
+    Tab(
         "signals",
         _("Signals"),
         "planning:shared_signals",

@@ -1,12 +1,13 @@
 from django.urls import path
 
-from planning.views import chosen, days, holds, operations, participants, selection, sharing
+from planning.views import chosen, days, holds, operations, participants, pool, selection, sharing
 
 app_name = "planning"
 urlpatterns = [
     path("", operations.operation_list, name="operation_list"),
     path("new/", operations.operation_create, name="operation_create"),
     path("nominate/", chosen.nominate_chosen, name="nominate_chosen"),
+    path("pool/", chosen.pool_chosen, name="pool_chosen"),
     path("calendar/", days.calendar, name="calendar"),
     path("calendar/address/", days.calendar_renew, name="calendar_renew"),
     path("calendar/<str:token>.ics", days.calendar_feed, name="calendar_feed"),
@@ -23,6 +24,8 @@ urlpatterns = [
     path("<uuid:public_id>/nominations/sites/", selection.nominate_sites, name="nominate_sites"),
     path("nominations/<uuid:public_id>/withdraw/", selection.nomination_withdraw,
          name="nomination_withdraw"),
+    path("<uuid:public_id>/pool/", pool.pool, name="pool"),
+    path("<uuid:public_id>/pool/take/", pool.pool_take, name="pool_take"),
     path("<uuid:public_id>/selection/", selection.selection, name="selection"),
     path("<uuid:public_id>/sign-off/", selection.signoff, name="signoff"),
     path("<uuid:public_id>/record/<slug:language>.pdf", selection.decision_record,

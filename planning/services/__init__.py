@@ -21,11 +21,13 @@ from planning.services.operations import (
 )
 from planning.services.overlaps import accept_merge, decline_merge
 from planning.services.participation import accept, decline, withdraw
+from planning.services.pool import add_to_pool, take_from_pool
 from planning.services.signing import sign
 
 __all__ = [
     "accept",
     "accept_merge",
+    "add_to_pool",
     "add_visit",
     "change_hold",
     "choose",
@@ -47,6 +49,7 @@ __all__ = [
     "reserve",
     "set_hold",
     "sign",
+    "take_from_pool",
     "undo_choice",
     "update_day",
     "withdraw",

@@ -222,6 +222,9 @@ ROUTES: dict[str, tuple[str, str | None, set[tuple[str, str]] | str, int]] = {
     "planning:nominate_chosen": (
         "get", None, of(*CODES, roles=("coordinator", "analyst", "inspector")), 403,
     ),
+    "planning:pool": ("get", "operation", PARTICIPANTS, 404),
+    "planning:pool_take": ("post", "operation", PARTICIPANTS, 404),
+    "planning:pool_chosen": ("get", None, of(*CODES, roles=("coordinator", "analyst")), 403),
     "planning:nominate_sites": ("get", "operation", PARTICIPANTS, 404),
     "planning:nomination_withdraw": ("post", "nomination", of("OSH"), 404),
     "planning:selection": ("get", "operation", PARTICIPANTS, 404),
