@@ -6,7 +6,7 @@ left out lets a plan be found. Whether a set can be kept is asked of CP-SAT, wit
 millionths, one worker and a bound in deterministic time, so that the answer is always the same.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from ortools.sat.python import cp_model
 
 from planning.optimise.check import members
 from planning.optimise.columns import Columns, build
-from planning.optimise.problem import PINNED, Problem
+from planning.optimise.problem import PINNED, Ints, Problem
 from planning.optimise.whatif import part
 
 Clash = list[tuple[str, str, dict[str, Any]]]
@@ -37,8 +37,9 @@ class Limit:
     at: int
 
 
-# A sum over ways (site, team, period) in whole numbers, and what it may not exceed.
-Row = tuple[dict[int, int], int]
+# A sum over ways (way -> whole number), and what it may not exceed.
+Terms = dict[int, int]
+Row = tuple[Terms, int]
 
 
 def smallest_clash(problem: Problem) -> Clash:
@@ -107,18 +108,22 @@ def _explain(possible: Callable[[Sequence[Limit]], bool], limits: list[Limit]) -
 
 
 class _Model:
-    """Questions about sets of limits, over the columns of the sites concerned."""
+    """Questions about sets of limits, over the ways (site, team, period) of the sites concerned."""
 
     def __init__(self, problem: Problem, columns: Columns) -> None:
         self.problem, self.columns = problem, columns
         self.known: dict[frozenset[Limit], bool] = {}
-        self.sums: dict[Limit, list[Row]] = {}
         self.ways = [
             (i, team, w)
             for i in range(len(problem.keys))
             for team in _lean(problem, columns.team[columns.of(i)].tolist())
             for w in np.flatnonzero(columns.open[i]).tolist()
         ]
+        self.of_site: list[list[int]] = [[] for _ in problem.keys]
+        for k, (i, _, _) in enumerate(self.ways):
+            self.of_site[i].append(k)
+        self.days = self._days()
+        self.sums: dict[Limit, list[Row]] = {}
 
     def possible(self, limits: Sequence[Limit]) -> bool:
         """Whether a plan keeps these limits (and the rules about teams and periods)."""
@@ -127,32 +132,28 @@ class _Model:
             self.known[asked] = _solve(self._model(limits)[0])[0] != cp_model.INFEASIBLE
         return self.known[asked]
 
-    def least(self, limits: Sequence[Limit], terms: dict[int, int], sign: int) -> int | None:
-        """The least (sign 1) or greatest (-1) sum of ``terms`` (way -> whole number)."""
-        model, x = self._model(limits)
-        total = sum(number * x[k] for k, number in terms.items())
-        model.minimize(sign * total)
-        status, solver = _solve(model)
-        if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
-            return None
-        return sign * round(solver.objective_value) if terms else 0
+    def least(self, limits: Sequence[Limit], terms: Terms, sign: int) -> int:
+        """The least (sign 1) or greatest (-1) sum of ``terms``; 0 if none was found in time."""
+        model, x = self._model(limits, terms)
+        model.minimize(sign * _sum(terms, x))
+        solver = _solve(model)[1]
+        if solver is None:
+            return 0
+        return sum(number for k, number in terms.items() if solver.value(x[k]))
 
     def excess(self, limits: Sequence[Limit], rows: list[Row]) -> list[int]:
-        """What each row (terms, capacity) uses in a plan that exceeds them by least in sum."""
-        model, x = self._model(limits)
-        sums, over = [], []
+        """What each row uses in a plan that exceeds their capacities by least in sum."""
+        model, x = self._model(limits, [k for terms, _ in rows for k in terms])
+        over = []
         for terms, capacity in rows:
-            total = sum(number * x[k] for k, number in terms.items())
             extra = model.new_int_var(0, sum(terms.values()), "")
-            model.add(total <= capacity + extra)
-            sums.append(total)
+            model.add(_sum(terms, x) <= capacity + extra)
             over.append(extra)
         model.minimize(sum(over))
-        status, solver = _solve(model)
-        if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+        solver = _solve(model)[1]
+        if solver is None:
             return [0] * len(rows)
-        return [solver.value(total) if terms else 0
-                for total, (terms, _) in zip(sums, rows, strict=True)]  # fmt: skip
+        return [sum(n for k, n in terms.items() if solver.value(x[k])) for terms, _ in rows]
 
     def rows(self, limit: Limit) -> list[Row]:
         """The sums that a limit keeps from growing beyond a capacity."""
@@ -160,77 +161,82 @@ class _Model:
             self.sums[limit] = self._rows(limit)
         return self.sums[limit]
 
-    def _rows(self, limit: Limit) -> list[Row]:
-        p = self.problem
-        if limit.kind == CAPACITY:
-            return [
-                (self._days(limit.at, w), _whole(p.capacity[limit.at, w]))
-                for w in range(len(p.periods))
-            ]
-        if limit.kind == RESOURCE:
-            one = p.resources[limit.at]
-            return [
-                ({k: _whole(one.need[i]) for k, (i, _, at) in enumerate(self.ways) if at == w},
-                 _whole(one.capacity[w]))
-                for w in range(len(p.periods))
-            ]  # fmt: skip
-        if limit.kind == FIRM:
-            return [(self.visits(p.firm == limit.at), p.most_per_firm)]
-        if limit.kind == QUOTA_MAX:
-            return [(self.counted(limit.at), int(p.quotas[limit.at].maximum or 0))]
-        if limit.kind == JOINT:
-            return [(self.alone(), 0)]
-        return []
-
-    def counted(self, k: int) -> dict[int, int]:
+    def counted(self, k: int) -> Terms:
         """Ways that count for a quota."""
         quota = self.problem.quotas[k]
-        inside = np.isin(np.arange(len(self.problem.keys)), quota.sites)
         return {
             at: 1
-            for at in self.visits(inside)
+            for at in self.visits(quota.sites)
             if quota.authority is None or self.ways[at][1] >> quota.authority & 1
         }
 
-    def visits(self, sites: Any) -> dict[int, int]:
-        return {k: 1 for k, (i, _, _) in enumerate(self.ways) if sites[i]}
+    def visits(self, sites: Ints) -> Terms:
+        return {k: 1 for i in np.unique(sites).tolist() for k in self.of_site[i]}
 
-    def alone(self) -> dict[int, int]:
-        """The joint share as a sum that may not exceed 0: single visits weigh, joint ones lift."""
-        share = _whole(self.problem.joint_share)
-        return {
-            k: share - (MILLION if team & (team - 1) else 0)
-            for k, (_, team, _) in enumerate(self.ways)
-        }
+    def _rows(self, limit: Limit) -> list[Row]:
+        p = self.problem
+        periods = range(len(p.periods))
+        if limit.kind == CAPACITY:
+            at = limit.at
+            return [(self.days.get((at, w), {}), _whole(p.capacity[at, w])) for w in periods]
+        if limit.kind == RESOURCE:
+            one = p.resources[limit.at]
+            needs = {k: (w, _whole(one.need[i])) for k, (i, _, w) in enumerate(self.ways)}
+            return [
+                ({k: need for k, (at, need) in needs.items() if at == w}, _whole(one.capacity[w]))
+                for w in periods
+            ]
+        if limit.kind == FIRM:
+            return [(self.visits(np.flatnonzero(p.firm == limit.at)), p.most_per_firm)]
+        if limit.kind == QUOTA_MAX:
+            return [(self.counted(limit.at), int(p.quotas[limit.at].maximum or 0))]
+        return [(self._single(), 0)] if limit.kind == JOINT else []
 
-    def _days(self, pool: int, period: int) -> dict[int, int]:
-        p, out = self.problem, {}
+    def _days(self) -> dict[tuple[int, int], Terms]:
+        """Of each pool and period the days of every way, in whole millionths."""
+        p = self.problem
+        out: dict[tuple[int, int], Terms] = {}
         for k, (i, team, w) in enumerate(self.ways):
-            if w != period:
-                continue
-            who = members(team, len(p.authorities))
-            days = sum(p.days[i, a] for a in who if p.pool_of[a, p.region[i]] == pool)
-            if days:
-                out[k] = _whole(days)
+            for a in members(team, len(p.authorities)):
+                terms = out.setdefault((int(p.pool_of[a, p.region[i]]), w), {})
+                terms[k] = terms.get(k, 0) + _whole(p.days[i, a])
         return out
 
-    def _model(self, limits: Sequence[Limit]) -> tuple[cp_model.CpModel, list[Any]]:
+    def _single(self) -> Terms:
+        """The joint share as a sum that may not exceed 0: single visits weigh, joint ones lift."""
+        share = _whole(self.problem.joint_share)
+        return {k: share - MILLION * _joint(team) for k, (_, team, _) in enumerate(self.ways)}
+
+    def _model(
+        self, limits: Sequence[Limit], also: Iterable[int] = ()
+    ) -> tuple[cp_model.CpModel, dict[int, Any]]:
+        """The limits as a model, with a variable for each way that they (or ``also``) concern."""
         model = cp_model.CpModel()
-        x = [model.new_bool_var("") for _ in self.ways]
-        of_site: dict[int, list[Any]] = {i: [] for i in range(len(self.problem.keys))}
-        for var, (i, _, _) in zip(x, self.ways, strict=True):
-            of_site[i].append(var)
-        for one in of_site.values():
-            model.add(sum(one) <= 1)
+        forced = [(1, self.of_site[limit.at]) for limit in limits if limit.kind == PIN]
         for limit in limits:
-            if limit.kind == PIN:
-                model.add(sum(of_site[limit.at]) >= 1)
-            elif limit.kind == QUOTA_MIN:
-                count = sum(x[k] for k in self.counted(limit.at))
-                model.add(count >= self.problem.quotas[limit.at].minimum)
+            if limit.kind == QUOTA_MIN:
+                forced.append((self.problem.quotas[limit.at].minimum, list(self.counted(limit.at))))
+        concerned = {self.ways[k][0] for _, ways in forced for k in ways}
+        concerned |= {self.ways[k][0] for k in also}
+        if any(limit.kind == JOINT for limit in limits):
+            concerned = set(range(len(self.of_site)))
+        x = {k: model.new_bool_var("") for i in sorted(concerned) for k in self.of_site[i]}
+        for i in sorted(concerned):
+            model.add(sum(x[k] for k in self.of_site[i]) <= 1)
+        for minimum, ways in forced:
+            model.add(sum(x[k] for k in ways) >= minimum)
+        for limit in limits:
             for terms, capacity in self.rows(limit):
-                model.add(sum(number * x[k] for k, number in terms.items()) <= capacity)
+                model.add(_sum(terms, x) <= capacity)
         return model, x
+
+
+def _sum(terms: Terms, x: dict[int, Any]) -> Any:
+    return sum(number * x[k] for k, number in terms.items() if k in x)
+
+
+def _joint(team: int) -> bool:
+    return team & (team - 1) != 0
 
 
 def _lean(problem: Problem, teams: list[int]) -> list[int]:
@@ -245,8 +251,8 @@ def _lean(problem: Problem, teams: list[int]) -> list[int]:
             wanted |= 1 << quota.authority
 
     def alike(a: int, b: int) -> bool:
-        joint = (a & (a - 1) != 0) == (b & (b - 1) != 0)
-        return a & wanted == b & wanted and (joint or problem.joint_share == 0)
+        joint = problem.joint_share == 0 or _joint(a) == _joint(b)
+        return a & wanted == b & wanted and joint
 
     return [
         team
@@ -256,11 +262,13 @@ def _lean(problem: Problem, teams: list[int]) -> list[int]:
     ]  # fmt: skip
 
 
-def _solve(model: cp_model.CpModel) -> tuple[Any, cp_model.CpSolver]:
+def _solve(model: cp_model.CpModel) -> tuple[Any, cp_model.CpSolver | None]:
+    """The status, and the solver if it holds a plan."""
     solver = cp_model.CpSolver()
     solver.parameters.num_workers = 1
     solver.parameters.max_deterministic_time = EFFORT
-    return solver.solve(model), solver
+    status = solver.solve(model)
+    return status, solver if status in (cp_model.OPTIMAL, cp_model.FEASIBLE) else None
 
 
 def _whole(number: float) -> int:
@@ -281,14 +289,14 @@ def _numbers(problem: Problem, model: _Model, one: Limit, clash: list[Limit]) ->
     if one.kind == QUOTA_MIN:
         quota = problem.quotas[one.at]
         most = model.least(others, model.counted(one.at), -1)
-        return {"needs": quota.minimum, "has": most or 0} | _authority(problem, quota.authority)
+        return {"needs": quota.minimum, "has": most} | _authority(problem, quota.authority)
     if one.kind == QUOTA_MAX:
         quota = problem.quotas[one.at]
         least = model.least(others, model.counted(one.at), 1)
-        return {"needs": least or 0, "has": quota.maximum} | _authority(problem, quota.authority)
+        return {"needs": least, "has": quota.maximum} | _authority(problem, quota.authority)
     if one.kind == FIRM:
-        least = model.least(others, model.visits(problem.firm == one.at), 1)
-        return {"needs": least or 0, "has": problem.most_per_firm}
+        least = model.least(others, model.visits(np.flatnonzero(problem.firm == one.at)), 1)
+        return {"needs": least, "has": problem.most_per_firm}
     if one.kind == JOINT:
         return {"needs": problem.joint_share}
     return _pin_numbers(problem, model, one.at)
