@@ -197,8 +197,9 @@ class Chances:
         model = self.models.get(authority_id)
         return float(model.severity) if model else 1.0
 
-    def of(self, row: Candidate) -> dict[int, Chance]:
-        """By authority id, of those who can come."""
+    def of(self, row: Candidate, *, drawn: bool = False) -> dict[int, Chance]:
+        """By authority id, of those who can come; to a site that was ``drawn`` all who are able."""
+        drawn = drawn or row.drawn is not None
         able, _enter, _any = self.powers(row.kind)
         if not self._competences:
             able = {p.authority_id for p in self.places}
@@ -211,7 +212,7 @@ class Chances:
                 continue
             rating = ratings.get(pk)
             p, usual = ps.get(pk, (None, 1.0))
-            if rating is None and row.drawn is None and (p is None or p < usual):
+            if rating is None and not drawn and (p is None or p < usual):
                 continue
             wish = (rating or 0) / 5
             if p is None:

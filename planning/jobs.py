@@ -6,7 +6,7 @@ from django.db.models import Count, F, Q
 
 from planning.documents import make_records
 from planning.models import Operation
-from planning.services import availability, holds, overlaps
+from planning.services import availability, holds, overlaps, runs
 
 
 @shared_task
@@ -34,3 +34,18 @@ def sweep_availability() -> None:
     availability.sweep()
     holds.sweep_alerts()
     overlaps.find_overlaps()
+
+
+@shared_task
+def run_solver(run_id: int) -> None:
+    """Do a run of the solver, unless another worker is at it or it is done."""
+    run = runs.claim(run_id)
+    if run is not None:
+        runs.perform(run)
+
+
+@shared_task
+def sweep_runs() -> None:
+    """Take up runs whose message was lost or whose worker died."""
+    for pk in runs.waiting():
+        run_solver.delay(pk)

@@ -295,6 +295,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60.0,
     },
     "take up tests of risk models": {"task": "risk.jobs_reports.sweep_reports", "schedule": 60.0},
+    "take up runs of the solver": {"task": "planning.jobs.sweep_runs", "schedule": 60.0},
     "make missing decision records": {
         "task": "planning.jobs.sweep_decision_records",
         "schedule": 60.0,

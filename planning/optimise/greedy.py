@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from planning.optimise.columns import TOLERANCE
-from planning.optimise.frame import NEVER, Frame, Prices, compiled, no_prices, priced
+from planning.optimise.frame import NEVER, Frame, Prices, compiled, priced
 from planning.optimise.problem import Ints
 from planning.optimise.state import (
     State,

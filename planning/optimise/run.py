@@ -8,7 +8,15 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from planning.optimise.columns import Columns, build
-from planning.optimise.frame import Choice, Frame, Prices, frame, no_prices, shortfall, value_of_choice
+from planning.optimise.frame import (
+    Choice,
+    Frame,
+    Prices,
+    frame,
+    no_prices,
+    shortfall,
+    value_of_choice,
+)
 from planning.optimise.prices import Relaxation
 from planning.optimise.problem import Cancelled, Options, Plan, Problem, Progress, Step
 from planning.optimise.state import State, empty, longest, put
