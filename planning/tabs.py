@@ -34,6 +34,18 @@ _tabs: list[Tab] = [
         ("nominating", "selecting", "signing", "scheduled", "executing"),
     ),
     Tab(
+        "criteria",
+        _("Weights and limits"),
+        "planning:criteria",
+        ("selecting", "signing", "scheduled", "executing", "feedback", "closed"),
+    ),
+    Tab(
+        "runs",
+        _("Proposals"),
+        "planning:runs",
+        ("selecting", "signing", "scheduled", "executing", "feedback", "closed"),
+    ),
+    Tab(
         "selection",
         _("Selection"),
         "planning:selection",

@@ -1,6 +1,17 @@
 from django.urls import path
 
-from planning.views import chosen, days, holds, operations, participants, pool, selection, sharing
+from planning.views import (
+    chosen,
+    criteria,
+    days,
+    holds,
+    operations,
+    participants,
+    pool,
+    runs,
+    selection,
+    sharing,
+)
 
 app_name = "planning"
 urlpatterns = [
@@ -26,6 +37,19 @@ urlpatterns = [
          name="nomination_withdraw"),
     path("<uuid:public_id>/pool/", pool.pool, name="pool"),
     path("<uuid:public_id>/pool/take/", pool.pool_take, name="pool_take"),
+    path("<uuid:public_id>/criteria/", criteria.criteria, name="criteria"),
+    path("<uuid:public_id>/criteria/sites/<uuid:site>/", criteria.terms, name="terms"),
+    path("<uuid:public_id>/criteria/quotas/<int:number>/remove/", criteria.quota_remove,
+         name="quota_remove"),
+    path("<uuid:public_id>/criteria/resources/<uuid:resource>/remove/", criteria.resource_remove,
+         name="resource_remove"),
+    path("<uuid:public_id>/proposals/", runs.runs, name="runs"),
+    path("<uuid:public_id>/proposals/lot/<slug:step>/", runs.draw_step, name="draw_step"),
+    path("<uuid:public_id>/proposals/lot/frame.json", runs.draw_frame, name="draw_frame"),
+    path("proposals/<uuid:public_id>/", runs.run, name="run"),
+    path("proposals/<uuid:public_id>/cancel/", runs.run_cancel, name="run_cancel"),
+    path("proposals/<uuid:public_id>/inputs.json", runs.run_inputs, name="run_inputs"),
+    path("proposals/<uuid:public_id>/why/<uuid:site>/", runs.why, name="why"),
     path("<uuid:public_id>/selection/", selection.selection, name="selection"),
     path("<uuid:public_id>/sign-off/", selection.signoff, name="signoff"),
     path("<uuid:public_id>/record/<slug:language>.pdf", selection.decision_record,
