@@ -128,9 +128,7 @@ def _capacity(
 def _floors(region: Any, kind: str) -> tuple[Quota, ...]:
     share = {"slack": 0.2, "binding": 0.44}[kind]
     sites = [np.flatnonzero(region == r) for r in range(REGIONS)]
-    return tuple(
-        Quota(f"region {r}", s, minimum=int(share * len(s))) for r, s in enumerate(sites)
-    )
+    return tuple(Quota(f"region {r}", s, minimum=int(share * len(s))) for r, s in enumerate(sites))
 
 
 def _team_rules(g: np.random.Generator, n: int, count: int) -> dict[str, Any]:

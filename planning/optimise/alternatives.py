@@ -14,7 +14,7 @@ from planning.optimise.solve import solve
 from planning.optimise.whatif import Difference, difference
 
 # Halvings of the interval in which the right penalty lies.
-STEPS = 7
+STEPS = 6
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def alternatives(
     Each also differs so much from the others. Fewer or none are returned where none are found. The
     plans keep the bound and prices of the first: they are plans of the same problem.
     """
-    options = options or Options(effort=0.1)
+    options = options or Options(gap=within / 4, effort=0.1)
     least = plan.value - within * abs(plan.value)
     found: list[Alternative] = []
     for _ in range(count):

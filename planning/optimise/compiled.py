@@ -15,11 +15,13 @@ def _cache() -> str | None:
     """Where machine code is kept, None where nothing may be written.
 
     A function holds the code of those it calls in other files, and numba looks only at the age of
-    its own: so the folder is named by all of the source.
+    its own: so the folder is named by the source of all.
     """
     digest = hashlib.sha256()
     for file in sorted(FOLDER.glob("*.py")):
-        digest.update(file.read_bytes())
+        source = file.read_bytes()
+        if b"@compiled" in source:
+            digest.update(source)
     above = Path(os.environ.get("NUMBA_CACHE_DIR") or FOLDER / "__pycache__")
     folder = above / f"compiled-{digest.hexdigest()[:12]}"
     try:

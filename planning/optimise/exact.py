@@ -21,10 +21,11 @@ def least_reduced(run: Run) -> Floats:
     return np.where(run.f.group >= 0, -np.inf, best - room)
 
 
-def relevant(run: Run) -> Model:
+def relevant(run: Run, most: int) -> Model | None:
+    """All that is needed for a proof, unless it has more than ``most`` columns."""
     n = len(run.f.start) - 1
     picked = pick(run.f, run.prices, np.arange(n), least_reduced(run))
-    return model(run.f, picked)
+    return model(run.f, picked) if len(picked.site) <= most else None
 
 
 def prove(run: Run, whole: Model, nodes: int | None) -> bool:

@@ -53,10 +53,10 @@ def weightings(weights: Weights) -> dict[str, Weights]:
     return {
         DEFAULT: weights,
         "findings": none,
-        "burden": replace(weights, burden=3 * weights.burden + 0.1),
-        "travel": replace(weights, travel=3 * weights.travel + 0.05),
-        "coverage": replace(weights, coverage=3 * weights.coverage + 0.1),
-        "wishes": replace(weights, wish=3 * weights.wish + 0.1),
+        "burden": replace(weights, burden=4 * weights.burden + 0.2),
+        "travel": replace(weights, travel=4 * weights.travel + 0.1),
+        "coverage": replace(weights, coverage=4 * weights.coverage + 0.2),
+        "wishes": replace(weights, wish=4 * weights.wish + 0.2),
     }
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from planning.optimise.columns import TOLERANCE
 from planning.optimise.frame import NEVER, Frame, Prices, compiled, priced
-from planning.optimise.problem import Ints
+from planning.optimise.problem import Floats, Ints
 from planning.optimise.state import (
     State,
     empty,
@@ -26,17 +26,21 @@ from planning.optimise.state import (
 FILLS = (1.0, 0.7, 0.4, 0.0)
 
 
-def greedy(f: Frame, prices: Prices, best: Any, start: State | None = None) -> State:
-    """``best`` [n] reduced value of each site at these prices; ``start``: visits to keep."""
+def greedy(
+    f: Frame, prices: Prices, best: Floats, start: State | None = None, first: float = 1.0
+) -> State:
+    """``best`` [n] reduced value of each site at these prices; ``start``: visits to keep.
+
+    ``first``: by how much the prices are scaled in the first sweep.
+    """
     state = empty(f) if start is None else start
     order = np.argsort(-best, kind="stable")
     order = order[best[order] > 0.5 * NEVER]
-    pins_first = np.concatenate([_hardest_first(f, order), order[~f.pinned[order]]])
+    free = order[~f.pinned[order]]
     room = longest(f)
-    sweep(f, state, prices, pins_first, -TOLERANCE, room)
-    for share in FILLS:
-        lower = scaled(prices, share)
-        sweep(f, state, lower, order[~f.pinned[order]], 0.0, room)
+    sweep(f, state, prices, _hardest_first(f, order), 0.0, room)
+    for share in (first, *FILLS):
+        sweep(f, state, scaled(prices, share), free, -TOLERANCE, room)
     for _ in range(2):
         if not rearrange(f, state, order, room):
             break
@@ -45,10 +49,6 @@ def greedy(f: Frame, prices: Prices, best: Any, start: State | None = None) -> S
 
 def scaled(prices: Prices, share: float) -> Prices:
     return Prices(prices.pool * share, prices.quota, prices.resource * share, prices.joint * share)
-
-
-def missing_pins(f: Frame, state: State) -> Ints:
-    return np.flatnonzero(f.pinned & (state.column < 0))
 
 
 def _hardest_first(f: Frame, order: Ints) -> Ints:

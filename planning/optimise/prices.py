@@ -69,7 +69,9 @@ class Relaxation:
         f = self.f
         pool, quota = np.zeros_like(f.capacity), np.zeros(len(f.quota_min))
         resource, totals = np.zeros_like(f.supply), np.zeros(3)
-        _use(f, rows, self.best, self.column, self.period, self.taken, pool, quota, resource, totals)
+        _use(
+            f, rows, self.best, self.column, self.period, self.taken, pool, quota, resource, totals
+        )
         return pool, quota, resource, totals
 
     def _sum(self, prices: Prices, parts: list[Any]) -> Relaxed:
@@ -163,11 +165,10 @@ STEP, SLOWER, MEMORY = 0.3, 0.985, 0.3
 
 @dataclass
 class Found:
-    """The best prices and what they prove; ``last``: where the rounds ended, near the same."""
+    """The best prices and what they prove."""
 
     prices: Prices
     bound: float
-    rounds: int
 
 
 def first_prices(f: Frame) -> Prices:
@@ -185,29 +186,29 @@ def first_prices(f: Frame) -> Prices:
 
 
 def descend(
-    relaxation: Relaxation, prices: Prices, rounds: int, step: float = STEP,
-    stop: Callable[[int, float], bool] | None = None,
+    relaxation: Relaxation, prices: Prices, rounds: int, halted: Callable[[], bool],
+    step: float = STEP, patience: int = 60,
 ) -> Found:  # fmt: skip
-    """Rounds of pricing; ends early when 60 rounds have brought less than a millionth."""
+    """Rounds of pricing; ends early when ``patience`` rounds have brought less than a millionth."""
     f, share = relaxation.f, relaxation.share
     worth = max(1e-6, float(np.abs(f.value).mean())) if len(f.value) else 1.0
-    best = Found(prices, np.inf, 0)
+    best = Found(prices, np.inf)
     memory: Relaxed | None = None
     before = np.inf
     for k in range(rounds):
         now = relaxation.at(prices)
         if now.bound < best.bound:
-            best = Found(prices, now.bound, k + 1)
-        if stop is not None and stop(k, best.bound):
+            best = Found(prices, now.bound)
+        if halted():
             break
-        if k % 60 == 59:
+        if k % patience == patience - 1:
             if before - best.bound < 1e-6 * abs(best.bound):
                 break
             before = best.bound
         memory = _remember(memory, now)
         prices = _step(f, share, prices, memory, step, worth)
         step *= SLOWER
-    return Found(best.prices, best.bound, rounds)
+    return best
 
 
 def _remember(memory: Relaxed | None, now: Relaxed) -> Relaxed:

@@ -19,7 +19,7 @@ from planning.optimise.frame import (
 )
 from planning.optimise.prices import Relaxation
 from planning.optimise.problem import Cancelled, Options, Plan, Problem, Progress, Step
-from planning.optimise.state import State, empty, longest, put
+from planning.optimise.state import State, empty, longest, refill
 
 
 @dataclass
@@ -81,7 +81,9 @@ class Run:
         if prices is not None and bound < self.bound:
             self.prices = prices
         if bound < self.bound:
-            self.bound = bound
+            self.bound = max(bound, self.value)
+            if self.bound - self.value < 1e-9 * max(1.0, abs(self.value)):
+                self.bound = self.value
             self._note()
 
     def found(self, choice: Choice) -> bool:
@@ -98,7 +100,11 @@ class Run:
             self.trail.append((self.seconds, float(self.value), float(max(self.bound, self.value))))
 
     def plan(self) -> Plan:
-        assert self.choice is not None
+        """The best plan; where none was found before a stop, one without visits."""
+        if self.choice is None:
+            n = len(self.f.start) - 1
+            self.choice = Choice(np.full(n, -1, np.int64), np.zeros(n, np.int64))
+            self.value = value_of_choice(self.f, self.choice)
         at = np.flatnonzero(self.choice.column >= 0)
         prices = self.prices
         return Plan(
@@ -122,9 +128,7 @@ def memory_mb() -> float:
 def state_of(f: Frame, choice: Choice) -> State:
     """The state that a choice leaves; limits may be overrun, see ``keeps_limits``."""
     state = empty(f)
-    ids, amounts = np.empty(longest(f), np.int64), np.empty(longest(f))
-    for i in np.flatnonzero(choice.column >= 0):
-        put(f, state, i, choice.column[i], choice.period[i], ids, amounts)
+    refill(f, state, choice.column, choice.period, False, longest(f))
     return state
 
 

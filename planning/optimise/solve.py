@@ -1,15 +1,19 @@
 """From a problem to a plan with its proof.
 
-Prices first, then a greedy plan, then as much as the gap asks for and the effort allows: small
-problems are proved to the end, the others get the linear program's prices and many small moves.
+Prices first, then a greedy plan, then as much as the gap asks for and the effort allows: many
+small moves, and where few columns are left that could be in a better plan, the proof to the end.
+Only counted steps decide; the clock stops nothing but what runs past the safety limit.
 """
 
 import numpy as np
 
+from planning.optimise.anneal import Annealing
 from planning.optimise.exact import prove, relevant
+from planning.optimise.feasible import first_feasible, hard_counts
 from planning.optimise.frame import Choice
 from planning.optimise.greedy import greedy
-from planning.optimise.prices import descend, first_prices
+from planning.optimise.model import Picked, pick
+from planning.optimise.prices import Relaxation, descend, first_prices
 from planning.optimise.problem import (
     PINNED,
     Cancelled,
@@ -20,11 +24,19 @@ from planning.optimise.problem import (
     Progress,
 )
 from planning.optimise.run import Run
-from planning.optimise.state import choice_of
+from planning.optimise.state import choice_of, empty, longest, refill
 
 ROUNDS = 400
-# Columns up to which the search goes on until there is a proof.
-SMALL = 2_000
+# Above so many sites the first rounds look at a sample of them.
+SAMPLED, SAMPLE, LAST_ROUNDS = 60_000, 30_000, 60
+# The first sweep of the greedy plan at these parts of the prices; the best of them is taken.
+SCALES = (1.0, 0.97, 0.93)
+# Columns up to which the search goes on until there is a proof, and nodes for a try above that.
+SMALL, TRIED, NODES = 2_000, 6_000, 2_000
+# Moves by site, at most so many in all, in parts between which the gap is looked at.
+MOVES, MOST_MOVES, PARTS = 40, 1_000_000, 16
+# Heat in worth: a visit is worth about one. Columns further below the best are not tried.
+HOT, COLD, BAND = 0.02, 0.002, 0.05
 
 
 def solve(
@@ -37,35 +49,48 @@ def solve(
 ) -> Plan:
     """The best plan found and a proven bound. ``start``: a former plan to begin from.
 
-    Raises ``Infeasible`` if no plan keeps all hard limits.
+    Raises ``Infeasible`` if no plan keeps all hard limits. Stopped (``cancelled``, ``time_limit``)
+    before any plan keeps them, the plan has no visits: ``check.violations`` tells.
     """
     run = Run(problem, options, progress, cancelled)
     _pins_possible(run)
     _prices(run)
     _first_plan(run, start)
-    if not run.good_enough and not run.halted():
-        _small(run)
+    _improve(run)
     run.tell("proof", 1.0)
-    if run.choice is None:
-        _no_plan(run)
     return run.plan()
 
 
 def _prices(run: Run) -> None:
+    """At a million sites the sample's prices are near the end already."""
     run.tell("prices", 0.0)
-    rounds = max(40, int(ROUNDS * min(1.0, run.options.effort)))
-    found = descend(
-        run.relaxation, first_prices(run.f), rounds, stop=lambda k, bound: run.halted() and k > 0
-    )
+    rounds = max(60, int(ROUNDS * min(1.0, run.options.effort)))
+    n, prices = len(run.f.start) - 1, first_prices(run.f)
+    if n > SAMPLED:
+        rows = np.sort(np.random.default_rng(run.options.seed).permutation(n)[:SAMPLE])
+        sample = Relaxation(run.f, rows, run.options.threads)
+        prices = descend(sample, prices, rounds, run.halted).prices
+        found = descend(run.relaxation, prices, LAST_ROUNDS, run.halted, 0.1, 20)
+    else:
+        found = descend(run.relaxation, prices, rounds, run.halted)
     run.proved(found.bound, found.prices)
     run.tell("prices", 0.1)
 
 
 def _first_plan(run: Run, start: Plan | None) -> None:
     run.relaxation.at(run.prices)
-    run.found(choice_of(greedy(run.f, run.prices, run.relaxation.best)))
+    best = run.relaxation.best
+    scales = SCALES if len(best) <= SAMPLED else SCALES[:1]
+    for scale in scales:
+        choice = choice_of(greedy(run.f, run.prices, best, first=scale))
+        run.found(choice)
     if start is not None:
-        run.found(_former(run, start))
+        state = empty(run.f)
+        former = _former(run, start)
+        refill(run.f, state, former.column, former.period, True, longest(run.f))
+        run.found(choice_of(greedy(run.f, run.prices, best, state)))
+    if run.choice is None and not first_feasible(run, choice) and not run.stopped:
+        _no_plan(run)
     run.tell("greedy", 0.15)
 
 
@@ -79,10 +104,39 @@ def _former(run: Run, start: Plan) -> Choice:
     return choice
 
 
-def _small(run: Run) -> None:
-    whole = relevant(run)
-    if whole.size <= SMALL:
-        prove(run, whole, None)
+def _improve(run: Run) -> None:
+    if run.good_enough or run.halted():
+        return
+    small = relevant(run, SMALL)
+    if small is None:
+        _move(run)
+        small = None if run.good_enough or run.halted() else relevant(run, TRIED)
+    if small is not None:
+        run.tell("proof", 0.7)
+        limit = None if small.size <= SMALL else max(1, int(NODES * run.options.effort))
+        prove(run, small, limit)
+
+
+def _move(run: Run) -> None:
+    if run.choice is None:
+        return
+    n = len(run.f.start) - 1
+    moves = int(run.options.effort * min(MOVES * n, MOST_MOVES) / PARTS) + 1
+    annealing = Annealing(hard_counts(run.f), run.choice, _near(run), run.options.seed)
+    heat = HOT * (COLD / HOT) ** (np.arange(PARTS + 1) / PARTS)
+    for k in range(PARTS):
+        run.found(annealing.part(moves, heat[k], heat[k + 1]))
+        run.tell("repair", 0.15 + 0.5 * (k + 1) / PARTS)
+        if run.good_enough or run.halted():
+            return
+
+
+def _near(run: Run) -> Picked:
+    """Columns whose reduced value is near the best of their site."""
+    run.relaxation.at(run.prices)
+    best = run.relaxation.best
+    near = np.where(run.f.pinned, best, np.maximum(0.0, best)) - BAND
+    return pick(run.f, run.prices, np.arange(len(best)), near)
 
 
 def _pins_possible(run: Run) -> None:

@@ -121,6 +121,17 @@ def take(f: Any, s: Any, i: int, ids: Any, amounts: Any) -> None:
 
 
 @compiled
+def refill(f: Any, s: Any, column: Any, period: Any, only_fitting: bool, room: int) -> None:
+    """Makes all visits of a choice, or those of them that fit, in the order of sites."""
+    ids, amounts = np.empty(room, np.int64), np.empty(room)
+    for i in range(column.shape[0]):
+        if column[i] >= 0 and (
+            not only_fitting or fits(f, s, i, column[i], period[i], ids, amounts)
+        ):
+            put(f, s, i, column[i], period[i], ids, amounts)
+
+
+@compiled
 def _count(f: Any, s: Any, i: int, c: int, sign: int) -> None:
     team = f.team[c]
     for at in range(f.quota_start[i], f.quota_start[i + 1]):

@@ -14,7 +14,7 @@ QUICK = Options(effort=0.1)
 
 
 def test_alternatives_keep_all_limits_and_differ() -> None:
-    given = medium(7, n=120)
+    given = medium(7)
     plan = solve(given, Options())
     found = alternatives(given, plan, QUICK, within=0.05, different=0.15)
     assert found

@@ -17,6 +17,7 @@ from planning.optimise.problem import (
     Problem,
     Quota,
     Resource,
+    Weights,
 )
 from planning.optimise.solve import solve
 from tests.planning.optimise.bruteforce import LIMITS, brute_force
@@ -96,7 +97,7 @@ def test_a_quota_of_one_authority_counts_its_visits_only() -> None:
     """The second authority finds next to nothing: only the quota of its own makes it go."""
     any_visit = problem(
         quotas=(Quota("q", ALL, 3, hard=True),), capacity=np.array([[4.0], [3.0]]),
-        p=np.array([[0.9, 0.01]] * 4), travel=np.full(4, 9.0),
+        p=np.array([[0.9, 0.01]] * 4), travel=np.full(4, 9.0), weights=Weights(0.0, 0.0),
     )  # fmt: skip
     its_own = replace(any_visit, quotas=(replace(any_visit.quotas[0], authority=1),))
     values = []

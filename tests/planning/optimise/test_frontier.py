@@ -38,7 +38,7 @@ def test_measures_by_hand() -> None:
 
 def test_each_weight_moves_its_own_measure() -> None:
     g = np.random.default_rng(5)
-    given = replace(medium(4), wishes=g.random((60, 2)), joint_share=0.0)
+    given = replace(medium(4), wishes=g.random((60, 2)), capacity=np.full((3, 2), 4.0))
     given = change(given, weights=Weights(0.0, 0.01, 0.01, 0.01, 0.01))
     points = {one.name: one for one in frontier(given, Options(gap=1e-4))}
     assert next(iter(points)) == DEFAULT
