@@ -15,6 +15,7 @@ from authorities.models import Area, Authority
 from planning.models import Nomination, Operation, OperationState, Participation
 from planning.permissions import can
 from targets.lists import SiteList
+from ui.filters import FilterSet
 from ui.lists import Column, ListPage
 from ui.templatetags.ui import badge
 
@@ -32,7 +33,7 @@ def _authorities_of_visible(request: Any) -> QuerySet[Any]:
     )
 
 
-class OperationFilter(django_filters.FilterSet):
+class OperationFilter(FilterSet):
     q = django_filters.CharFilter(
         label=gettext_lazy("Name, theme or number"), method="by_text", max_length=100
     )

@@ -98,7 +98,8 @@ def risk(points: Any) -> SafeString:
 def address_with(context: template.Context, **changes: Any) -> str:
     """The present address with some of its parameters changed (None removes one)."""
     query = context["request"].GET.copy()
-    query.pop("page", None)
+    for name in ("page", "after", "before"):
+        query.pop(name, None)
     for name, value in changes.items():
         if value is None:
             query.pop(name, None)
