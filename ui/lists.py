@@ -355,7 +355,7 @@ class ListPage(ABC):
             models.Q(owner=self.actor.user, scope="mine") | models.Q(scope="authority"),
             authority=self.actor.authority,
             list_key=self.key,
-        ).order_by("name", "id")
+        ).order_by("name", "id").only("public_id", "name", "query", "owner")
         return [{"view": v, "own": v.owner_id == self.actor.user.pk} for v in views]
 
     def turned(
