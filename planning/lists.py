@@ -17,6 +17,7 @@ from planning.models import Nomination, Operation, OperationState, Participation
 from planning.permissions import can, may_pool
 from planning.services.pool import OPEN
 from targets.lists import SiteList
+from ui.filters import FilterSet
 from ui.lists import Column, ListPage
 from ui.templatetags.ui import badge
 
@@ -34,7 +35,7 @@ def _authorities_of_visible(request: Any) -> QuerySet[Any]:
     )
 
 
-class OperationFilter(django_filters.FilterSet):
+class OperationFilter(FilterSet):
     q = django_filters.CharFilter(
         label=gettext_lazy("Name, theme or number"), method="by_text", max_length=100
     )

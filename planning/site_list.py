@@ -17,8 +17,9 @@ OFFERED = 100  # the newest operations to choose from
 
 
 def _operations(actor: "Actor") -> list[tuple[str, str]]:
-    rows = Operation.objects.visible_to(actor).order_by("-window_start", "-pk")[:OFFERED]
-    return [(str(row.public_id), f"{row.number} {row.name}") for row in rows]
+    rows = Operation.objects.visible_to(actor).order_by("-window_start", "-pk")
+    shown = rows.values_list("public_id", "number", "name")[:OFFERED]
+    return [(str(key), f"{number} {name}") for key, number, name in shown]
 
 
 def _nominated(rows: QuerySet[Any], actor: "Actor", value: str) -> QuerySet[Any]:

@@ -36,7 +36,7 @@ pytestmark = pytest.mark.django_db
 # Queries of a page in full: session, person, place, groups, inbox count, then the list itself.
 PINNED = {
     "planning:operation_list": 14,
-    "targets:site_list": 19,
+    "targets:site_list": 15,
     "targets:company_list": 10,
     "targets:import_list": 9,
     "targets:mapping_list": 9,
