@@ -72,14 +72,10 @@ def interval(values: Any, decimals: int, percent: bool = False) -> str:
     return f"{value} ({low} … {high})"
 
 
-class Names:
-    """Codes of groups and indicators in the reader's words. Two queries, once."""
+class GroupNames:
+    """Codes of groups in the reader's words. Two queries, once."""
 
-    def __init__(self, version: ModelVersion) -> None:
-        self.indicators = {
-            part.indicator.indicator.code: part.indicator.name
-            for part in version.indicators.select_related("indicator__indicator")
-        }
+    def __init__(self) -> None:
         self.regions = {area.code: area.name for area in Area.objects.filter(kind=AreaKind.REGION)}
         self.industries = {
             row.code: row.name for row in Industry.objects.filter(level=2).select_related("edition")
@@ -98,6 +94,17 @@ class Names:
         """``region=18`` in words."""
         dimension, _equals, label = group.partition("=")
         return f"{DIMENSIONS.get(dimension, dimension)}: {self.group(dimension, label)}"
+
+
+class Names(GroupNames):
+    """Those of indicators too. Three queries, once."""
+
+    def __init__(self, version: ModelVersion) -> None:
+        super().__init__()
+        self.indicators = {
+            part.indicator.indicator.code: part.indicator.name
+            for part in version.indicators.select_related("indicator__indicator")
+        }
 
     def indicator(self, code: str) -> str:
         return self.indicators.get(code, code)

@@ -103,6 +103,11 @@ def calibration_in_the_large(y: Array, p: Array) -> Array:
     return np.asarray(y, dtype=float).mean(-1) - np.asarray(p, dtype=float).mean(-1)
 
 
+def weighted_gap(y: Array, p: Array, weight: Array) -> Array:
+    """Like ``calibration_in_the_large``, each row counting as often as its weight says."""
+    return _ratio(((np.asarray(y, dtype=float) - p) * weight).sum(-1), np.sum(weight, -1))
+
+
 def precision_at(y: Array, score: Array, k: float) -> Array:
     """Hit rate of the k best (k below 1: that share of the rows)."""
     y, score = np.asarray(y, dtype=float), np.asarray(score, dtype=float)

@@ -34,6 +34,7 @@ class Panel:
     from which a value was known, per row (n,) or cell (n, features); NaN means always.
     ``group`` is the nuisance (inspector), ``office`` the part in which an order can be changed.
     ``last``: result of the last visit, for the last-visit rule. ``segments``: labels per row.
+    ``weight``: one over the probability of a visit drawn by lot, NaN for all others.
     """
 
     names: tuple[str, ...]
@@ -45,6 +46,7 @@ class Panel:
     last: Array | None = None
     known_from: Array | None = None
     segments: Mapping[str, Array] = field(default_factory=dict)
+    weight: Array | None = None
 
     def at(self, cutoff: int) -> tuple[Array, Array | None]:
         """Matrix and known-from days for a cut-off."""
@@ -168,7 +170,26 @@ def backtest(
     window = np.repeat(np.arange(len(pooled)), [len(t) for t, _, _ in pooled])
     total = _report(panel, rows, score, p, window, capacity, seed, rounds)
     total["segments"] = _segments(panel, rows, score, p, window, capacity)
+    total["random_arm"] = _random_arm(panel, rows, p, seed, rounds)
     return {"capacity": capacity, "seed": seed, "rounds": rounds, "windows": parts, "total": total}
+
+
+def _random_arm(
+    panel: Panel, rows: Array, p: Array, seed: int, rounds: int
+) -> dict[str, Any] | None:
+    """Promised and found among the drawn, each speaking for one over its probability."""
+    if panel.weight is None:
+        return None
+    weight = np.asarray(panel.weight, dtype=float)[rows]
+    drawn = ~np.isnan(weight)
+    if not drawn.any():
+        return None
+    y, p, weight = np.asarray(panel.y, dtype=float)[rows][drawn], p[drawn], weight[drawn]
+    gap = metrics.bootstrap(metrics.weighted_gap, y, p, weight, seed=seed, rounds=rounds)
+    return {
+        "n": int(drawn.sum()), "found": float(np.average(y, weights=weight)),
+        "promised": float(np.average(p, weights=weight)), "difference": _triple(gap),
+    }  # fmt: skip
 
 
 def _codes(labels: Array) -> Array:

@@ -130,7 +130,7 @@ def backtest(
 
     panel = Panel(
         names=rows.names, X=matrix, y=rows.y, day=rows.day, group=rows.group, office=rows.office,
-        last=rows.last, segments=rows.segments,
+        last=rows.last, segments=rows.segments, weight=rows.weight,
     )  # fmt: skip
     found = roll(
         panel, lambda: rows.scorecard(version, seed=int(params["seed"])),
