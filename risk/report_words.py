@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy
 
 from authorities.models import Area, AreaKind
 from risk.models import ModelVersion, Report, ReportKind
+from risk.override_words import label_words, number
 from targets.models import Industry
 
 # metric: (words, what it says, decimals, whether per cent)
@@ -143,6 +144,7 @@ def backtest_rows(report: Report, names: Names) -> dict[str, Any]:
         "reliability": total["model"]["reliability"],
         "segments": _segments(total.get("segments") or {}, names),
         "drift": _drift(results["windows"], names),
+        "overrides": _overrides(results.get("overrides") or {}),
         "windows": [
             {"start": _day(w["start"]), "end": _day(w["end"]), "n": w["n"],
              "auc": shown(w["model"]["auc"][0], 3) if "model" in w else "–"}
@@ -178,6 +180,19 @@ def _segments(segments: dict[str, Any], names: Names) -> list[dict[str, Any]]:
             for label, row in sorted(rows.items(), key=lambda item: -item[1]["n"])[:MOST_GROUPS]
         ]}
         for dimension, rows in segments.items()
+    ]  # fmt: skip
+
+
+def _overrides(told: dict[str, Any]) -> list[dict[str, Any]]:
+    """The owner's decisions beside the list, by way and by reason."""
+    return [
+        {"label": label, "rows": [
+            {"label": label_words(line["label"]), "decisions": number(line["decisions"]),
+             "visited": number(line["visited"]), "rate": interval(line["rate"], 1, True)}
+            for line in told.get(key, [])
+        ]}
+        for key, label in (("ways", _("How the site was chosen")), ("codes", _("Reason")))
+        if told.get(key)
     ]  # fmt: skip
 
 

@@ -1,6 +1,14 @@
 from django.urls import path
 
-from risk import arm_views, indicator_views, method_views, model_views, simulation_views, site_views
+from risk import (
+    arm_views,
+    indicator_views,
+    method_views,
+    model_views,
+    override_views,
+    simulation_views,
+    site_views,
+)
 
 app_name = "risk"
 urlpatterns = [
@@ -32,6 +40,7 @@ urlpatterns = [
     path("tests/<uuid:public_id>/cancel/", model_views.report_cancel, name="report_cancel"),
     path("sites/<uuid:public_id>/", site_views.site_reasons, name="site_reasons"),
     path("random-arm/", arm_views.random_arm, name="random_arm"),
+    path("overrides/", override_views.overrides, name="overrides"),
     path("simulation/", simulation_views.simulation, name="simulation"),
     path("method/", method_views.method, name="method"),
     path("method.json", method_views.method_json, name="method_json"),

@@ -31,6 +31,7 @@ from planning.services.availability import (
 from planning.services.common import check, check_state, lock, own_participation
 from planning.services.operations import take
 from risk.selectors import contributions_of
+from risk.services.overrides import record_override, withdraw_override
 from targets.models import Recusal, Site
 from targets.selectors import sites_as_named
 from worklist.services import finish_tasks
@@ -41,9 +42,12 @@ if TYPE_CHECKING:
 
 @service
 def choose(
-    *, actor: "Actor", operation: Operation, site: Site, state: str, reason: str
+    *, actor: "Actor", operation: Operation, site: Site, state: str, reason: str, code: str = ""
 ) -> TargetChoice:
-    """Pick or drop a nominated site; needs a reason. Score and rank are kept as they stand now."""
+    """Pick or drop a nominated site; needs a reason. Score and rank are kept as they stand now.
+
+    ``code``: of ``risk.models.OverrideReason``, so that deviations can be held against results.
+    """
     operation = lock(operation)
     check(actor, "manage", operation)
     check_state(operation, OperationState.SELECTING)
@@ -51,7 +55,8 @@ def choose(
         raise RuleViolation(_("Choose whether the site is selected or left out."), field="state")
     if not reason.strip():
         raise RuleViolation(_("Give a reason for every pick and every drop."), field="reason")
-    entry = next((e for e in joint_list(operation) if e.site.pk == site.pk), None)
+    entries = joint_list(operation)
+    entry = next((e for e in entries if e.site.pk == site.pk), None)
     if entry is None:
         raise RuleViolation(
             _("%(site)s is not on the joint list.") % {"site": site.name}, field="site"
@@ -65,6 +70,10 @@ def choose(
             "contributions": contributions_of(site.pk),
             "rank": entry.rank, "decided_by": actor.user, "decided_for": actor.authority,
         },
+    )  # fmt: skip
+    record_override(
+        actor=actor, site=site, operation=operation.number, round=operation.round,
+        rank=entry.rank, of=len(entries), decided=state, code=code, note=reason,
     )  # fmt: skip
     record(
         actor=actor, verb=f"choice.{state}", subject=choice, context=operation,
@@ -81,6 +90,7 @@ def undo_choice(*, actor: "Actor", operation: Operation, site: Site) -> None:
     check(actor, "manage", operation)
     check_state(operation, OperationState.SELECTING)
     TargetChoice.objects.filter(operation=operation, site=site).delete()
+    withdraw_override(actor=actor, site=site, operation=operation.number)
 
 
 def selection_content(operation: Operation) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from risk.models.indicators import (
     Source,
     Visibility,
 )
+from risk.models.overrides import Decided, Override, OverrideReason
 from risk.models.riskmodels import (
     Approval,
     MethodEdition,
@@ -27,6 +28,7 @@ from risk.models.scores import Arm, Label, RunState, Score, ScoringRun, Worth
 __all__ = [
     "Approval",
     "Arm",
+    "Decided",
     "Direction",
     "Indicator",
     "IndicatorState",
@@ -38,6 +40,8 @@ __all__ = [
     "ModelKind",
     "ModelState",
     "ModelVersion",
+    "Override",
+    "OverrideReason",
     "Refreshed",
     "Report",
     "ReportKind",

@@ -10,6 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from django.db import transaction
+
+from audit.context import as_system
 from risk.learning.rolling import Leak
 from risk.services.training import Rows, fit, matrix_of_today, rows
 
@@ -142,7 +145,15 @@ def backtest(
     for window in found["windows"]:
         for end in ("start", "end"):
             window[end] = dt.date.fromordinal(window[end]).isoformat()
-    return plain({"enough": True, **rows.numbers(), **found})
+    return plain({"enough": True, **rows.numbers(), **found, "overrides": _overrides(version)})
+
+
+def _overrides(version: "ModelVersion") -> dict[str, Any]:
+    """What came of the owner's decisions beside the list, by what this model counts as found."""
+    from risk import override_rates
+
+    with transaction.atomic(), as_system("a report tells totals of its owner's decisions"):
+        return override_rates.for_report(version.model.authority_id, version.model.outcomes)
 
 
 def _spans(rows: Rows, length: int, windows: Any) -> list[tuple[int, int]]:
