@@ -15,6 +15,7 @@ from scipy.stats import rankdata
 
 Array = NDArray[Any]
 CELLS = 4_000_000
+WATCH, STOP = 0.1, 0.25  # how a population stability index is usually read
 
 
 class Interval(NamedTuple):

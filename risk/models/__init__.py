@@ -11,6 +11,7 @@ from risk.models.indicators import (
     Visibility,
 )
 from risk.models.overrides import Decided, Override, OverrideReason
+from risk.models.proposals import Proposal
 from risk.models.riskmodels import (
     Approval,
     MethodEdition,
@@ -21,6 +22,7 @@ from risk.models.riskmodels import (
     Report,
     ReportKind,
     ReportState,
+    ReportStep,
     RiskModel,
 )
 from risk.models.scores import Arm, Label, RunState, Score, ScoringRun, Worth
@@ -42,10 +44,12 @@ __all__ = [
     "ModelVersion",
     "Override",
     "OverrideReason",
+    "Proposal",
     "Refreshed",
     "Report",
     "ReportKind",
     "ReportState",
+    "ReportStep",
     "RiskModel",
     "RunPart",
     "RunState",
