@@ -252,6 +252,10 @@ RISK_REFRESH_MOST = env.integer("RISK_REFRESH_MOST", 50_000)
 RISK_VISIT_LAG_DAYS = env.integer("RISK_VISIT_LAG_DAYS", 30)
 # A site of which less than this per cent is known is ranked no lower than a usual one.
 RISK_COVERAGE_LEAST = env.integer("RISK_COVERAGE_LEAST", 40)
+# A version in use is trained anew, as a draft, after so many new results; its drift is looked at
+# when the last look is older.
+RISK_RETRAIN_LABELS = env.integer("RISK_RETRAIN_LABELS", 200)
+RISK_DRIFT_DAYS = env.integer("RISK_DRIFT_DAYS", 30)
 # Policy weights of a joint visit, per cent: worth of shared evidence, days saved by going together.
 RISK_TEAM_EVIDENCE = env.integer("RISK_TEAM_EVIDENCE", 15)
 RISK_TEAM_SAVES = env.integer("RISK_TEAM_SAVES", 20)
@@ -296,6 +300,10 @@ CELERY_BEAT_SCHEDULE = {
     },
     "take up tests of risk models": {"task": "risk.jobs_reports.sweep_reports", "schedule": 60.0},
     "take up runs of the solver": {"task": "planning.jobs.sweep_runs", "schedule": 60.0},
+    "train risk models anew, as proposals": {
+        "task": "risk.jobs_reports.sweep_proposals",
+        "schedule": 600.0,
+    },
     "make missing decision records": {
         "task": "planning.jobs.sweep_decision_records",
         "schedule": 60.0,

@@ -199,6 +199,8 @@ ROUTES: dict[str, tuple[str, str | None, set[tuple[str, str]] | str, int]] = {
     "risk:model_card": ("get", "own_model", of("OSH", roles=TARGETING), 4),
     "risk:report_cancel": ("post", "own_test", of("OSH", roles=("analyst", "manager")), 4),
     "risk:site_reasons": ("get", "site", EVERYBODY, 0),
+    "risk:random_arm": ("get", None, RISK_READERS, 403),
+    "risk:overrides": ("get", None, of(*CODES, roles=("analyst", "manager")), 403),
     "risk:simulation": ("get", None, EVERYBODY, 0),
     "risk:method": ("get", None, EVERYBODY, 0),
     "risk:method_json": ("get", None, EVERYBODY, 0),
