@@ -291,6 +291,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60.0,
     },
     "take up tests of risk models": {"task": "risk.jobs_reports.sweep_reports", "schedule": 60.0},
+    "take up plans of days": {"task": "planning.jobs.sweep_day_plans", "schedule": 60.0},
     "make missing decision records": {
         "task": "planning.jobs.sweep_decision_records",
         "schedule": 60.0,
