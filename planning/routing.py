@@ -185,7 +185,6 @@ def _solve(
     clock = model.GetDimensionOrDie("clock")
     for slot in range(slots):
         clock.CumulVar(model.Start(slot)).SetRange(starts, starts)
-        model.AddVariableMinimizedByFinalizer(clock.CumulVar(model.End(slot)))
         if hard:
             model.SetFixedCostOfVehicle(NEW_DAY + slot, slot)
         else:
@@ -221,7 +220,6 @@ def _window(model: pywrapcp.RoutingModel, clock: pywrapcp.RoutingDimension, node
         clock.CumulVar(node).SetMax(min(latest, horizon - stop.minutes))
     elif stop.closes is not None:
         clock.SetCumulVarSoftUpperBound(node, max(latest, 0), LATE)
-    model.AddVariableMinimizedByFinalizer(clock.CumulVar(node))
 
 
 def _parameters() -> pywrapcp.DefaultRoutingSearchParameters:

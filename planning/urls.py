@@ -1,6 +1,16 @@
 from django.urls import path
 
-from planning.views import chosen, days, holds, operations, participants, selection, sharing
+from planning.views import (
+    chosen,
+    days,
+    holds,
+    operations,
+    participants,
+    rounds,
+    selection,
+    sharing,
+    teams,
+)
 
 app_name = "planning"
 urlpatterns = [
@@ -30,6 +40,20 @@ urlpatterns = [
     path("<uuid:public_id>/signals/", sharing.shared_signals, name="shared_signals"),
     path("<uuid:public_id>/days/", days.days, name="days"),
     path("<uuid:public_id>/days/new/", days.day_create, name="day_create"),
+    path("<uuid:public_id>/days/plan/", rounds.days_plan, name="days_plan"),
+    path("<uuid:public_id>/days/replan/", rounds.days_replan, name="days_replan"),
+    path("<uuid:public_id>/hours/<uuid:site>/", teams.hours, name="hours"),
+    path("plans/<uuid:public_id>/", rounds.day_plan, name="day_plan"),
+    path("plans/<uuid:public_id>/undo/", rounds.day_plan_undo, name="day_plan_undo"),
+    path("days/<uuid:public_id>/team/", teams.day, name="day"),
+    path("days/<uuid:public_id>/team/proposal/", teams.day_team, name="day_team"),
+    path("days/<uuid:public_id>/order/", teams.day_order, name="day_order"),
+    path("people/", teams.people, name="people"),
+    path("people/absences/new/", teams.absence_add, name="absence_add"),
+    path("people/absences/<uuid:public_id>/end/", teams.absence_end, name="absence_end"),
+    path("people/vehicles/new/", teams.vehicle_add, name="vehicle_add"),
+    path("people/vehicles/<uuid:public_id>/", teams.vehicle_edit, name="vehicle_edit"),
+    path("people/<uuid:public_id>/", teams.skills, name="skills"),
     path("days/<uuid:public_id>/", days.day_edit, name="day_edit"),
     path("days/<uuid:public_id>/remove/", days.day_remove, name="day_remove"),
     path("days/<uuid:public_id>/visits/", days.visit_add, name="visit_add"),

@@ -10,8 +10,16 @@ from django.utils.translation import gettext as _
 from audit.context import service
 from audit.errors import Conflict, NotAllowed, RuleViolation
 from audit.services import record
-from authorities.models import Membership, Role, User
-from planning.models import Absence, AbsenceKind, Operation, PersonSkills, SiteHours, Vehicle
+from authorities.models import Area, AreaKind, Membership, Role, User
+from planning.models import (
+    Absence,
+    AbsenceKind,
+    Operation,
+    PersonSkills,
+    SiteHours,
+    TravelTime,
+    Vehicle,
+)
 from planning.services.common import check, own_participation
 from targets.models import Site
 
@@ -162,3 +170,32 @@ def set_hours(
         actor=actor, verb="site.hours", subject=site, context=operation,
         data={"site": site.name},
     )  # fmt: skip
+
+
+@transaction.atomic
+def load_travel_times(
+    rows: Iterable[tuple[str, ...]],
+) -> tuple[int, list[tuple[int, str]]]:
+    """Store (code, code, minutes) of Finnish municipalities; returns how many, and (line, why) of
+    rows refused. A pair known already gets the new minutes."""
+    areas = dict(
+        Area.objects.valid_on()
+        .filter(kind=AreaKind.MUNICIPALITY, country="FI")
+        .values_list("code", "pk")
+    )
+    found: dict[tuple[int, int], int] = {}
+    refused = []
+    for line, (first, second, minutes) in enumerate(rows, start=2):
+        one, other = areas.get(first.strip()), areas.get(second.strip())
+        if one is None or other is None or one == other:
+            refused.append((line, "two different municipality codes are needed"))
+        elif not minutes.strip().isdecimal() or not 1 <= int(minutes) <= 1440:
+            refused.append((line, "minutes are a whole number from 1 to 1440"))
+        else:
+            found[min(one, other), max(one, other)] = int(minutes)
+    TravelTime.objects.bulk_create(
+        [TravelTime(first_id=a, second_id=b, minutes=m) for (a, b), m in found.items()],
+        update_conflicts=True, unique_fields=["first", "second"], update_fields=["minutes"],
+        batch_size=2_000,
+    )  # fmt: skip
+    return len(found), refused
