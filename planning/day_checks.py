@@ -129,6 +129,13 @@ def _facts(actor: "Actor", operation: Operation, days: list[InspectionDay]) -> _
         units[place.user_id].add(place.unit_id)
         names[place.unit_id] = place.unit.name
     elsewhere = _rows_elsewhere(operation, days, set(names))
+    colleagues = {row.user_id for rows in elsewhere.values() for row in rows}
+    for user, unit in (
+        Membership.objects.usable()
+        .filter(user__in=colleagues, unit__in=names)
+        .values_list("user_id", "unit_id")
+    ):
+        units[user].add(unit)
     return _Facts(
         gone=cannot_come(days), hours=opening_hours(v.site_id for v in visits), needs=needs,
         interpreters=interpreters, languages={s.user_id: set(s.languages) for s in skills},
@@ -162,10 +169,11 @@ def _rows_elsewhere(
 
 
 def _people(actor: "Actor", day: InspectionDay, facts: _Facts) -> list[str]:
+    """Said to the others: whoever is kept away from a site must not find out that it is one."""
     return [
         _("%(name)s cannot come.") % {"name": member.user.full_name}
         for member in day.members.all()
-        if member.pk in facts.gone
+        if member.pk in facts.gone and member.user_id != actor.user.pk
     ]
 
 
@@ -189,14 +197,9 @@ def _elsewhere(day: InspectionDay, facts: _Facts) -> list[str]:
     """Units that are out with another round too; which round, only for those who see it."""
     own_units = {unit for m in day.members.all() for unit in facts.units[m.user_id]}
     words: dict[str, None] = {}
-    places: dict[int, set[int]] = defaultdict(set)
-    for place in Membership.objects.usable().filter(
-        user__in={row.user_id for row in facts.elsewhere[day.pk]}, unit__in=own_units
-    ) if facts.elsewhere[day.pk] else ():  # fmt: skip
-        places[place.user_id].add(place.unit_id)
     for row in facts.elsewhere[day.pk]:
-        for unit in sorted(places[row.user_id]):
-            name = facts.unit_names.get(unit, "")
+        for unit in sorted(facts.units[row.user_id] & own_units):
+            name = facts.unit_names[unit]
             if row.day.operation_id in facts.seen:
                 words[
                     _("%(unit)s is engaged elsewhere that day: %(operation)s.")

@@ -39,7 +39,7 @@ from planning.services.days import (
     record_day,
     retime,
 )
-from planning.services.routes import WHY_LEFT, Draft, Group, Work, dates_for, free_name
+from planning.services.routes import Draft, Group, Work, dates_for, free_name, why_left
 from planning.services.teams import Roster, TeamProposal
 from planning.stops import ENDS, STARTS, hours_of, is_shut, opening_hours, stop_of, table_of
 from targets.models import Site
@@ -290,7 +290,7 @@ class _Search:
 
     def _give_up(self, visits: list[PlannedVisit], code: str, *, last: bool) -> list[PlannedVisit]:
         if last:
-            self.found.left += [(visit, str(WHY_LEFT[code])) for visit in visits]
+            self.found.left += [(visit, why_left(code)) for visit in visits]
         return visits
 
 

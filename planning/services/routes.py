@@ -31,6 +31,7 @@ from planning.models import (
     PlanState,
 )
 from planning.routing import Stop, divide, fits_into
+from planning.services.availability import not_available_words
 from planning.services.common import check, check_state, lock
 from planning.services.days import (
     PLANNABLE,
@@ -61,12 +62,16 @@ STALE = dt.timedelta(seconds=120)
 RUNNING = (PlanState.QUEUED, PlanState.RUNNING)
 
 WHY_LEFT: dict[str, Any] = {
-    "unavailable": gettext_lazy("the target is not available for this round"),
     "window": gettext_lazy("no working day is left in the inspection window or week"),
     "people": gettext_lazy("no complete team is free on any of the days"),
     "hours": gettext_lazy("it is not open within working hours on any of the days"),
     "time": gettext_lazy("it does not fit into working hours beside the other visits"),
 }
+
+
+def why_left(code: str) -> str:
+    """Why a site found no place, in words; availability has one wording, whatever the cause."""
+    return not_available_words() if code == "unavailable" else str(WHY_LEFT[code])
 
 
 @dataclass(frozen=True)

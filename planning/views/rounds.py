@@ -16,7 +16,7 @@ from planning.day_forms import PlanForm
 from planning.models import DayPlan, Operation, PlanState
 from planning.services import plan_days, replan, undo_plan
 from planning.services.replanning import Difference, difference
-from planning.services.routes import RUNNING, WHY_LEFT, unplanned
+from planning.services.routes import RUNNING, unplanned, why_left
 from planning.views.base import attempt, fetch, frame
 from targets.models import Site
 from ui.forms import add_error, form_response
@@ -70,7 +70,7 @@ def day_plan(request: HttpRequest, public_id: str) -> HttpResponse:
     )
     operation = fetch(request, str(plan.operation.public_id))
     context = frame(request, operation, "days")
-    why = {row["site"]: WHY_LEFT[row["code"]] for row in plan.left}
+    why = {row["site"]: why_left(row["code"]) for row in plan.left}
     days = plan.days.prefetch_related("visits", "members").order_by("date", "team_name", "pk")
     context |= {
         "plan": plan,
