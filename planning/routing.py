@@ -126,7 +126,7 @@ def order_stops(
     known = [i for i, stop in enumerate(stops) if stop.place.point is not None]
     found = _solve([stops[i] for i in known], 1, starts, ends, table, hard=False)
     given = list(range(len(stops)))
-    tried = [[known[i] for i in found.slots[0]] + lost, given]
+    tried = [given, [known[i] for i in found.slots[0]] + lost]  # equal: as it was
     return min(tried, key=lambda order: _worth(stops, order, starts, ends, table))
 
 

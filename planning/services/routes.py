@@ -315,8 +315,10 @@ class Work:
 
     def place(self, sites: list[Site]) -> list[tuple[dt.date, list[Site], TeamProposal]]:
         """Divide sites into days, each with a complete team; sites that block a team are left."""
+        teams = {date: min(MOST_TEAMS, self.free_for([], date)) for date in self.dates}
+        # A second team on a date only when every date has one: somebody is then left to stand in.
         slots = [
-            date for date in self.dates for _n in range(min(MOST_TEAMS, self.free_for([], date)))
+            date for number in range(MOST_TEAMS) for date in self.dates if number < teams[date]
         ][: max(2 * len(sites), 10)]
         allowed = [
             [n for n, date in enumerate(slots)
