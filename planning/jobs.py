@@ -3,10 +3,11 @@
 from celery import shared_task
 from django.conf import settings
 from django.db.models import Count, F, Q
+from django.utils import timezone
 
 from planning.documents import make_records
-from planning.models import Operation
-from planning.services import availability, holds, overlaps, runs
+from planning.models import DayPlan, Operation
+from planning.services import availability, holds, overlaps, routes, runs
 
 
 @shared_task
@@ -49,3 +50,19 @@ def sweep_runs() -> None:
     """Take up runs whose message was lost or whose worker died."""
     for pk in runs.waiting():
         run_solver.delay(pk)
+
+
+@shared_task
+def carry_out_day_plan(plan_id: int) -> None:
+    """Plan the days of a round; asked twice, each group of sites is planned once."""
+    routes.carry_out(plan_id)
+
+
+@shared_task
+def sweep_day_plans() -> None:
+    """Take up plans whose worker was lost."""
+    stale = timezone.now() - routes.STALE
+    waiting = Q(heartbeat_at__isnull=True, asked_at__lt=stale) | Q(heartbeat_at__lt=stale)
+    rows = DayPlan.objects.filter(waiting, state__in=routes.RUNNING)
+    for plan_id in list(rows.order_by("pk").values_list("pk", flat=True)[:20]):
+        routes.carry_out(plan_id)

@@ -27,6 +27,7 @@ ITEMS = (
     Item("planning:holds", _("Holds"), "lock", ("coordinator", "manager", "analyst")),
     Item("planning:overlaps", _("Overlapping visits"), "history"),
     Item("execution:my_days", _("Inspection days"), "calendar"),
+    Item("planning:people", _("People and vehicles"), "user", ("coordinator", "administrator")),
     Item("feedback:measure_list", _("Follow-up"), "follow"),
     Item("feedback:report_list", _("Reports"), "report"),
     Item("targets:site_list", _("Sites"), "site"),

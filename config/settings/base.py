@@ -304,6 +304,7 @@ CELERY_BEAT_SCHEDULE = {
         "task": "risk.jobs_reports.sweep_proposals",
         "schedule": 600.0,
     },
+    "take up plans of days": {"task": "planning.jobs.sweep_day_plans", "schedule": 60.0},
     "make missing decision records": {
         "task": "planning.jobs.sweep_decision_records",
         "schedule": 60.0,

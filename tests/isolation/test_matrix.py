@@ -20,8 +20,8 @@ from authorities.models import Competence, Interest
 from execution.services import add_photo
 from feedback.services import open_measure
 from planning.calendar import renew_feed
-from planning.models import Overlap, PlannedVisit
-from planning.services import set_hold
+from planning.models import DayPlan, Overlap, PlannedVisit
+from planning.services import add_absence, add_vehicle, set_hold
 from risk.services.indicators import new_indicator_version
 from risk.services.reports import new_report
 from targets.models import (
@@ -74,6 +74,9 @@ OSH_SUPERVISORS = of("OSH", roles=("administrator", "manager"))
 SUPERVISORS = of(*CODES, roles=("administrator", "manager"))
 INTEREST_EDITORS = of("OSH", roles=("administrator", "manager", "analyst"))
 LEADS = {("OSH", "coordinator")}
+KEEPERS = of(*CODES, roles=("coordinator", "administrator"))
+OSH_KEEPERS = of("OSH", roles=("coordinator", "administrator"))
+RECORDERS = of(*CODES[:3], roles=("coordinator", "inspector"))
 WRITERS = of(*CODES[:3], roles=("coordinator", "inspector", "manager"))
 OSH_TEAM = {("OSH", "inspector")}
 TEAM = {("OSH", "inspector"), ("TAX", "inspector")}
@@ -237,6 +240,20 @@ ROUTES: dict[str, tuple[str, str | None, set[tuple[str, str]] | str, int]] = {
     "planning:day_edit": ("get", "day", LEADS, 404),
     "planning:day_remove": ("post", "day", PARTICIPANTS, 404),
     "planning:visit_add": ("post", "day", PARTICIPANTS, 404),
+    "planning:days_plan": ("get", "operation", LEADS, 404),
+    "planning:days_replan": ("get", "operation", LEADS, 404),
+    "planning:day_plan": ("get", "plan", PARTICIPANTS, 404),
+    "planning:day_plan_undo": ("post", "plan", PARTICIPANTS, 404),
+    "planning:day": ("get", "day", PARTICIPANTS, 404),
+    "planning:day_team": ("get", "day", LEADS, 404),
+    "planning:day_order": ("post", "day", PARTICIPANTS, 404),
+    "planning:hours": ("get", "aside", RECORDERS, 4),
+    "planning:people": ("get", None, KEEPERS, 403),
+    "planning:absence_add": ("get", None, KEEPERS, 403),
+    "planning:absence_end": ("post", "absence", OSH_KEEPERS, 5),
+    "planning:vehicle_add": ("get", None, KEEPERS, 403),
+    "planning:vehicle_edit": ("get", "vehicle", OSH_KEEPERS, 5),
+    "planning:skills": ("get", "membership", OSH_KEEPERS, 5),
     "planning:briefing": ("get", "day", PARTICIPANTS, 404),
     "planning:shared_signals": ("get", "operation", PARTICIPANTS, 404),
     "planning:powers": ("get", "day", PARTICIPANTS, 404),
@@ -368,6 +385,13 @@ def stage(db: None) -> tuple[Cast, dict[str, dict[str, Any]]]:
             authority__code="OSH", site=cast.sites[0]).public_id},
         "record_pdf": {"public_id": operation.public_id, "language": "fi"},
         "day": {"public_id": day.public_id},
+        "plan": {"public_id": DayPlan.objects.create(
+            operation=operation, asked_by=lead.membership, starts_at="09:00", ends_at="16:00",
+            minutes=90, state="done", finished_at=timezone.now()).public_id},
+        "absence": {"public_id": add_absence(
+            actor=lead, person=lead.user, starts_on=timezone.localdate(),
+            ends_on=timezone.localdate()).public_id},
+        "vehicle": {"public_id": add_vehicle(actor=lead, name="Secret van", seats=4).public_id},
         "planned": {"public_id": day.visits.order_by("order").first().public_id},
         "visit": {"public_id": second.public_id}, "record": {"public_id": record.public_id},
         "submitted": {"public_id": submitted.public_id},
