@@ -1,6 +1,15 @@
 from django.urls import path
 
-from planning.views import chosen, days, holds, operations, participants, selection, sharing
+from planning.views import (
+    chosen,
+    days,
+    holds,
+    operations,
+    participants,
+    selection,
+    sharing,
+    signoff,
+)
 
 app_name = "planning"
 urlpatterns = [
@@ -24,8 +33,8 @@ urlpatterns = [
     path("nominations/<uuid:public_id>/withdraw/", selection.nomination_withdraw,
          name="nomination_withdraw"),
     path("<uuid:public_id>/selection/", selection.selection, name="selection"),
-    path("<uuid:public_id>/sign-off/", selection.signoff, name="signoff"),
-    path("<uuid:public_id>/record/<slug:language>.pdf", selection.decision_record,
+    path("<uuid:public_id>/sign-off/", signoff.signoff, name="signoff"),
+    path("<uuid:public_id>/record/<slug:language>.pdf", signoff.decision_record,
          name="decision_record"),
     path("<uuid:public_id>/signals/", sharing.shared_signals, name="shared_signals"),
     path("<uuid:public_id>/days/", days.days, name="days"),

@@ -15,7 +15,7 @@ from feedback.models import Feedback
 from feedback.services import give_feedback
 from planning.models import TeamMember
 from planning.services import create_day, create_operation, sign
-from planning.services.signing import selection_hash
+from planning.services.parts import selection_hash
 from tests.factories import Cast, make_region
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -45,7 +45,7 @@ def at_once(count: int, action: Callable[[int], Any]) -> list[Any]:
 
 
 def test_fifty_signatures_at_once_make_one_decision(monkeypatch):
-    monkeypatch.setattr("planning.services.signing.schedule_records", lambda operation: None)
+    monkeypatch.setattr("planning.services.operations.schedule_records", lambda operation: None)
     cast = Cast()
     operation = cast.to("signing")
     shown = selection_hash(operation)
