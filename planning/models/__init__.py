@@ -16,6 +16,17 @@ from planning.models.holds import (
     OverlapState,
     Reservation,
 )
+from planning.models.meetings import (
+    AgendaItem,
+    ItemState,
+    Meeting,
+    MeetingPlace,
+    MeetingState,
+    MinuteLine,
+    Minutes,
+    Voice,
+    VoiceState,
+)
 from planning.models.operations import (
     CalendarFeed,
     ChoiceState,
@@ -58,6 +69,7 @@ from planning.models.runs import (
 )
 
 __all__ = [
+    "AgendaItem",
     "Availability",
     "AvailabilityState",
     "BoardChange",
@@ -76,6 +88,12 @@ __all__ = [
     "HoldPerson",
     "HoldState",
     "InspectionDay",
+    "ItemState",
+    "Meeting",
+    "MeetingPlace",
+    "MeetingState",
+    "MinuteLine",
+    "Minutes",
     "Nomination",
     "NominationState",
     "Operation",
@@ -103,4 +121,6 @@ __all__ = [
     "SolverState",
     "TargetChoice",
     "TeamMember",
+    "Voice",
+    "VoiceState",
 ]
