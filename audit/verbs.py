@@ -36,6 +36,8 @@ SENTENCES: dict[str, Any] = {
     "signoff.carried": gettext_lazy(
         "The signature of %(authority)s from round %(round)s still holds: its part is unchanged."
     ),
+    "meeting.opened": gettext_lazy("Meeting %(number)s was opened."),
+    "meeting.closed": gettext_lazy("Meeting %(number)s was closed."),
     "day.created": gettext_lazy("An inspection day was planned for %(date)s."),
     "day.changed": gettext_lazy("The inspection day of %(date)s was changed."),
     "day.removed": gettext_lazy("The inspection day of %(date)s was removed."),

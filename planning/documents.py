@@ -19,6 +19,7 @@ from planning.models import (
     Draw,
     DrawState,
     InspectionDay,
+    MeetingState,
     Operation,
     SelectionRun,
     SignOff,
@@ -69,7 +70,8 @@ def decision_content(operation: Operation) -> dict[str, Any]:
         ],
         "sections": [
             *_choice_sections(operation, choices, plan, short),
-            _deviation_section(choices, plan), _signature_section(operation),
+            _deviation_section(choices, plan), _meeting_section(operation),
+            _signature_section(operation),
         ],
         "note": _("The score proposes, people decide. Every pick and every drop has a reason."),
     }  # fmt: skip
@@ -206,6 +208,20 @@ def _deviation_section(choices: list[TargetChoice], plan: SelectionRun | None) -
         ],
         "empty": _("None"),
     }  # fmt: skip
+
+
+def _meeting_section(operation: Operation) -> dict[str, Any]:
+    """The meetings of this round, by the fingerprints of their minutes."""
+    rows = operation.meetings.filter(round=operation.round, state=MeetingState.CLOSED)
+    return {
+        "title": _("Meetings"),
+        "head": [_("Meeting"), _("Opened"), _("Closed"), _("Fingerprint of the minutes")],
+        "rows": [
+            [str(m.number), _moment(m.opened_at), _moment(m.closed_at), m.sha256]
+            for m in rows.order_by("number")
+        ],
+        "empty": _("None"),
+    }
 
 
 def _signature_section(operation: Operation) -> dict[str, Any]:
