@@ -49,6 +49,11 @@ SENTENCES: dict[str, Any] = {
     "sites.tagged": gettext_lazy("%(count)s sites were tagged “%(tag)s”."),
     "sites.untagged": gettext_lazy("The tag “%(tag)s” was taken off %(count)s sites."),
     "signoff.given": gettext_lazy("%(authority)s signed the selection."),
+    "signoff.carried": gettext_lazy(
+        "The signature of %(authority)s from round %(round)s still holds: its part is unchanged."
+    ),
+    "meeting.opened": gettext_lazy("Meeting %(number)s was opened."),
+    "meeting.closed": gettext_lazy("Meeting %(number)s was closed."),
     "day.created": gettext_lazy("An inspection day was planned for %(date)s."),
     "day.changed": gettext_lazy("The inspection day of %(date)s was changed."),
     "day.removed": gettext_lazy("The inspection day of %(date)s was removed."),

@@ -5,8 +5,10 @@ from django.conf import settings
 from django.db.models import Count, F, Q
 from django.utils import timezone
 
+from audit.context import as_system
 from planning.documents import make_records
-from planning.models import DayPlan, Operation
+from planning.minutes import make_minutes
+from planning.models import DayPlan, Meeting, Operation
 from planning.services import availability, holds, overlaps, routes, runs
 
 
@@ -17,8 +19,18 @@ def make_decision_records(operation_id: int) -> None:
 
 
 @shared_task
+def make_minutes_documents(meeting_id: int) -> None:
+    """Typeset the minutes; asked twice, the second time does nothing."""
+    with as_system("a job that everybody's minutes come from"):
+        meeting = Meeting.objects.get(pk=meeting_id)
+    make_minutes(meeting)
+
+
+@shared_task
 def sweep_decision_records() -> None:
-    """Make records whose job was lost: decided operations that lack one."""
+    """Make records and minutes whose job was lost: decided operations, closed meetings."""
+    for meeting in _without_minutes():
+        make_minutes(meeting)
     lacking = (
         Operation.objects.filter(state__in=["scheduled", "executing", "feedback", "closed"])
         .annotate(made=Count("decision_records", filter=Q(decision_records__round=F("round"))))
@@ -66,3 +78,13 @@ def sweep_day_plans() -> None:
     rows = DayPlan.objects.filter(waiting, state__in=routes.RUNNING)
     for plan_id in list(rows.order_by("pk").values_list("pk", flat=True)[:20]):
         routes.carry_out(plan_id)
+
+
+def _without_minutes() -> list[Meeting]:
+    with as_system("a sweep serves every operation"):
+        return list(
+            Meeting.objects.filter(state="closed")
+            .annotate(made=Count("documents"))
+            .filter(made__lt=len(settings.LANGUAGES))
+            .order_by("pk")[:20]
+        )

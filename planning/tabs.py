@@ -52,6 +52,12 @@ _tabs: list[Tab] = [
         ("selecting", "signing", "scheduled", "executing", "feedback", "closed"),
     ),
     Tab(
+        "meeting",
+        _("Meeting"),
+        "planning:meeting",
+        ("selecting", "signing", "scheduled", "executing", "feedback", "closed"),
+    ),
+    Tab(
         "signoff",
         _("Sign-off"),
         "planning:signoff",

@@ -157,6 +157,8 @@ MFA_PASSKEY_LOGIN_ENABLED = False
 MFA_TOTP_ISSUER = "Tarkka"
 MFA_ADAPTER = "allauth.mfa.adapter.DefaultMFAAdapter"
 MFA_REQUIRED_ROLES = ["administrator"]
+# Whether a signature needs a second factor besides being asked again who one is.
+SIGN_WITH_MFA = env.flag("SIGN_WITH_MFA", True)
 USERSESSIONS_TRACK_ACTIVITY = True  # by SessionLimitsMiddleware, once a minute
 
 SESSION_ENGINE = "django.contrib.sessions.backends.db"

@@ -39,8 +39,8 @@ from planning.services.signing import sign
 __all__ = [
     "accept",
     "accept_merge",
-    "add_to_pool",
     "add_absence",
+    "add_to_pool",
     "add_vehicle",
     "add_visit",
     "change_hold",

@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('authorities', '0003_powers_second_person'),
-        ('risk', '0020_govern_writers'),
+        ('risk', '0021_worth_walked'),
         ('targets', '0038_visit_known'),
     ]
 

@@ -233,6 +233,12 @@ ROUTES: dict[str, tuple[str, str | None, set[tuple[str, str]] | str, int]] = {
     "planning:nominate_sites": ("get", "operation", PARTICIPANTS, 404),
     "planning:nomination_withdraw": ("post", "nomination", of("OSH"), 404),
     "planning:selection": ("get", "operation", PARTICIPANTS, 404),
+    "planning:meeting": ("get", "operation", PARTICIPANTS, 404),
+    "planning:meeting_room": ("get", "meeting", PARTICIPANTS, 404),
+    "planning:meeting_projector": ("get", "meeting", PARTICIPANTS, 404),
+    "planning:meeting_step": ("post", "meeting_step", PARTICIPANTS, 404),
+    "planning:agenda_step": ("post", "agenda_step", PARTICIPANTS, 404),
+    "planning:minutes": ("get", "minutes", PARTICIPANTS, 404),
     "planning:signoff": ("get", "operation", PARTICIPANTS, 404),
     "planning:decision_record": ("get", "record_pdf", PARTICIPANTS, 404),
     "planning:days": ("get", "operation", PARTICIPANTS, 404),
@@ -350,7 +356,7 @@ def stage(db: None) -> tuple[Cast, dict[str, dict[str, Any]]]:
     other = PlannedVisit.objects.create(
         operation=Cast().to("draft"), day=day, site=planned.site, order=99
     )
-    values = sharing_values(cast) | risk_values(cast) | {
+    values = sharing_values(cast) | risk_values(cast) | meeting_values(cast) | {
         "hold": {"public_id": set_hold(
             actor=lead, target=make_site(), kind="silent", liaison="Call", reason="Secret",
             superior=cast.actors["OSH", "manager"].user).public_id},
@@ -447,6 +453,29 @@ def sharing_values(cast: Cast) -> dict[str, dict[str, Any]]:
         "dataset": {"public_id": dataset.public_id}, "run": {"public_id": run.public_id},
         "recusal": {"public_id": recusal.public_id},
     }  # fmt: skip
+
+
+def meeting_values(cast: Cast) -> dict[str, dict[str, Any]]:
+    """A meeting that nobody closed, and one of which the minutes are stored."""
+    from planning.minutes import make_minutes
+    from planning.models import AgendaItem, Meeting, MinuteLine
+
+    now = timezone.now()
+    common = {"operation": cast.operation, "round": 1, "quorum": 2, "opened_by": cast.lead.user}
+    going = Meeting.objects.create(number=1, **common)
+    over = Meeting.objects.create(number=2, state="closed", closed_at=now, sha256="a", **common)
+    item = AgendaItem.objects.create(meeting=going, site=cast.sites[1], order=1)
+    MinuteLine.objects.create(
+        meeting=going, number=1, at=now, kind="note",
+        data={"person": "Secret person", "authority": "OSH", "text": "Secret words"},
+    )  # fmt: skip
+    make_minutes(over)
+    return {
+        "meeting": {"public_id": going.public_id},
+        "meeting_step": {"public_id": going.public_id, "step": "join"},
+        "agenda_step": {"public_id": item.public_id, "step": "open"},
+        "minutes": {"public_id": over.public_id, "language": "fi"},
+    }
 
 
 def risk_values(cast: Cast) -> dict[str, dict[str, Any]]:

@@ -38,7 +38,7 @@ STATE_STYLE: dict[str, tuple[str, str]] = {
     "not_available": ("neutral", "dash"), "conditional": ("warn", "warn"),
     "released": ("neutral", "check"), "merged": ("ok", "check"), "tested": ("info", "check"),
     "audited": ("info", "check"), "blocked": ("bad", "bad"), "approved": ("ok", "check"),
-    "retired": ("neutral", "dash"),
+    "retired": ("neutral", "dash"), "consent": ("ok", "check"), "veto": ("bad", "close"),
 }  # fmt: skip
 
 
