@@ -40,16 +40,22 @@ class Names:
     """Short names for the codes that stand in a run, fetched once."""
 
     def __init__(self, run: SelectionRun) -> None:
-        self.authorities = {a.code: a.short for a in Authority.objects.order_by("pk")}
+        rows = list(Authority.objects.order_by("pk"))
+        self.authorities = {a.code: a.short for a in rows}
+        self.by_id = {a.pk: a.short for a in rows}
         wanted = {p["region"] for p in (run.inputs or {}).get("pools", [])}
         wanted |= set((run.inputs or {}).get("regions", []))
-        rows = Area.objects.filter(kind=AreaKind.REGION, code__in=wanted).order_by("pk")
-        self.regions = {a.code: a.name for a in rows}
+        areas = Area.objects.filter(kind=AreaKind.REGION, code__in=wanted).order_by("pk")
+        self.regions = {a.code: a.name for a in areas}
         self.periods: list[str] = (run.inputs or {}).get("periods", ["window"])
         self.resources = {r["id"]: r["name"] for r in (run.inputs or {}).get("resources", [])}
 
     def team(self, codes: list[str]) -> str:
         return ", ".join(self.authorities.get(code, code) for code in codes)
+
+    def team_of(self, ids: list[int]) -> str:
+        """The same of authority ids."""
+        return ", ".join(self.by_id.get(pk, "") for pk in ids)
 
     def pool(self, key: str) -> str:
         """ "OSH, Lapland", or the authority alone where it has one pool."""

@@ -162,6 +162,13 @@ class SelectionQuota(models.Model):
             ),
         ]  # fmt: skip
 
+    @property
+    def title(self) -> str:
+        """What it counts: region, industry, authority, as far as they are given."""
+        parts = [self.region and self.region.name, self.industry and self.industry.name,
+                 self.authority and self.authority.short]  # fmt: skip
+        return ", ".join(part for part in parts if part)
+
 
 class ResourceKind(models.TextChoices):
     INTERPRETER = "interpreter", _("interpreter")

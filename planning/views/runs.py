@@ -173,7 +173,7 @@ def _found(row: SelectionRun) -> dict[str, Any]:
         proposals = row.proposals.select_related("site__municipality")
         found |= {
             "proposals": [
-                {"row": p, "team": _team(p.team, names), "week":
+                {"row": p, "team": names.team_of(p.team), "week":
                  answers.week_words(p.week.isoformat()) if p.week else ""}
                 for p in proposals[:SHOWN]
             ],
@@ -200,14 +200,6 @@ def _found(row: SelectionRun) -> dict[str, Any]:
             for a in result["alternatives"]
         ]  # fmt: skip
     return found
-
-
-def _team(team: list[int], names: answers.Names) -> str:
-    from authorities.models import Authority
-
-    if not hasattr(names, "by_id"):
-        names.by_id = {a.pk: a.short for a in Authority.objects.order_by("pk")}
-    return ", ".join(names.by_id.get(pk, "") for pk in team)
 
 
 @require_POST
