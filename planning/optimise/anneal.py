@@ -287,7 +287,8 @@ class Annealing:
         self.f = f
         self.room = longest(f)
         self.state = empty(f)
-        refill(f, self.state, choice.column, choice.period, False, self.room)
+        every = np.arange(len(choice.column))
+        refill(f, self.state, choice.column, choice.period, every, False, self.room)
         self.bands, self.lists = bands(f, picked), lists(f, self.state)
         self.log = Log(*(np.zeros(64, np.int64) for _ in range(3)), np.zeros(1, np.int64))
         # Any odd number will do; neighbouring seeds start far apart.
@@ -295,5 +296,8 @@ class Annealing:
 
     def part(self, count: int, hot: float, cold: float) -> Choice:
         if len(self.bands.site):
-            steps(self.f, self.state, self.lists, self.bands, self.log, count, hot, cold, self.seed, self.room)  # fmt: skip
+            steps(
+                self.f, self.state, self.lists, self.bands, self.log, count, hot, cold, self.seed,
+                self.room,
+            )  # fmt: skip
         return choice_of(self.state)

@@ -95,7 +95,7 @@ def may_add(f: Any, s: Any, c: int) -> bool:
 @compiled
 def fits(f: Any, s: Any, i: int, c: int, w: int, ids: Any, amounts: Any) -> bool:
     """Whether a visit of a site that is not visited would keep all upper limits."""
-    for k in range(rows_of(f, i, c, w, ids, amounts)):
+    for k in range(rows_of(f, i, c, w, ids, amounts)):  # noqa: SIM110  (compiled)
         if amounts[k] > s.left[ids[k]] + TOLERANCE:
             return False
     return True
@@ -121,14 +121,21 @@ def take(f: Any, s: Any, i: int, ids: Any, amounts: Any) -> None:
 
 
 @compiled
-def refill(f: Any, s: Any, column: Any, period: Any, only_fitting: bool, room: int) -> None:
-    """Makes all visits of a choice, or those of them that fit, in the order of sites."""
+def refill(
+    f: Any, s: Any, column: Any, period: Any, order: Any, only_fitting: bool, room: int
+) -> None:
+    """Makes the visits of a choice in turn, or those of them that fit."""
     ids, amounts = np.empty(room, np.int64), np.empty(room)
-    for i in range(column.shape[0]):
-        if column[i] >= 0 and (
-            not only_fitting or fits(f, s, i, column[i], period[i], ids, amounts)
-        ):
-            put(f, s, i, column[i], period[i], ids, amounts)
+    for i in order:
+        c, w = column[i], period[i]
+        if c < 0:
+            continue
+        if only_fitting:
+            if s.column[i] >= 0 or not (f.pinned[i] or may_add(f, s, c)):
+                continue
+            if not fits(f, s, i, c, w, ids, amounts):
+                continue
+        put(f, s, i, c, w, ids, amounts)
 
 
 @compiled
