@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from planning.optimise.columns import build
 from planning.optimise.problem import Problem, Quota, Resource
 
 AUTHORITIES = ("labour", "tax", "food", "rescue", "building", "police", "customs", "alcohol")
@@ -66,6 +67,7 @@ def with_everything(problem: Problem, seed: int = 1) -> Problem:
     # Pinned is who can come with everybody in any week, so that there is a plan.
     pool = problem.pool_of[:, problem.region].T
     room = (problem.days <= problem.capacity.min(axis=1)[pool]).all(axis=1)
+    room &= np.diff(build(problem).start) > 0
     drawn = g.permutation(n)
     drawn = np.concatenate([drawn[room[drawn]], drawn[~room[drawn]]])
     fixed[drawn[: n // 100]] = 1

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from planning.optimise.columns import TOLERANCE
-from planning.optimise.frame import NEVER, Frame, Prices, compiled, priced
+from planning.optimise.compiled import compiled
+from planning.optimise.frame import NEVER, Frame, Prices, priced
 from planning.optimise.prices import Relaxation, descend
 from planning.optimise.problem import Floats, Ints
 from planning.optimise.state import (

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from planning.optimise.columns import TOLERANCE
-from planning.optimise.frame import NEVER, Frame, Prices, compiled, priced
+from planning.optimise.compiled import compiled
+from planning.optimise.frame import NEVER, Frame, Prices, priced
 from planning.optimise.problem import Floats, Ints
 from planning.optimise.state import empty, is_joint, longest, rows_of
 

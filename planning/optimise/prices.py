@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from planning.optimise.frame import NEVER, Frame, Prices, compiled, no_prices, priced
+from planning.optimise.compiled import compiled
+from planning.optimise.frame import NEVER, Frame, Prices, no_prices, priced
 from planning.optimise.problem import Floats, Ints
 
 # Sites of one task: sums are added in this order whatever the number of threads.

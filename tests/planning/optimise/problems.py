@@ -45,7 +45,7 @@ def few(sites: int = 4, authorities: int = 2, periods: int = 2, **changes: Any) 
 
 def plan(visits: list[tuple[int, int, int]], problem: Problem, **changes: Any) -> Plan:
     """A plan put together by hand: (site, team, period)."""
-    site, team, period = (np.array(c, np.int64) for c in zip(*visits, strict=True))
+    site, team, period = np.array(visits, np.int64).reshape(-1, 3).T
     given: dict[str, Any] = {
         "site": site, "team": team, "period": period, "value": 0.0, "bound": 1e9,
         "prices": np.zeros_like(problem.capacity), "quota_prices": np.zeros(len(problem.quotas)),

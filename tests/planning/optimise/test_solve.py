@@ -25,8 +25,6 @@ def best_by_trying(problem: Problem) -> float:
     best = -np.inf
     for chosen in product(options, repeat=len(problem.keys)):
         visits = [(i, *c) for i, c in enumerate(chosen) if c is not None]
-        if not visits:
-            continue
         made = plan(visits, problem)
         worth = plan_value(problem, made)
         if worth > best:
@@ -43,7 +41,8 @@ def _count(quota: Quota, visits: list[tuple[int, int, int]]) -> int:
 
 LIMITS: dict[str, dict[str, Any]] = {
     "capacity": {"capacity": np.array([[1.0, 1.0], [2.0, 0.0]])},
-    "column larger than its pool": {"days": np.full((4, 2), 5.0), "capacity": np.full((2, 2), 4.5)},
+    "column larger than its pool": {"days": np.array([[5.0, 5], [1, 5], [5, 1], [1, 1]]),
+                                    "capacity": np.full((2, 2), 4.5)},
     "window": {"allowed": np.array([[0, 1], [0, 1], [0, 0], [1, 0]], bool)},
     "firm": {"firm": np.array([7, 7, 7, -1])},
     "two of a firm": {"firm": np.array([7, 7, 7, -1]), "most_per_firm": 2},
