@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from planning.optimise.columns import build
 from planning.optimise.problem import Problem, Quota, Resource
 
 AUTHORITIES = ("labour", "tax", "food", "rescue", "building", "police", "customs", "alcohol")
@@ -63,7 +64,12 @@ def with_everything(problem: Problem, seed: int = 1) -> Problem:
     g = np.random.default_rng([seed, 7])
     n, weeks = len(problem.keys), len(problem.periods)
     fixed, fixed_period = np.zeros(n, np.int64), np.full(n, -1)
+    # Pinned is who can come with everybody in any week, so that there is a plan.
+    pool = problem.pool_of[:, problem.region].T
+    room = (problem.days <= problem.capacity.min(axis=1)[pool]).all(axis=1)
+    room &= np.diff(build(problem).start) > 0
     drawn = g.permutation(n)
+    drawn = np.concatenate([drawn[room[drawn]], drawn[~room[drawn]]])
     fixed[drawn[: n // 100]] = 1
     fixed[drawn[n // 100 : n // 50]] = 2
     for i in drawn[: n // 200]:
@@ -122,7 +128,9 @@ def _capacity(
     demand = np.bincount(pool[able], weights=days[able], minlength=pool_of.max() + 1)
     weeks = 0.25 * demand[:, None] / 13 * (0.8 + 0.4 * g.random((len(demand), 13)))
     weeks = np.maximum(1, np.round(2 * weeks)) / 2
-    return weeks if periods == 13 else np.array([part.sum(axis=1) for part in np.array_split(weeks, periods, axis=1)]).T  # fmt: skip
+    if periods == 13:
+        return weeks
+    return np.stack([part.sum(axis=1) for part in np.array_split(weeks, periods, axis=1)], axis=1)
 
 
 def _floors(region: Any, kind: str) -> tuple[Quota, ...]:

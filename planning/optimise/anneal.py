@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from planning.optimise.columns import TOLERANCE
-from planning.optimise.frame import Choice, Frame, compiled
+from planning.optimise.compiled import compiled, within
+from planning.optimise.frame import Choice, Frame
 from planning.optimise.model import Picked
 from planning.optimise.problem import Ints
 from planning.optimise.state import (
@@ -92,7 +93,7 @@ def _list_all(f: Any, s: Any, u: Any, room: int) -> None:
             _list(f, u, i, s.column[i], s.period[i], ids, amounts)
 
 
-@compiled
+@within
 def _list(f: Any, u: Any, i: int, c: int, w: int, ids: Any, amounts: Any) -> None:
     for k in range(rows_of(f, i, c, w, ids, amounts)):
         if amounts[k] > 0:
@@ -101,7 +102,7 @@ def _list(f: Any, u: Any, i: int, c: int, w: int, ids: Any, amounts: Any) -> Non
             u.size[row] += 1
 
 
-@compiled
+@within
 def _unlist(f: Any, u: Any, i: int, c: int, w: int, ids: Any, amounts: Any) -> None:
     for k in range(rows_of(f, i, c, w, ids, amounts)):
         if amounts[k] > 0:
@@ -113,7 +114,7 @@ def _unlist(f: Any, u: Any, i: int, c: int, w: int, ids: Any, amounts: Any) -> N
             u.member[at] = u.member[u.start[row] + u.size[row]]
 
 
-@compiled
+@within
 def _next(seed: Any) -> int:
     """xorshift64* (Vigna 2016)."""
     x = seed[0]
@@ -124,12 +125,12 @@ def _next(seed: Any) -> int:
     return np.int64((x * np.uint64(2685821657736338717)) >> np.uint64(33))
 
 
-@compiled
+@within
 def _unit(seed: Any) -> float:
     return (_next(seed) + 0.5) / 2147483648.0
 
 
-@compiled
+@within
 def _loss(f: Any, s: Any, i: int) -> float:
     """Worth of the visit of a site, with the penalties that its going brings."""
     c, w = s.column[i], s.period[i]
@@ -142,7 +143,7 @@ def _loss(f: Any, s: Any, i: int) -> float:
     return worth
 
 
-@compiled
+@within
 def _change(
     f: Any, s: Any, u: Any, log: Any, i: int, c: int, w: int, ids: Any, amounts: Any
 ) -> float:
@@ -153,7 +154,7 @@ def _change(
     return _set(f, s, u, i, c, w, ids, amounts)
 
 
-@compiled
+@within
 def _set(f: Any, s: Any, u: Any, i: int, c: int, w: int, ids: Any, amounts: Any) -> float:
     brings = 0.0
     if s.column[i] >= 0:
@@ -167,7 +168,7 @@ def _set(f: Any, s: Any, u: Any, i: int, c: int, w: int, ids: Any, amounts: Any)
     return brings
 
 
-@compiled
+@within
 def _undo(f: Any, s: Any, u: Any, log: Any, ids: Any, amounts: Any) -> None:
     while log.size[0] > 0:
         n = log.size[0] - 1
@@ -175,7 +176,7 @@ def _undo(f: Any, s: Any, u: Any, log: Any, ids: Any, amounts: Any) -> None:
         _set(f, s, u, log.site[n], log.column[n], log.period[n], ids, amounts)
 
 
-@compiled
+@within
 def _overfull(f: Any, s: Any, i: int, ids: Any, amounts: Any) -> int:
     """A limit that the visit of a site overruns, -1 if there is none."""
     for k in range(rows_of(f, i, s.column[i], s.period[i], ids, amounts)):
@@ -184,7 +185,7 @@ def _overfull(f: Any, s: Any, i: int, ids: Any, amounts: Any) -> int:
     return -1
 
 
-@compiled
+@within
 def _elsewhere(
     f: Any, s: Any, b: Any, j: int, must: bool, ids: Any, amounts: Any, found: Any
 ) -> float:
@@ -212,7 +213,7 @@ def _elsewhere(
     return most
 
 
-@compiled
+@within
 def _make_room(
     f: Any, s: Any, u: Any, b: Any, log: Any, i: int, row: int, heat: float, seed: Any, ids: Any,
     amounts: Any, found: Any,
@@ -287,7 +288,8 @@ class Annealing:
         self.f = f
         self.room = longest(f)
         self.state = empty(f)
-        refill(f, self.state, choice.column, choice.period, False, self.room)
+        every = np.arange(len(choice.column))
+        refill(f, self.state, choice.column, choice.period, every, False, self.room)
         self.bands, self.lists = bands(f, picked), lists(f, self.state)
         self.log = Log(*(np.zeros(64, np.int64) for _ in range(3)), np.zeros(1, np.int64))
         # Any odd number will do; neighbouring seeds start far apart.
@@ -295,5 +297,8 @@ class Annealing:
 
     def part(self, count: int, hot: float, cold: float) -> Choice:
         if len(self.bands.site):
-            steps(self.f, self.state, self.lists, self.bands, self.log, count, hot, cold, self.seed, self.room)  # fmt: skip
+            steps(
+                self.f, self.state, self.lists, self.bands, self.log, count, hot, cold, self.seed,
+                self.room,
+            )  # fmt: skip
         return choice_of(self.state)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from planning.optimise.compiled import compiled
+from planning.optimise.compiled import compiled, within
 from planning.optimise.problem import EXCLUDED, PINNED, Bools, Floats, Ints, Problem
 
 # Sums of days are compared with a capacity to this, in days.
@@ -187,7 +187,7 @@ def _csr(sites: Ints, n: int) -> tuple[Ints, Ints]:
     return np.concatenate([[0], np.cumsum(count)]), np.argsort(sites, kind="stable")
 
 
-@compiled
+@within
 def popcount(mask: int) -> int:
     count = 0
     while mask:
@@ -196,7 +196,7 @@ def popcount(mask: int) -> int:
     return count
 
 
-@compiled
+@within
 def _closure(mask: int, implied: Any) -> int:
     """With the authorities that the team rules add."""
     before = -1
@@ -208,7 +208,7 @@ def _closure(mask: int, implied: Any) -> int:
     return mask
 
 
-@compiled
+@within
 def _best(among: int, i: int, p: Any, severity: Any, wishes: Any, weights: Any) -> int:
     """The authority to which the site is worth most on its own, as a bit."""
     best, most = 0, 0.0
@@ -220,7 +220,7 @@ def _best(among: int, i: int, p: Any, severity: Any, wishes: Any, weights: Any) 
     return best
 
 
-@compiled
+@within
 def _consider(
     may: int, implied: Any, most: int, doors: int, required: int, i: int,
     p: Any, severity: Any, wishes: Any, weights: Any,
@@ -250,7 +250,7 @@ def _consider(
     return mask
 
 
-@compiled
+@within
 def _may_stand(
     team: int, implied: Any, people: Any, fewest: int, needs_entry: bool, entry: int, required: int
 ) -> bool:
@@ -266,7 +266,7 @@ def _may_stand(
     return count >= fewest
 
 
-@compiled
+@within
 def _worth(
     team: int, i: int, p: Any, severity: Any, wishes: Any, unseen: Any, travel: Any, weights: Any
 ) -> float:

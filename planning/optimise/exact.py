@@ -33,13 +33,12 @@ def prove(run: Run, whole: Model, nodes: int | None) -> bool:
     run.used.add("HiGHS")
     hint = _hint(run, whole)
     solved = integral(whole, run.options.seed, run.halted, nodes, hint=hint)
-    constant = whole.constant
     if solved.x is not None:
         run.found(choice_of_columns(run, whole, solved.x))
     if solved.status == "infeasible" and run.choice is None:
         return False
     # A plan worth more than the best known uses relevant columns only.
-    run.proved(max(solved.bound + constant, run.value))
+    run.proved(max(solved.bound, run.value))
     return solved.status == "optimal"
 
 

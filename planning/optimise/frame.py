@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from planning.optimise.columns import TOLERANCE, Columns, compiled
+from planning.optimise.columns import TOLERANCE, Columns
+from planning.optimise.compiled import compiled, within
 from planning.optimise.problem import Bools, Floats, Ints
 
 NEVER = -1e30
@@ -93,7 +94,7 @@ def no_prices(f: Frame) -> Prices:
     )
 
 
-@compiled
+@within
 def priced(f: Any, prices: Any, i: int, cost: Any, out: Any) -> None:
     """``out`` [teams, W]: reduced value of each column of a site, NEVER where it cannot be.
 

@@ -4,12 +4,15 @@ Sites are taken in the order of their reduced value, each with the best team and
 Every upper limit is kept at each step. Minimums draw by their prices and penalties.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from planning.optimise.columns import TOLERANCE
-from planning.optimise.frame import NEVER, Frame, Prices, compiled, priced
+from planning.optimise.compiled import compiled
+from planning.optimise.frame import NEVER, Frame, Prices, priced
+from planning.optimise.prices import Relaxation, descend
 from planning.optimise.problem import Floats, Ints
 from planning.optimise.state import (
     State,
@@ -19,9 +22,12 @@ from planning.optimise.state import (
     longest,
     may_add,
     put,
+    refill,
     take,
 )
 
+# The dive: so much of those that are taken is settled in each stage; NEAR: worth looking at still.
+STAGES, STAGE_SHARE, STAGE_ROUNDS, STAGE_STEP, NEAR = 7, 0.5, 40, 0.15, 0.1
 # Prices at which leftover capacity is worth taking: all of it, half of it, none.
 FILLS = (1.0, 0.7, 0.4, 0.0)
 
@@ -56,6 +62,46 @@ def _hardest_first(f: Frame, order: Ints) -> Ints:
     pins = np.sort(order[f.pinned[order]])
     options = np.diff(f.start)[pins] * f.open[pins].sum(axis=1)
     return pins[np.argsort(options, kind="stable")]
+
+
+def dive(f: Frame, prices: Prices, halted: Callable[[], bool], threads: int = 1) -> State:
+    """A greedy plan in stages: those who lose most by another column go first, then new prices.
+
+    Prices of the whole problem leave many sites indifferent between weeks; what is left of the
+    capacity after the clear cases tells them apart.
+    """
+    state, room = empty(f), longest(f)
+    rows = np.flatnonzero(np.diff(f.start) > 0)
+    relaxation = Relaxation(f, rows, threads)
+    for stage in range(STAGES):
+        rest = _what_is_left(f, state)
+        relaxation = Relaxation(rest, rows, threads)
+        if stage:
+            prices = descend(relaxation, prices, STAGE_ROUNDS, halted, STAGE_STEP).prices
+        relaxation.at(prices)
+        taken = rows[relaxation.taken[rows]]
+        clear = taken[np.argsort(-relaxation.margin[taken], kind="stable")]
+        first = clear[: int(len(clear) * STAGE_SHARE) + 1]
+        refill(f, state, relaxation.column, relaxation.period, first, True, room)
+        near = (relaxation.best[rows] > -NEAR) | f.pinned[rows]
+        rows = rows[near & (state.column[rows] < 0)]
+        if halted() or not len(rows):
+            break
+    whole = Relaxation(f, None, threads)
+    whole.at(prices)
+    return greedy(f, prices, whole.best, state)
+
+
+def _what_is_left(f: Frame, state: State) -> Frame:
+    """The problem of the sites that are not visited yet. Of a full firm nobody can be added."""
+    pools, supplies = f.capacity.size, f.supply.size
+    left = np.maximum(state.left, 0.0)
+    return f._replace(
+        capacity=left[:pools].reshape(f.capacity.shape),
+        supply=left[pools : pools + supplies].reshape(f.supply.shape),
+        quota_min=np.maximum(0, f.quota_min - state.counts),
+        quota_max=f.quota_max - state.counts,
+    )
 
 
 @compiled

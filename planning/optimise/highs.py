@@ -16,7 +16,7 @@ class Solved:
 
     status: str
     x: Floats | None
-    value: float  # without the constant of what the partial plan is worth
+    value: float
     bound: float
 
 

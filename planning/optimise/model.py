@@ -1,7 +1,7 @@
-"""Some columns as a linear program for HiGHS, on what a partial plan leaves of every limit.
+"""Some columns as a program in whole numbers.
 
-Rows: each site once, every upper limit that is touched, minimums that are not reached yet (with
-a variable for what stays lacking where the minimum is soft), the joint share.
+Rows: each site once, every upper limit that is touched, minimums (with a
+variable for what is lacking where the minimum is soft), the joint share.
 """
 
 from dataclasses import dataclass
@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from planning.optimise.columns import TOLERANCE
-from planning.optimise.frame import NEVER, Frame, Prices, compiled, priced
+from planning.optimise.compiled import compiled
+from planning.optimise.frame import NEVER, Frame, Prices, priced
 from planning.optimise.problem import Floats, Ints
-from planning.optimise.state import State, empty, is_joint, longest, rows_of
+from planning.optimise.state import empty, is_joint, longest, rows_of
 
 
 class Picked(NamedTuple):
@@ -36,10 +37,6 @@ class Model:
     amount: Floats
     low: Floats
     high: Floats
-    limits: Ints  # numbers of upper limits, as in ``state``, in the order of their rows
-    minimums: Ints  # quotas with a row of their own
-    sites: int  # rows of sites, which come first
-    constant: float  # worth of the partial plan; shortfalls count in ``cost``
 
     @property
     def size(self) -> int:
@@ -113,9 +110,9 @@ def _entries(
         start[picked.site.shape[0]] = at
 
 
-def model(f: Frame, picked: Picked, partial: State | None = None) -> Model:
-    """``partial``: visits that stay; none of them is of a picked site."""
-    state = empty(f) if partial is None else partial
+def model(f: Frame, picked: Picked) -> Model:
+    """Sites of which no column is picked are not visited."""
+    state = empty(f)
     room = longest(f)
     number = np.full(len(state.left), -1, np.int64)
     quota_row = np.full(len(f.quota_min), -1, np.int64)
@@ -124,7 +121,7 @@ def model(f: Frame, picked: Picked, partial: State | None = None) -> Model:
     sites = np.unique(picked.site)
     limits = np.flatnonzero(number > 0)
     number[limits] = len(sites) + np.arange(len(limits))
-    lacking = f.quota_min - state.counts
+    lacking = f.quota_min
     minimums = np.flatnonzero(lacking > 0)
     quota_row[minimums] = len(sites) + len(limits) + np.arange(len(minimums))
     joint_row = len(sites) + len(limits) + len(minimums) if f.joint_share > 0 else -1
@@ -135,10 +132,8 @@ def model(f: Frame, picked: Picked, partial: State | None = None) -> Model:
     _entries(f, picked, False, number, quota_row, joint_row, room, start, index, amount)
     soft = minimums[np.isfinite(f.quota_penalty[minimums])]
     end = start[-1]
-    joint_low = f.joint_share * state.totals[0] - state.totals[1] - TOLERANCE
-    joint = [joint_low] if joint_row >= 0 else []
+    joint = [-TOLERANCE] if joint_row >= 0 else []
     pinned = f.pinned[sites]
-    kept = state.column[state.column >= 0]
     return Model(
         picked,
         np.concatenate([f.value[picked.column] * f.discount[picked.period], -f.quota_penalty[soft]]),
@@ -146,7 +141,10 @@ def model(f: Frame, picked: Picked, partial: State | None = None) -> Model:
         np.concatenate([start, end + 1 + np.arange(len(soft))]),
         np.concatenate([index[:end], quota_row[soft]]).astype(np.int32),
         np.concatenate([amount[:end], np.ones(len(soft))]),
-        np.concatenate([np.where(pinned, 1.0, 0.0), np.full(len(limits), -np.inf), lacking[minimums], joint]),
-        np.concatenate([np.ones(len(sites)), state.left[limits], np.full(len(minimums) + len(joint), np.inf)]),
-        limits, minimums, len(sites), float((f.value[kept] * f.discount[state.period[state.column >= 0]]).sum()),
+        np.concatenate([
+            np.where(pinned, 1.0, 0.0), np.full(len(limits), -np.inf), lacking[minimums], joint,
+        ]),
+        np.concatenate([
+            np.ones(len(sites)), state.left[limits], np.full(len(minimums) + len(joint), np.inf),
+        ]),
     )  # fmt: skip

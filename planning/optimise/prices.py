@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from planning.optimise.frame import NEVER, Frame, Prices, compiled, no_prices, priced
+from planning.optimise.compiled import compiled
+from planning.optimise.frame import NEVER, Frame, Prices, no_prices, priced
 from planning.optimise.problem import Floats, Ints
 
 # Sites of one task: sums are added in this order whatever the number of threads.
@@ -34,12 +35,16 @@ class Relaxed:
 class Relaxation:
     """The dual function of a problem, or of a sample of its sites with capacity in proportion."""
 
-    def __init__(self, f: Frame, rows: Ints | None = None, threads: int = 1) -> None:
+    def __init__(
+        self, f: Frame, rows: Ints | None = None, threads: int = 1, share: float = 1.0
+    ) -> None:
+        """``share``: of all limits, that these ``rows`` may use."""
         n = len(f.start) - 1
         self.f = f
         self.rows = np.arange(n) if rows is None else rows
-        self.share = len(self.rows) / n if n else 1.0
+        self.share = share
         self.best = np.full(n, NEVER)
+        self.margin = np.zeros(n)  # what the best column is worth more than the next, or than none
         self.column = np.full(n, -1, np.int64)
         self.period = np.zeros(n, np.int64)
         self.taken = np.zeros(n, np.bool_)
@@ -51,7 +56,7 @@ class Relaxation:
 
     def at(self, prices: Prices) -> Relaxed:
         self._each(lambda rows: _choose(
-            self.f, prices, rows, self.best, self.column, self.period, self.taken))  # fmt: skip
+            self.f, prices, rows, self.best, self.margin, self.column, self.period, self.taken))  # fmt: skip
         _limit_firms(
             self.f.per_firm, self.f.pinned, self.members, self.group_start, self.best, self.taken
         )
@@ -76,7 +81,8 @@ class Relaxation:
 
     def _sum(self, prices: Prices, parts: list[Any]) -> Relaxed:
         f, share = self.f, self.share
-        pool, quota, resource, totals = np.zeros_like(f.capacity), np.zeros(len(f.quota_min)), np.zeros_like(f.supply), np.zeros(3)  # fmt: skip
+        pool, quota = np.zeros_like(f.capacity), np.zeros(len(f.quota_min))
+        resource, totals = np.zeros_like(f.supply), np.zeros(3)
         for part in parts:
             pool += part[0]
             quota += part[1]
@@ -93,19 +99,23 @@ class Relaxation:
 
 @compiled
 def _choose(
-    f: Any, prices: Any, rows: Any, best: Any, column: Any, period: Any, taken: Any
+    f: Any, prices: Any, rows: Any, best: Any, margin: Any, column: Any, period: Any, taken: Any
 ) -> None:
     """Each site's best column and period; taken if worth more than its price, or pinned."""
     cost = np.zeros(f.days.shape[1])
     out = np.empty((f.widest, f.discount.shape[0]))
     for i in rows:
         most, at, when = NEVER, -1, 0
+        second = NEVER if f.pinned[i] else 0.0
         priced(f, prices, i, cost, out)
         for c in range(f.start[i + 1] - f.start[i]):
             for w in range(f.discount.shape[0]):
                 if out[c, w] > most:
+                    second = max(second, most)
                     most, at, when = out[c, w], f.start[i] + c, w
-        best[i], column[i], period[i] = most, at, when
+                elif out[c, w] > second:
+                    second = out[c, w]
+        best[i], column[i], period[i], margin[i] = most, at, when, most - second
         taken[i] = at >= 0 and (most > 0 or f.pinned[i])
 
 
@@ -229,8 +239,9 @@ def _step(
     """Prices of days and units by a factor, of quotas and the joint share by a sum."""
     counts = used.quota / share
     low, high = f.quota_min - counts, f.quota_max - counts
-    up = np.where(prices.quota < 0, high, np.where((prices.quota > 0) | (low > 0), low, np.minimum(high, 0.0)))  # fmt: skip
-    size = np.maximum(np.where(up * np.sign(low) > 0, f.quota_min, np.minimum(counts, f.quota_max)), 1.0)  # fmt: skip
+    drawn = (prices.quota > 0) | ((prices.quota == 0) & (low > 0))
+    up = np.where(drawn, low, np.where(prices.quota < 0, high, np.minimum(high, 0.0)))
+    size = np.maximum(np.where(drawn, f.quota_min, np.minimum(counts, f.quota_max)), 1.0)
     moved = prices.quota + step * worth * np.clip(up / size, -1, 1)
     crossed = moved * prices.quota < 0
     lacking = f.joint_share * used.visits - used.joint

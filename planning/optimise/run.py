@@ -128,7 +128,8 @@ def memory_mb() -> float:
 def state_of(f: Frame, choice: Choice) -> State:
     """The state that a choice leaves; limits may be overrun, see ``keeps_limits``."""
     state = empty(f)
-    refill(f, state, choice.column, choice.period, False, longest(f))
+    every = np.arange(len(choice.column))
+    refill(f, state, choice.column, choice.period, every, False, longest(f))
     return state
 
 

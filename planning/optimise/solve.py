@@ -10,8 +10,8 @@ import numpy as np
 from planning.optimise.anneal import Annealing
 from planning.optimise.exact import prove, relevant
 from planning.optimise.feasible import first_feasible, hard_counts
-from planning.optimise.frame import Choice
-from planning.optimise.greedy import greedy
+from planning.optimise.frame import NEVER, Choice
+from planning.optimise.greedy import dive, greedy
 from planning.optimise.model import Picked, pick
 from planning.optimise.prices import Relaxation, descend, first_prices
 from planning.optimise.problem import (
@@ -34,9 +34,9 @@ SCALES = (1.0, 0.97, 0.93)
 # Columns up to which the search goes on until there is a proof, and nodes for a try above that.
 SMALL, TRIED, NODES = 2_000, 6_000, 2_000
 # Moves by site, at most so many in all, in parts between which the gap is looked at.
-MOVES, MOST_MOVES, PARTS = 40, 1_000_000, 16
+MOVES, MOST_MOVES, PARTS = 40, 600_000, 16
 # Heat in worth: a visit is worth about one. Columns further below the best are not tried.
-HOT, COLD, BAND = 0.02, 0.002, 0.05
+HOT, COLD, FEW, BAND = 0.02, 0.002, 20, 0.05
 
 
 def solve(
@@ -68,7 +68,7 @@ def _prices(run: Run) -> None:
     n, prices = len(run.f.start) - 1, first_prices(run.f)
     if n > SAMPLED:
         rows = np.sort(np.random.default_rng(run.options.seed).permutation(n)[:SAMPLE])
-        sample = Relaxation(run.f, rows, run.options.threads)
+        sample = Relaxation(run.f, rows, run.options.threads, SAMPLE / n)
         prices = descend(sample, prices, rounds, run.halted).prices
         found = descend(run.relaxation, prices, LAST_ROUNDS, run.halted, 0.1, 20)
     else:
@@ -80,6 +80,8 @@ def _prices(run: Run) -> None:
 def _first_plan(run: Run, start: Plan | None) -> None:
     run.relaxation.at(run.prices)
     best = run.relaxation.best
+    if (best[run.f.pinned] < 0.5 * NEVER).any():  # a pin's team is more than any pool has
+        _no_plan(run)
     scales = SCALES if len(best) <= SAMPLED else SCALES[:1]
     for scale in scales:
         choice = choice_of(greedy(run.f, run.prices, best, first=scale))
@@ -87,7 +89,8 @@ def _first_plan(run: Run, start: Plan | None) -> None:
     if start is not None:
         state = empty(run.f)
         former = _former(run, start)
-        refill(run.f, state, former.column, former.period, True, longest(run.f))
+        every = np.arange(len(best))
+        refill(run.f, state, former.column, former.period, every, True, longest(run.f))
         run.found(choice_of(greedy(run.f, run.prices, best, state)))
     if run.choice is None and not first_feasible(run, choice) and not run.stopped:
         _no_plan(run)
@@ -104,12 +107,21 @@ def _former(run: Run, start: Plan) -> Choice:
     return choice
 
 
+def _dive(run: Run) -> None:
+    """Where periods are many, sites are indifferent between them and the greedy plan is coarse."""
+    if len(run.f.discount) > 1 and run.choice is not None:
+        run.found(choice_of(dive(run.f, run.prices, run.halted, run.options.threads)))
+    run.tell("rounding", 0.2)
+
+
 def _improve(run: Run) -> None:
     if run.good_enough or run.halted():
         return
     small = relevant(run, SMALL)
     if small is None:
-        _move(run)
+        _dive(run)
+        if not run.good_enough and not run.halted():
+            _move(run)
         small = None if run.good_enough or run.halted() else relevant(run, TRIED)
     if small is not None:
         run.tell("proof", 0.7)
@@ -123,10 +135,12 @@ def _move(run: Run) -> None:
     n = len(run.f.start) - 1
     moves = int(run.options.effort * min(MOVES * n, MOST_MOVES) / PARTS) + 1
     annealing = Annealing(hard_counts(run.f), run.choice, _near(run), run.options.seed)
-    heat = HOT * (COLD / HOT) ** (np.arange(PARTS + 1) / PARTS)
+    # With few moves a site there is no time to cool down from far above.
+    hot = HOT if moves * PARTS >= FEW * n else 2 * COLD
+    heat = hot * (COLD / hot) ** (np.arange(PARTS + 1) / PARTS)
     for k in range(PARTS):
         run.found(annealing.part(moves, heat[k], heat[k + 1]))
-        run.tell("repair", 0.15 + 0.5 * (k + 1) / PARTS)
+        run.tell("repair", 0.2 + 0.5 * (k + 1) / PARTS)
         if run.good_enough or run.halted():
             return
 

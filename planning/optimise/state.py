@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from planning.optimise.columns import TOLERANCE
-from planning.optimise.frame import Choice, Frame, compiled
+from planning.optimise.compiled import compiled, within
+from planning.optimise.frame import Choice, Frame
 from planning.optimise.problem import Floats, Ints
 
 
@@ -49,7 +50,7 @@ def choice_of(state: State) -> Choice:
     return Choice(state.column.copy(), state.period.copy())
 
 
-@compiled
+@within
 def rows_of(f: Any, i: int, c: int, w: int, ids: Any, amounts: Any) -> int:
     """Rows that a visit uses and how much of each; returns how many there are."""
     weeks, pools, supplies = f.discount.shape[0], f.capacity.shape[0], f.supply.shape[0]
@@ -81,27 +82,27 @@ def rows_of(f: Any, i: int, c: int, w: int, ids: Any, amounts: Any) -> int:
     return count
 
 
-@compiled
+@within
 def is_joint(team: int) -> bool:
     return team & (team - 1) != 0
 
 
-@compiled
+@within
 def may_add(f: Any, s: Any, c: int) -> bool:
     """Whether the least share of joint visits bears one more: a joint one always helps it."""
     return is_joint(f.team[c]) or s.totals[1] >= f.joint_share * (s.totals[0] + 1) - TOLERANCE
 
 
-@compiled
+@within
 def fits(f: Any, s: Any, i: int, c: int, w: int, ids: Any, amounts: Any) -> bool:
     """Whether a visit of a site that is not visited would keep all upper limits."""
-    for k in range(rows_of(f, i, c, w, ids, amounts)):
+    for k in range(rows_of(f, i, c, w, ids, amounts)):  # noqa: SIM110  (compiled)
         if amounts[k] > s.left[ids[k]] + TOLERANCE:
             return False
     return True
 
 
-@compiled
+@within
 def put(f: Any, s: Any, i: int, c: int, w: int, ids: Any, amounts: Any) -> None:
     """Makes a visit; whether it fits is for the caller to know."""
     s.column[i], s.period[i] = c, w
@@ -110,7 +111,7 @@ def put(f: Any, s: Any, i: int, c: int, w: int, ids: Any, amounts: Any) -> None:
     _count(f, s, i, c, 1)
 
 
-@compiled
+@within
 def take(f: Any, s: Any, i: int, ids: Any, amounts: Any) -> None:
     """Unmakes the visit of a site."""
     c, w = s.column[i], s.period[i]
@@ -121,17 +122,24 @@ def take(f: Any, s: Any, i: int, ids: Any, amounts: Any) -> None:
 
 
 @compiled
-def refill(f: Any, s: Any, column: Any, period: Any, only_fitting: bool, room: int) -> None:
-    """Makes all visits of a choice, or those of them that fit, in the order of sites."""
+def refill(
+    f: Any, s: Any, column: Any, period: Any, order: Any, only_fitting: bool, room: int
+) -> None:
+    """Makes the visits of a choice in turn, or those of them that fit."""
     ids, amounts = np.empty(room, np.int64), np.empty(room)
-    for i in range(column.shape[0]):
-        if column[i] >= 0 and (
-            not only_fitting or fits(f, s, i, column[i], period[i], ids, amounts)
-        ):
-            put(f, s, i, column[i], period[i], ids, amounts)
+    for i in order:
+        c, w = column[i], period[i]
+        if c < 0:
+            continue
+        if only_fitting:
+            if s.column[i] >= 0 or not (f.pinned[i] or may_add(f, s, c)):
+                continue
+            if not fits(f, s, i, c, w, ids, amounts):
+                continue
+        put(f, s, i, c, w, ids, amounts)
 
 
-@compiled
+@within
 def _count(f: Any, s: Any, i: int, c: int, sign: int) -> None:
     team = f.team[c]
     for at in range(f.quota_start[i], f.quota_start[i + 1]):
@@ -143,7 +151,7 @@ def _count(f: Any, s: Any, i: int, c: int, sign: int) -> None:
         s.totals[1] += sign
 
 
-@compiled
+@within
 def gain(f: Any, s: Any, i: int, c: int, w: int) -> float:
     """Worth of adding a visit, with the penalties of minimums that it spares."""
     worth = f.value[c] * f.discount[w]
