@@ -107,3 +107,14 @@ def test_a_quota_of_one_authority_counts_its_visits_only() -> None:
         assert solve(given_, PROOF).value == pytest.approx(best.value, rel=1e-9)
         values.append(best.value)
     assert values[0] > values[1] + 0.01
+
+
+def test_a_hard_minimum_without_any_column() -> None:
+    """Nobody may go anywhere: that is no reason to forget the minimum."""
+    given_ = problem(
+        1, able=np.zeros((1, 2), bool), quotas=(Quota("q", np.array([0]), 2, hard=True),)
+    )
+    assert brute_force(given_) is None
+    with pytest.raises(Infeasible) as raised:
+        solve(given_, PROOF)
+    assert raised.value.clash == [("quota_min", "q", {"needs": 2, "has": 0})]

@@ -188,3 +188,11 @@ def test_the_same_problem_gives_the_same_clash() -> None:
         quotas=(Quota("a", np.arange(6), 3, hard=True), Quota("b", np.arange(3), 3, hard=True)),
     )  # fmt: skip
     assert smallest_clash(given_) == smallest_clash(given_) != []
+
+
+def test_a_member_more_can_be_what_keeps_a_minimum() -> None:
+    # The first authority must be on every team, the second is asked for by the quota.
+    given_ = problem(
+        2, required=np.array([1, 1]), quotas=(Quota("q", np.arange(2), 1, authority=1, hard=True),)
+    )
+    assert smallest_clash(given_) == []
