@@ -21,10 +21,10 @@ from audit.context import acting_as, as_system
 from authorities.actors import Actor, actor_for
 from authorities.models import Authority, Unit
 from authorities.services.people import add_membership, create_person
-from risk.models import Arm, Direction, IndicatorVersion, ModelVersion, ReportKind, ReportState
+from risk.models import Direction, IndicatorVersion, ModelVersion, ReportKind, ReportState
 from risk.services import reports
 from risk.services.indicators import draft_indicator, publish_indicator
-from risk.services.labels import label_visit, team_key
+from risk.services.labels import label_visits, team_key
 from risk.services.models import Part as Use
 from risk.services.models import change_model, create_model
 from risk.yardsticks import files
@@ -117,12 +117,11 @@ def _import(part: files.Part, authority: Authority) -> str:
 def _who_visited(groups: dict[str, int]) -> None:
     """The inspector group beside each result, as a key that names nobody: a nuisance in the fit."""
     with transaction.atomic(), as_system(WHY):
-        for visit in PastVisit.objects.filter(
-            label__isnull=True, source="yard-chicago:YARD_CHICAGO"
-        ):
-            label_visit(
-                visit=visit, arm=Arm.UNKNOWN, group=team_key([groups[visit.source_key] + 1])
-            )
+        keys = {number: team_key([number + 1]) for number in set(groups.values())}
+        visits = PastVisit.objects.filter(label__isnull=True, source="yard-chicago:YARD_CHICAGO")
+        label_visits(
+            groups={pk: keys[groups[key]] for pk, key in visits.values_list("pk", "source_key")}
+        )
 
 
 # ------------------------------------------------------------------------------- models

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 
 from risk.engine.values import Asked, values
-from risk.models import Report
+from risk.models import Label, Report
+from risk.services.labels import label_visits, team_key
 from risk.yardsticks import files, product, report
 from risk.yardsticks.history import History
 from targets.models import PastVisit, Site
+from tests.factories import make_past_visit, make_site
 
 pytestmark = pytest.mark.django_db
 SAMPLE = Path(__file__).parent / "sanfrancisco"
@@ -136,3 +138,12 @@ def test_calibration_error_of_fewer_bins_is_that_of_the_rows_put_together():
     y = (chance.random(2000) < p**1.3).astype(float)
     rows = metrics.reliability(y, p, 10)
     assert product.coarse(rows, 5) == pytest.approx(float(metrics.ece(y, p, bins=5)), abs=1e-9)
+
+
+def test_who_visited_is_kept_beside_many_results_once_and_names_nobody(system):
+    visits = [make_past_visit(make_site(), on=dt.date(2020, 1, day)) for day in (1, 2)]
+    assert label_visits(groups={visits[0].pk: team_key([1])}) == 1
+    assert label_visits(groups={visit.pk: team_key([2]) for visit in visits}) == 1
+    kept = dict(Label.objects.values_list("visit_id", "group"))
+    assert kept == {visits[0].pk: team_key([1]), visits[1].pk: team_key([2])}
+    assert "1" != kept[visits[0].pk] != kept[visits[1].pk]
