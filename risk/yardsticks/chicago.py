@@ -263,7 +263,6 @@ N, K = "beyond habit nearby", "kinds of violation"
 BASE, FULL = (P, C, H, S), (P, C, H, S, L, LATELY)
 PACED = (P, C, H, "own pace", L, LATELY)
 PENALTY = (("penalty", 60.0),)
-BOOSTED = (("rounds", 400), ("bags", 4))
 
 
 def neutral() -> list[Candidate]:
@@ -271,16 +270,19 @@ def neutral() -> list[Candidate]:
     linear = [
         ((P,), ()), ((P, C), ()), (BASE, ()), (FULL, ()), (PACED, ()), (FULL, PENALTY),
         (PACED, PENALTY), ((*PACED, SINCE), PENALTY), ((*FULL, SINCE), PENALTY),
-        ((*PACED, K), PENALTY), ((*PACED, N), PENALTY), ((*PACED, "complaints nearby"), PENALTY),
+        ((*PACED, K), PENALTY), ((*PACED, "complaints nearby"), PENALTY),
         ((*PACED, "industry"), PENALTY), (PACED, (("penalty", 200.0),)),
         (PACED, (("half_life", 730.0), *PENALTY)),
     ]  # fmt: skip
     bent = [
-        (PACED, "binned", (("penalty", 50.0),)), (PACED, "points", (("penalty", 50.0),)),
-        ((*PACED, SINCE), "ebm", BOOSTED), ((*PACED, SINCE), "mean", BOOSTED),
-    ]  # fmt: skip
+        (PACED, "binned", (("penalty", 50.0),)),
+        (PACED, "points", (("penalty", 50.0),)),
+    ]
     return [
         *(Candidate(groups, "logistic", options, True) for groups, options in linear),
+        # Of visits without an inspector group on record no habit can be taken off: near them
+        # "beyond habit" is the raw rate of the district, and with it the inspector.
+        Candidate((*PACED, N), "logistic", PENALTY, True, compared_only=True),
         *(Candidate(groups, kind, options, True) for groups, kind, options in bent),
     ]
 

@@ -12,7 +12,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from risk.learning import metrics
 from risk.learning.ceiling import Ceiling
@@ -25,35 +24,6 @@ from risk.learning.rolling import Panel, Window, backtest, refuse_leaks
 Array = NDArray[Any]
 ROUNDS = 1000
 SEED = 20
-
-
-class Mean:
-    """Three parts of a straight logistic and one of boosted steps, in log-odds; still additive."""
-
-    base = 0.0
-
-    def __init__(self, names: Sequence[str], penalty: float = 60.0, **options: Any) -> None:
-        self.names = tuple(names)
-        self.parts = (
-            (0.75, Logistic(names, penalty=penalty, bands=0)),
-            (0.25, Boosted(names, bands=0, **options)),
-        )
-
-    def fit(
-        self, X: Array, y: Array, groups: Array | None = None, days: Array | None = None
-    ) -> "Mean":
-        for _weight, part in self.parts:
-            part.fit(X, y, groups, days)
-        return self
-
-    def contributions(self, X: Array) -> Array:
-        return np.asarray(sum(weight * part.contributions(X) for weight, part in self.parts))
-
-    def score(self, X: Array) -> Array:
-        return np.asarray(sum(weight * part.score(X) for weight, part in self.parts))
-
-    def predict(self, X: Array) -> Array:
-        return np.asarray(expit(self.score(X)))
 
 
 class Absent(Exception):
@@ -136,7 +106,6 @@ class Candidate:
             "binned": lambda: Logistic(names, binned=True, bands=0, **options),
             "points": lambda: Points(names, bands=0, **options),
             "ebm": lambda: Boosted(names, bands=0, **options),
-            "mean": lambda: Mean(names, **options),
             "trees": lambda: Ceiling(names, **options),
         }
         return kinds[self.kind]
