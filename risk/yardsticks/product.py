@@ -184,14 +184,8 @@ def backtest(place: Place, version: ModelVersion, days: int) -> dict[str, Any]:
 
 
 # ------------------------------------------------------------------------------- a city
-def measure(name: str, folder: Path, say: Say) -> dict[str, Any]:
-    """Everything for one city, in an empty database: what was chosen, and its test."""
-    stored, make = files.CITIES[name]
-    city = make(folder / stored)  # Absent is raised before anything is written
-    return through(name, city, say)
-
-
 def through(name: str, city: files.City, say: Say) -> dict[str, Any]:
+    """Everything for one city, in an empty database: what was chosen, and its test, once."""
     entry, days = cities()[name], city.last - city.first + 1
     places = begin(entry)
     judged = [place for place in places if not place.entry.get("only_shares")]

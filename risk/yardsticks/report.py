@@ -9,6 +9,7 @@ BARS = (
     ("chicago", "AUC, test months", "auc", 0.62, False),
     ("chicago", "days earlier, mean of earlier windows", "mean_days_before", 5.6, False),
     ("chicago", "ECE, test months, 5 bins", "ece_5", 0.02, True),
+    ("chicago", "the same, level followed", "ece_followed", 0.02, True),
     ("san_francisco", "AUC", "auc", 0.779, False),
     ("san_francisco", "lift at 10 %", "lift", 2.9, False),
     ("oslo", "AUC, ordinary visits", "auc", 0.641, False),
