@@ -340,7 +340,9 @@ def test_numbers_that_visits_gave(reference):
     assert ask(**mean, usual=90, usual_visits=2) == pytest.approx((230 + 180) / 5)
     faded = 80 * 0.125 + 90 * 0.25 + 60 * 0.5
     assert ask(**mean, half_life_days=100) == pytest.approx(faded / 0.875, abs=1e-4)
-    assert ask(**said | {"measure": "said_sum"}, half_life_days=100) == pytest.approx(faded, abs=1e-4)
+    assert ask(**said | {"measure": "said_sum"}, half_life_days=100) == pytest.approx(
+        faded, abs=1e-4
+    )
     rate = {"measure": "rate", "half_life_days": 36500}
     assert ask(**rate) == pytest.approx(50, abs=0.2)
     assert ask(**rate, last_visits=1) == 0
