@@ -84,7 +84,7 @@ def _newest(actor: Any, own: list[override_rates.Decision]) -> list[dict[str, An
             continue
         found.append(
             {"row": row, "way": WAYS[decision.way], "code": label_words(decision.code or "not_said"),
-             "found": _("no result yet") if decision.found is None
+             "found": _("no result") if decision.found is None
              else _("found") if decision.found else _("nothing found")}
         )  # fmt: skip
     return found[:NEWEST]

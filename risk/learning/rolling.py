@@ -123,6 +123,7 @@ def backtest(
     rounds: int = 300,
     ceiling: Callable[[], Ranker] | None = None,
     kept: MutableMapping[str, Any] | None = None,
+    alive: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:
     """Fit before each window, rank inside it, and report beside the baselines.
 
@@ -130,7 +131,8 @@ def backtest(
     fit takes ``panel.group``. Baselines: random order, last-visit rule, order as visited.
     ``ceiling``: a free model, fitted to the same rows without the nuisance, ranked beside where
     every window has ``TREES`` rows to learn from. ``kept``: finished windows of the same panel by
-    "window:<number>"; they are taken from there and put there.
+    "window:<number>"; they are taken from there and put there. ``alive`` is called between long
+    steps: whoever waits hears that the work goes on.
     Returns numbers, strings, lists and dicts only; intervals as [value, low, high].
     """
     y, day = np.asarray(panel.y, dtype=float), np.asarray(panel.day)
@@ -158,7 +160,7 @@ def backtest(
             groups = panel.group[train] if nuisance and panel.group is not None else None
             scores = _scores(X, y, day, groups, (train, test), make, ceiling)
             found = _report(panel, test, scores, np.zeros(len(test), dtype=int), capacity, seed,
-                            rounds)  # fmt: skip
+                            rounds, alive)  # fmt: skip
             kept[key] = scores | {
                 "part": {"start": span.start, "end": span.end, "trained_on": len(train),
                          **_shift(panel.names, X, train, test), **found}
@@ -174,7 +176,7 @@ def backtest(
         for name in ("score", "p", "ceiling")
     }  # fmt: skip
     window = np.repeat(np.arange(len(pooled)), [len(test) for test, _ in pooled])
-    total = _report(panel, rows, scores, window, capacity, seed, rounds)
+    total = _report(panel, rows, scores, window, capacity, seed, rounds, alive)
     score, p = np.asarray(scores["score"]), np.asarray(scores["p"])
     total["segments"] = _segments(panel, rows, score, p, window, capacity)
     total["random_arm"] = _random_arm(panel, rows, p, seed, rounds)
@@ -341,6 +343,7 @@ def _report(
     capacity: float,
     seed: int,
     rounds: int,
+    alive: Callable[[], None],
 ) -> dict[str, Any]:
     y, day = np.asarray(panel.y, dtype=float)[rows], np.asarray(panel.day, dtype=float)[rows]
     score, p = np.asarray(scores["score"]), np.asarray(scores["p"])
@@ -351,9 +354,11 @@ def _report(
         orders["ceiling"] = np.asarray(scores["ceiling"])
     result: dict[str, Any] = {"n": len(rows), "positives": int(y.sum()), "rate": float(y.mean())}
     for name, order in orders.items():
+        alive()
         result[name] = _ranking(y, order, day, window, capacity, seed, rounds)
     for label, part in (("inspector_adjusted", panel.group), ("within_office", panel.office)):
         if part is not None:
+            alive()
             inside = _dense(window, np.asarray(part)[rows])
             draw = {"seed": seed, "rounds": rounds}
             gained = metrics.bootstrap(metrics.days_earlier, y, score, day, inside, **draw)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from authorities.actors import Actor
 
 logger = logging.getLogger(__name__)
-STALE_SECONDS = 120
+STALE_SECONDS = 300  # longer than any step between two signs of life on a busy machine
 MAX_ATTEMPTS = 5
 PROPOSAL_TASK = "risk.proposal"  # ended by whoever goes on with the draft
 OPEN = (ReportState.WAITING, ReportState.RUNNING)

@@ -161,6 +161,7 @@ def backtest(
         panel, lambda: rows.scorecard(version, seed=int(params["seed"])),
         [Window(*span) for span in spans], capacity=float(params["capacity"]),
         seed=int(params["seed"]), ceiling=ceiling, kept=kept,
+        alive=alive,
     )  # fmt: skip
     if found["total"] is None:
         return {"enough": False, **rows.numbers()}
