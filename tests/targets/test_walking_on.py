@@ -137,7 +137,7 @@ def test_where_few_of_those_walked_along_match_one_goes_on_looking(sites, as_use
 NO_PLACES = (
     "x", "[]", "null", "[0]", '[0,"S01"]', '[0,"S01",1,2]', '[9,"S01",1]', '[-1,"S01",1]',
     '["0","S01",1]', '[0,{"a":1},1]', '[0,"S01","1"]', "[0,NaN,1]", "[0,Infinity,1]", "[0,1e99,1]",
-    "[0,1e-44,1]", '[0,"2024-13-01",1]', '[0,"a\\u0000b",1]', '[0,"\\ud800",1]', "[true,true,true]",
+    "[0,1e-44,1]", '[0,"a\\u0000b",1]', '[0,"\\ud800",1]', "[true,true,true]",
     '[0,"S01",99999999999999999999]', "[" * 400, '[0,"' + "x" * 600 + '",1]', "1" * 5000,
 )  # fmt: skip
 
@@ -145,7 +145,8 @@ NO_PLACES = (
 @pytest.mark.parametrize("order", ["name", "-last_visit", "risk"])
 def test_a_place_that_is_none_is_said_and_the_list_begins(sites, as_user, order):
     client = as_user(make_actor("OSH", "analyst"))
-    for number, place in enumerate(NO_PLACES):
+    others = () if order == "name" else ('[0,"2024-13-01",1]', '[0,"S01",1]')
+    for number, place in enumerate((*NO_PLACES, *others)):
         way = ("after", "before")[number % 2]
         page = client.get(reverse("targets:site_list"), {"sort": order, way: place})
         assert page.status_code == 200, place
