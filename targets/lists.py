@@ -140,7 +140,9 @@ class SiteList(ListPage):
         assert ahead is not None
 
         def counting(chunk: list[Values]) -> list[Values]:
-            seen = set(rows.filter(pk__in=[site for _v, site in chunk]).values_list("pk", flat=True))
+            seen = set(
+                rows.filter(pk__in=[site for _v, site in chunk]).values_list("pk", flat=True)
+            )
             return [(value, site) for value, site in chunk if site in seen]
 
         return walked(

@@ -351,11 +351,15 @@ class ListPage(ABC):
     def saved_views(self) -> list[dict[str, Any]]:
         if self.actor is None:  # a list that is open to everybody
             return []
-        views = SavedView.objects.filter(
-            models.Q(owner=self.actor.user, scope="mine") | models.Q(scope="authority"),
-            authority=self.actor.authority,
-            list_key=self.key,
-        ).order_by("name", "id").only("public_id", "name", "query", "owner")
+        views = (
+            SavedView.objects.filter(
+                models.Q(owner=self.actor.user, scope="mine") | models.Q(scope="authority"),
+                authority=self.actor.authority,
+                list_key=self.key,
+            )
+            .order_by("name", "id")
+            .only("public_id", "name", "query", "owner")
+        )
         return [{"view": v, "own": v.owner_id == self.actor.user.pk} for v in views]
 
     def turned(

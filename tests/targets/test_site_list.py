@@ -232,7 +232,7 @@ def test_the_map_costs_the_same_whatever_it_shows(as_user):
     few = cost()
     for number in range(200):
         at(f"S{number}", 60 + number / 100, 24)
-    assert cost() == few == 11
+    assert cost() == few == 8
 
 
 def test_tiles_of_a_window_hold_every_site_in_it():
