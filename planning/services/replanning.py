@@ -377,6 +377,104 @@ def _let_fall(found: Difference) -> None:
     """Days that cannot take place: empty ones go, visits without a place are marked postponed."""
     for day in found.fallen:
         with as_system("a day with a visit that the planner does not see is not empty"):
+            visits = PlannedVisit.objects.filter(day_id=day.pk)  # not those read before the moves
+            if not visits.exists():
+                day.delete()
+                continue
+            rest = visits.filter(merged_into__isnull=True).order_by("pk")
+            for visit in rest:
+                self._give_up([visit], work.why_not(visit.site), last=True)
+        return rest
+
+    def _give_up(self, visits: list[PlannedVisit], code: str, *, last: bool) -> list[PlannedVisit]:
+        if last:
+            self.found.left += [(visit, why_left(code)) for visit in visits]
+        return visits
+
+
+def _in_use(vehicle: Vehicle, date: dt.date) -> bool:
+    return (vehicle.in_use_from is None or vehicle.in_use_from <= date) and (
+        vehicle.in_use_to is None or vehicle.in_use_to >= date
+    )
+
+
+# ---------------------------------------------------------------------------- carrying out
+@service
+def replan(*, actor: "Actor", operation: Operation, shown: str) -> Difference:
+    """Carry out the difference whose fingerprint was shown; another one is shown anew."""
+    operation = lock(operation)
+    check(actor, "manage", operation)
+    check_state(operation, *PLANNABLE)
+    found = difference(operation=operation)
+    if found.fingerprint() != shown:
+        raise Conflict(_("Something has changed since this was shown. Look at it again."))
+    for change in found.teams:
+        _change_team(actor, change)
+    touched = _carry_moves(actor, operation, found)
+    _let_fall(found)
+    for day in InspectionDay.objects.filter(pk__in=touched).select_related("operation"):
+        retime(day)
+        record_day(actor, "day.changed", day)
+    if found.count:
+        record(actor=actor, verb="days.replanned", subject=operation, data={"count": found.count})
+    return found
+
+
+def _change_team(actor: "Actor", change: TeamChange) -> None:
+    day = change.day
+    day.members.filter(pk__in=[m.pk for m in change.leaving]).delete()
+    place_people(actor, day, change.coming)
+    if change.lead is not None:
+        day.team_lead = change.lead
+    if change.vehicles is not None:
+        day.vehicles.all().delete()
+        place_vehicles(actor, day, change.vehicles)
+    day.version += 1
+    day.by_hand = True
+    day.save(update_fields=["team_lead", "version", "by_hand"])
+    record_day(actor, "day.changed", day)
+
+
+def _carry_moves(actor: "Actor", operation: Operation, found: Difference) -> set[int]:
+    """Move visits to days that stand and to new days; returns ids of days to be timed anew."""
+    touched: set[int] = set()
+    new_days: dict[int, InspectionDay] = {}
+    for move in found.moved:
+        day = move.day
+        if move.new is not None:
+            key = id(move.new)
+            if key not in new_days:
+                new_days[key] = _make_day(actor, operation, move.new)
+            day = new_days[key]
+        assert day is not None
+        touched |= {move.visit.day_id, day.pk}
+        move.visit.postponed_at = None
+        put_last(move.visit, day)
+        InspectionDay.objects.filter(pk=day.pk).update(by_hand=True)
+        record(
+            actor=actor, verb="visit.redated", subject=move.visit, context=operation,
+            data={"site": move.visit.site.name, "date": day.date.isoformat()},
+        )  # fmt: skip
+    for day in new_days.values():
+        order_now(day)
+    return touched
+
+
+def _make_day(actor: "Actor", operation: Operation, new: NewDay) -> InspectionDay:
+    assert new.team.lead is not None
+    day = InspectionDay.objects.create(
+        operation=operation, date=new.date, team_name=free_name(operation, new.date),
+        team_lead=new.team.lead, starts_at=STARTS, ends_at=ENDS,
+    )  # fmt: skip
+    place_people(actor, day, new.team.members)
+    place_vehicles(actor, day, [new.team.vehicle] if new.team.vehicle else [])
+    return day
+
+
+def _let_fall(found: Difference) -> None:
+    """Days that cannot take place: empty ones go, visits without a place are marked postponed."""
+    for day in found.fallen:
+        with as_system("a day with a visit that the planner does not see is not empty"):
             rest = list(day.visits.filter(merged_into__isnull=True).order_by("pk"))
             if not rest and not day.visits.exists():
                 day.delete()
