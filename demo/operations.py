@@ -39,7 +39,7 @@ from planning.services import (
     sign,
 )
 from planning.services.availability import sweep
-from planning.services.signing import selection_hash
+from planning.services.parts import selection_hash
 from targets.models import Industry, Site
 
 PURPOSE = (
@@ -222,7 +222,10 @@ class _Builder:
     def _sign(self, code: str) -> None:
         manager = self.actors[code][1]
         operation = self.refresh()
-        sign(actor=manager, operation=operation, shown_hash=selection_hash(operation))
+        sign(
+            actor=manager, operation=operation, shown_hash=selection_hash(operation),
+            method="demonstration",
+        )  # fmt: skip
 
     def sign_all(self) -> None:
         for code in (self.plan.lead, *self.plan.others):

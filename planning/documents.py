@@ -6,14 +6,34 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
-from django.utils.formats import date_format
+from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
 from audit.context import as_system
-from planning.models import ChoiceState, DecisionRecord, Operation
+from authorities.models import Authority
+from planning.models import (
+    ChoiceState,
+    DecisionRecord,
+    Draw,
+    DrawState,
+    MeetingState,
+    Operation,
+    SelectionRun,
+    SignOff,
+    TargetChoice,
+)
 from planning.selectors import joint_list
-from planning.services.signing import decided_at, selection_hash
+from planning.services.parts import (
+    choices_of,
+    deviations,
+    draw_of,
+    plan_of,
+    selection_hash,
+)
+from planning.services.signing import decided_at
+from planning.words import CODES, DEVIATIONS, method_words
+from risk.models import ScoringRun
 from ui.pdf import render_pdf
 
 
@@ -27,64 +47,204 @@ def _day(value: Any) -> str:
 
 def decision_content(operation: Operation) -> dict[str, Any]:
     """Everything the decision record shows, in the active language. Constant queries."""
-    choices = list(
-        operation.choices.select_related(
-            "site__municipality", "decided_by", "decided_for"
-        ).order_by("rank", "pk")
-    )
-    signatures = operation.signoffs.filter(round=operation.round).select_related(
-        "participation__authority", "signed_by"
-    )
-    nominators = {
-        entry.site.pk: ", ".join(n.authority.short for n in entry.nominations)
-        for entry in joint_list(operation)
-    }
-
-    def rows(state: str) -> list[list[str]]:
-        return [
-            [
-                str(c.rank or ""), c.site.name,
-                c.site.municipality.name if c.site.municipality else "",
-                nominators.get(c.site_id, ""), "–" if c.points is None else str(c.points), c.reason,
-            ]
-            for c in choices
-            if c.state == state
-        ]  # fmt: skip
-
-    head = [_("Rank"), _("Site"), _("Municipality"), _("Nominated by"), _("Points"), _("Reason")]
+    choices, plan, draw = choices_of(operation), plan_of(operation), draw_of(operation)
+    short = {a.pk: a.short for a in Authority.objects.all()}
+    fingerprint = selection_hash(operation)
     return {
         "title": _("Decision record: %(name)s") % {"name": operation.name},
         "running": f"{operation.number} {operation.name}",
         "classification": _("For official use"),
         "footer": _("Round %(round)s · %(hash)s")
-        % {"round": operation.round, "hash": selection_hash(operation)[:16]},
+        % {"round": operation.round, "hash": fingerprint[:16]},
         "facts": [
-            {"label": _("Running number"), "value": operation.number},
-            {"label": _("Theme"), "value": operation.theme},
-            {"label": _("Aim"), "value": operation.aim},
-            {"label": _("Legal purpose"), "value": operation.legal_purpose},
-            {"label": _("Lead"), "value": operation.lead_authority.name},
-            {"label": _("Inspection window"),
-             "value": f"{_day(operation.window_start)}–{_day(operation.window_end)}"},
-            {"label": _("Regions"), "value": ", ".join(r.name for r in operation.regions.all())},
-            {"label": _("Decided"), "value": _moment(decided_at(operation))},
-            {"label": _("Fingerprint of the selection"), "value": selection_hash(operation)},
+            *_facts(operation, fingerprint), *_facts_of_plan(operation, plan, choices),
+            *_facts_of_draw(draw),
         ],
         "sections": [
-            {"title": _("Selected sites"), "head": head, "rows": rows(ChoiceState.PICKED),
-             "empty": _("None")},
-            {"title": _("Sites left out"), "head": head, "rows": rows(ChoiceState.DROPPED),
-             "empty": _("None")},
-            {"title": _("Signatures"),
-             "head": [_("Authority"), _("Signed by"), _("When")],
-             "rows": [
-                 [s.participation.authority.name, s.signed_by.full_name, _moment(s.signed_at)]
-                 for s in signatures
-             ],
-             "empty": _("None")},
+            *_choice_sections(operation, choices, plan, short),
+            _deviation_section(choices, plan), _meeting_section(operation),
+            _signature_section(operation),
         ],
         "note": _("The score proposes, people decide. Every pick and every drop has a reason."),
     }  # fmt: skip
+
+
+def _fact(label: str, value: Any) -> dict[str, str]:
+    return {"label": label, "value": str(value)}
+
+
+def _facts(operation: Operation, fingerprint: str) -> list[dict[str, str]]:
+    return [
+        _fact(_("Running number"), operation.number),
+        _fact(_("Theme"), operation.theme),
+        _fact(_("Aim"), operation.aim),
+        _fact(_("Legal purpose"), operation.legal_purpose),
+        _fact(_("Lead"), operation.lead_authority.name),
+        _fact(_("Inspection window"),
+              f"{_day(operation.window_start)}–{_day(operation.window_end)}"),
+        _fact(_("Regions"), ", ".join(r.name for r in operation.regions.all())),
+        _fact(_("Decided"), _moment(decided_at(operation))),
+        _fact(_("Fingerprint of the selection"), fingerprint),
+    ]  # fmt: skip
+
+
+def _facts_of_plan(
+    operation: Operation, plan: SelectionRun | None, choices: list[TargetChoice]
+) -> list[dict[str, str]]:
+    """By which models sites were ranked and by which run of the solver they were proposed."""
+    moment = plan.asked_at if plan else max((c.decided_at for c in choices), default=None)
+    scored = (
+        ScoringRun.objects.filter(finished_at__lte=moment).order_by("-id").first()
+        if moment
+        else None
+    )
+    versions = scored.versions.filter(model__joint=True).select_related("model") if scored else []
+    models = sorted(str(version) for version in versions)
+    facts = [_fact(_("Risk models"), ", ".join(models) or _("None"))]
+    if plan is None:
+        return [*facts, _fact(_("Plan of the solver"), _("none: decided from the joint list"))]
+    return [
+        *facts,
+        _fact(_("Plan of the solver"), plan.number),
+        _fact(_("Solver"), plan.solver),
+        _fact(_("Fingerprint of its inputs"), plan.inputs_hash),
+        _fact(_("Worth of the plan"), _decimal(plan.value)),
+        _fact(_("No plan is worth more than"), _decimal(plan.bound)),
+        _fact(_("Distance from the best"),
+              f"{_decimal(100 * plan.gap)} %" if plan.gap is not None else "–"),
+    ]  # fmt: skip
+
+
+def _facts_of_draw(draw: Draw | None) -> list[dict[str, str]]:
+    if draw is None:
+        return [_fact(_("Draw"), _("nothing was drawn at random"))]
+    seed = bytes(draw.seed).hex() if draw.state == DrawState.REVEALED else _("not shown yet")
+    return [
+        _fact(_("Draw: fingerprint of the seed"), draw.commitment),
+        _fact(_("Draw: seed"), seed),
+        _fact(_("Draw: sites drawn"), draw.sites.count()),
+    ]
+
+
+def _choice_sections(
+    operation: Operation, choices: list[TargetChoice], plan: SelectionRun | None,
+    short: dict[int, str],
+) -> list[dict[str, Any]]:  # fmt: skip
+    nominators = {
+        entry.site.pk: ", ".join(n.authority.short for n in entry.nominations)
+        for entry in joint_list(operation)
+    }
+
+    def first(choice: TargetChoice) -> list[str]:
+        site = choice.site
+        return [
+            str(choice.rank or ""), site.name, site.municipality.name if site.municipality else "",
+            nominators.get(site.pk, ""), "–" if choice.points is None else str(choice.points),
+        ]  # fmt: skip
+
+    head = [_("Rank"), _("Site"), _("Municipality"), _("Nominated by"), _("Points")]
+    return [
+        {
+            "title": _("Selected sites"),
+            "head": [*head, _("Week"), _("Team"), _("How it came about"), _("Reason")],
+            "rows": [
+                [*first(c), _day(c.week) or _("any"), _team(c, short), _arm(c), _reason(c, plan)]
+                for c in choices
+                if c.state == ChoiceState.PICKED
+            ],
+            "empty": _("None"),
+        },
+        {
+            "title": _("Sites left out"),
+            "head": [*head, _("Reason")],
+            "rows": [
+                [*first(c), _reason(c, plan)] for c in choices if c.state == ChoiceState.DROPPED
+            ],
+            "empty": _("None"),
+        },
+    ]
+
+
+def _team(choice: TargetChoice, short: dict[int, str]) -> str:
+    return ", ".join(short[pk] for pk in choice.team) or _("not said: all")
+
+
+def _arm(choice: TargetChoice) -> str:
+    word = str(choice.get_arm_display())
+    if choice.probability is None:
+        return word
+    return f"{word} ({number_format(choice.probability, 3)})"
+
+
+def _reason(choice: TargetChoice, plan: SelectionRun | None) -> str:
+    if choice.reason:
+        return choice.reason
+    run = choice.run or plan
+    return _("as proposed (plan %(number)s)") % {"number": run.number if run else "–"}
+
+
+def _deviation_section(choices: list[TargetChoice], plan: SelectionRun | None) -> dict[str, Any]:
+    return {
+        "title": _("Deviations from the proposal"),
+        "head": [
+            _("Site"), _("What differs"), _("Kind of reason"), _("Reason"), _("Person"),
+            _("Authority"),
+        ],
+        "rows": [
+            [
+                d.choice.site.name, ", ".join(str(DEVIATIONS[kind]) for kind in d.kinds),
+                str(CODES.get(d.choice.code, d.choice.code)) or "–", d.choice.reason,
+                d.choice.decided_by.full_name, d.choice.decided_for.short,
+            ]
+            for d in deviations(choices, plan)
+        ],
+        "empty": _("None"),
+    }  # fmt: skip
+
+
+def _meeting_section(operation: Operation) -> dict[str, Any]:
+    """The meetings of this round, by the fingerprints of their minutes."""
+    rows = operation.meetings.filter(round=operation.round, state=MeetingState.CLOSED)
+    return {
+        "title": _("Meetings"),
+        "head": [_("Meeting"), _("Opened"), _("Closed"), _("Fingerprint of the minutes")],
+        "rows": [
+            [str(m.number), _moment(m.opened_at), _moment(m.closed_at), m.sha256]
+            for m in rows.order_by("number")
+        ],
+        "empty": _("None"),
+    }
+
+
+def _signature_section(operation: Operation) -> dict[str, Any]:
+    signatures = operation.signoffs.filter(round=operation.round).select_related(
+        "participation__authority", "signed_by", "carried_from"
+    )
+
+    def how(signature: SignOff) -> str:
+        words = method_words(signature.method)
+        if signature.carried_from is None:
+            return words
+        return _("%(how)s; carried over from round %(round)s, its part is unchanged") % {
+            "how": words, "round": signature.carried_from.round,
+        }  # fmt: skip
+
+    return {
+        "title": _("Signatures"),
+        "head": [_("Authority"), _("Signed by"), _("When"), _("Confirmed by"), _("Note")],
+        "rows": [
+            [
+                s.participation.authority.name, s.signed_by.full_name,
+                _moment((s.carried_from or s).signed_at), how(s), (s.carried_from or s).note,
+            ]
+            for s in signatures
+        ],
+        "empty": _("None"),
+    }  # fmt: skip
+
+
+def _decimal(value: float | None) -> str:
+    return "–" if value is None else str(number_format(value, 2))
 
 
 @transaction.atomic

@@ -9,12 +9,14 @@ from django.utils.translation import ngettext
 from audit.context import as_system
 from planning.models import (
     ChoiceState,
+    MeetingState,
     NominationState,
     Operation,
     ParticipationState,
 )
 from planning.selectors import day_cards
 from planning.services.availability import unavailable_picks
+from planning.services.meetings import kept_off
 from planning.states import register_guard
 
 
@@ -66,6 +68,29 @@ def all_decided(operation: Operation) -> list[Any]:
     return missing
 
 
+def meeting_over(operation: Operation) -> list[Any]:
+    if operation.meetings.filter(state=MeetingState.OPEN).exists():
+        return [_("Close the meeting first.")]
+    return []
+
+
+def vetoes_kept(operation: Operation) -> list[Any]:
+    """Nobody is on the team of a visit that they vetoed in a meeting, whatever was done since."""
+    off = kept_off(operation)
+    picked = operation.choices.filter(state=ChoiceState.PICKED, site__in=off)
+    wrong = [
+        c.site.name
+        for c in picked.select_related("site").order_by("rank", "pk")
+        if not c.team or off[c.site_id] & set(c.team)
+    ]
+    if not wrong:
+        return []
+    return [
+        _("Take those off the team who vetoed the visit in the meeting: %(names)s.")
+        % {"names": ", ".join(wrong)}
+    ]
+
+
 def all_planned(operation: Operation) -> list[Any]:
     picked = operation.choices.filter(state=ChoiceState.PICKED)
     count = picked.exclude(site__in=operation.planned_visits.values("site")).count()
@@ -108,4 +133,6 @@ def register() -> None:
     register_guard("open_nominations", others_accepted)
     register_guard("start_selection", something_nominated)
     register_guard("ask_signatures", all_decided)
+    register_guard("ask_signatures", meeting_over)
+    register_guard("ask_signatures", vetoes_kept)
     register_guard("start_execution", all_planned)

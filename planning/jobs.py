@@ -5,9 +5,11 @@ from django.conf import settings
 from django.db.models import Count, F, Q
 from django.utils import timezone
 
+from audit.context import as_system
 from planning.documents import make_records
-from planning.models import DayPlan, Operation
-from planning.services import availability, holds, overlaps, routes
+from planning.minutes import make_minutes
+from planning.models import DayPlan, Meeting, Operation
+from planning.services import availability, holds, overlaps, routes, runs
 
 
 @shared_task
@@ -17,8 +19,18 @@ def make_decision_records(operation_id: int) -> None:
 
 
 @shared_task
+def make_minutes_documents(meeting_id: int) -> None:
+    """Typeset the minutes; asked twice, the second time does nothing."""
+    with as_system("a job that everybody's minutes come from"):
+        meeting = Meeting.objects.get(pk=meeting_id)
+    make_minutes(meeting)
+
+
+@shared_task
 def sweep_decision_records() -> None:
-    """Make records whose job was lost: decided operations that lack one."""
+    """Make records and minutes whose job was lost: decided operations, closed meetings."""
+    for meeting in _without_minutes():
+        make_minutes(meeting)
     lacking = (
         Operation.objects.filter(state__in=["scheduled", "executing", "feedback", "closed"])
         .annotate(made=Count("decision_records", filter=Q(decision_records__round=F("round"))))
@@ -38,6 +50,21 @@ def sweep_availability() -> None:
 
 
 @shared_task
+def run_solver(run_id: int) -> None:
+    """Do a run of the solver, unless another worker is at it or it is done."""
+    run = runs.claim(run_id)
+    if run is not None:
+        runs.perform(run)
+
+
+@shared_task
+def sweep_runs() -> None:
+    """Take up runs whose message was lost or whose worker died."""
+    for pk in runs.waiting():
+        run_solver.delay(pk)
+
+
+@shared_task
 def carry_out_day_plan(plan_id: int) -> None:
     """Plan the days of a round; asked twice, each group of sites is planned once."""
     routes.carry_out(plan_id)
@@ -51,3 +78,13 @@ def sweep_day_plans() -> None:
     rows = DayPlan.objects.filter(waiting, state__in=routes.RUNNING)
     for plan_id in list(rows.order_by("pk").values_list("pk", flat=True)[:20]):
         routes.carry_out(plan_id)
+
+
+def _without_minutes() -> list[Meeting]:
+    with as_system("a sweep serves every operation"):
+        return list(
+            Meeting.objects.filter(state="closed")
+            .annotate(made=Count("documents"))
+            .filter(made__lt=len(settings.LANGUAGES))
+            .order_by("pk")[:20]
+        )

@@ -21,6 +21,11 @@ register_notification(
     _("you lead the team"),
 )
 register_notification(
+    "planning.meeting",
+    _("The meeting on the selection of %(operation)s is open. Join it."),
+    _("you coordinate for a participant"),
+)
+register_notification(
     "give_to_who_joined",
     _("%(authority)s has joined %(operation)s. Does what you gave to it go to them too?"),
     _("because you gave something to this operation"),

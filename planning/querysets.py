@@ -89,6 +89,33 @@ class SelectionPartQuerySet(_OfOperationQuerySet):
         return self.filter(operation__in=shown.filter(pk__in=places))  # type: ignore[return-value]
 
 
+class OfMeetingQuerySet(models.QuerySet):  # type: ignore[type-arg]
+    """What hangs on a meeting, for whoever sees the meeting."""
+
+    def visible_to(self, actor: "Actor") -> "OfMeetingQuerySet":
+        from planning.models import Meeting
+
+        return self.filter(meeting__in=Meeting.objects.visible_to(actor))
+
+
+class MinutesQuerySet(OfMeetingQuerySet):
+    def visible_to(self, actor: "Actor") -> "MinutesQuerySet":
+        """Not for whoever is recused from a target that the document names."""
+        from audit.context import as_system
+        from planning.models import AgendaItem
+        from targets.models import Recusal
+
+        with as_system("what a recused person may not see is looked for in their place"):
+            kept_away = Recusal.objects.filter(user=actor.user, ended_at__isnull=True)
+            named = list(
+                AgendaItem.objects.filter(
+                    Q(site__in=kept_away.values("site"))
+                    | Q(site__company__in=kept_away.values("company"))
+                ).values_list("meeting_id", flat=True)
+            )
+        return super().visible_to(actor).exclude(meeting_id__in=named)  # type: ignore[return-value]
+
+
 class DecisionRecordQuerySet(_OfOperationQuerySet):
     def visible_to(self, actor: "Actor") -> "DecisionRecordQuerySet":
         """Not for whoever is recused from a target that the document names."""

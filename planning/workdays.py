@@ -56,3 +56,14 @@ def workdays(first: dt.date, last: dt.date) -> Iterator[dt.date]:
 
 def monday(day: dt.date) -> dt.date:
     return day - dt.timedelta(days=day.weekday())
+
+
+def weeks(first: dt.date, last: dt.date) -> list[tuple[dt.date, int]]:
+    """Mondays of the weeks from ``first`` to ``last`` with their working days between the two.
+
+    Weeks without a working day are left out.
+    """
+    counts: dict[dt.date, int] = {}
+    for day in workdays(first, last):
+        counts[monday(day)] = counts.get(monday(day), 0) + 1
+    return sorted(counts.items())

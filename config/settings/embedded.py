@@ -2,6 +2,7 @@
 
 import secrets
 
+from config import env
 from config.settings.base import *
 from config.settings.base import SECRET_KEY, VAR_DIR
 
@@ -17,3 +18,5 @@ def _kept_secret() -> str:
 
 
 SECRET_KEY = SECRET_KEY or _kept_secret()
+# The people of the demonstration have no second factor.
+SIGN_WITH_MFA = env.flag("SIGN_WITH_MFA", False)

@@ -20,3 +20,5 @@ DATABASES = {
 }
 OWNER_DATABASE = database_settings(DATABASE_OWNER_URL, limits=False) | {"NAME": TEST_DATABASE}
 DIGEST_STALE_SECONDS = env.integer("DIGEST_STALE_SECONDS", 300)
+# Tests of signing switch it on.
+SIGN_WITH_MFA = False

@@ -26,7 +26,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('authorities', '0003_powers_second_person'),
-        ('planning', '0005_selection_walls'),
+        ('planning', '0022_meeting_walls'),
         ('targets', '0038_visit_known'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

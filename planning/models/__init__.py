@@ -16,6 +16,17 @@ from planning.models.holds import (
     OverlapState,
     Reservation,
 )
+from planning.models.meetings import (
+    AgendaItem,
+    ItemState,
+    Meeting,
+    MeetingPlace,
+    MeetingState,
+    MinuteLine,
+    Minutes,
+    Voice,
+    VoiceState,
+)
 from planning.models.operations import (
     CalendarFeed,
     ChoiceState,
@@ -71,6 +82,7 @@ from planning.models.teams import (
 __all__ = [
     "Absence",
     "AbsenceKind",
+    "AgendaItem",
     "Availability",
     "AvailabilityState",
     "BoardChange",
@@ -91,6 +103,12 @@ __all__ = [
     "HoldPerson",
     "HoldState",
     "InspectionDay",
+    "ItemState",
+    "Meeting",
+    "MeetingPlace",
+    "MeetingState",
+    "MinuteLine",
+    "Minutes",
     "Nomination",
     "NominationState",
     "Operation",
@@ -123,4 +141,6 @@ __all__ = [
     "TeamMember",
     "TravelTime",
     "Vehicle",
+    "Voice",
+    "VoiceState",
 ]

@@ -288,8 +288,10 @@ class TargetChoice(models.Model):
 class SignOff(models.Model):
     """A participating authority's manager accepts the selection; one per authority and round.
 
-    ``selection_hash`` ties the signature to exactly what was signed; a reopened selection starts a
-    new ``round`` and asks everybody again.
+    ``selection_hash`` ties the signature to exactly what was signed, ``part_hash`` to what of it
+    touches the authority. A reopened selection starts a new ``round``; an authority whose part is
+    the same then keeps its signature: a row with ``carried_from``, the one that was written.
+    ``method``: how the person proved who they are, as "password+totp".
     """
 
     operation = models.ForeignKey(Operation, on_delete=models.CASCADE, related_name="signoffs")
@@ -302,6 +304,11 @@ class SignOff(models.Model):
     )
     signed_at = models.DateTimeField(auto_now_add=True)
     selection_hash = models.CharField(max_length=64)
+    part_hash = models.CharField(max_length=64, blank=True)  # empty: signed before there were parts
+    carried_from = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="carried"
+    )
+    method = models.CharField(max_length=60, blank=True)
     note = models.TextField(blank=True)
 
     class Meta:
@@ -309,7 +316,11 @@ class SignOff(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["participation", "round"], name="signoff_once_per_round"
-            )
+            ),
+            models.CheckConstraint(
+                condition=Q(carried_from__isnull=True) | ~Q(part_hash=""),
+                name="signoff_carried_part",
+            ),
         ]
 
 

@@ -64,7 +64,7 @@ class SelectionSettings(models.Model):
     joint_share = models.PositiveSmallIntegerField(default=0)
     most_per_firm = models.PositiveSmallIntegerField(default=1)
     # A team of fewer inspectors does not go.
-    min_people = models.PositiveSmallIntegerField(default=2)
+    min_people = models.PositiveSmallIntegerField(default=1)
     version = models.PositiveIntegerField(default=1)  # for clashes of two editors
     changed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"

@@ -127,6 +127,7 @@ class SelectionRun(models.Model):
     started_at = models.DateTimeField(null=True, blank=True)
     heartbeat_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
     cancel_asked = models.BooleanField(default=False)
     phase = models.CharField(max_length=20, blank=True)
     progress = models.FloatField(default=0)  # 0..1
@@ -153,6 +154,14 @@ class SelectionRun(models.Model):
                                            bound__isnull=False)
                 ),
                 name="run_done_with_proof",
+            ),
+            models.UniqueConstraint(
+                fields=["operation"], name="run_one_plan_at_once",
+                condition=Q(kind="plan", state__in=["queued", "running"]),
+            ),
+            models.UniqueConstraint(
+                fields=["operation", "asked_by"], name="run_one_question_at_once",
+                condition=~Q(kind="plan") & Q(state__in=["queued", "running"]),
             ),
         ]  # fmt: skip
 

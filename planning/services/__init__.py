@@ -23,6 +23,7 @@ from planning.services.operations import (
 )
 from planning.services.overlaps import accept_merge, decline_merge
 from planning.services.participation import accept, decline, withdraw
+from planning.services.pool import add_to_pool, take_from_pool
 from planning.services.replanning import replan
 from planning.services.resources import (
     add_absence,
@@ -39,6 +40,7 @@ __all__ = [
     "accept",
     "accept_merge",
     "add_absence",
+    "add_to_pool",
     "add_vehicle",
     "add_visit",
     "change_hold",
@@ -69,6 +71,7 @@ __all__ = [
     "set_hours",
     "set_skills",
     "sign",
+    "take_from_pool",
     "undo_choice",
     "undo_plan",
     "update_day",

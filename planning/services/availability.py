@@ -62,6 +62,15 @@ def ask_availability(operation: Operation, site: Site) -> Availability:
     return row
 
 
+def ask_availability_of(operation: Operation, sites: Iterable[int]) -> None:
+    """The same of many sites (ids) at once, by one statement."""
+    due = quantum(timezone.now())
+    Availability.objects.bulk_create(
+        [Availability(operation=operation, site_id=pk, due_at=due) for pk in sites],
+        batch_size=2_000, ignore_conflicts=True,
+    )  # fmt: skip
+
+
 def not_available_words() -> str:
     """The one wording for every cause."""
     phrase = NeutralPhrase.objects.filter(code="P-01").first()

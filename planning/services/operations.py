@@ -4,23 +4,27 @@ import datetime as dt
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from audit.context import service
+from audit.context import as_system, service
 from audit.errors import Conflict, NotAllowed, RuleViolation
 from audit.services import record
 from authorities.models import Area, Authority, Role, Unit
 from planning import states
 from planning.models import (
+    DrawState,
     Operation,
     OperationCounter,
     OperationState,
     Participation,
     ParticipationState,
+    SignOff,
 )
 from planning.services.common import check, check_state, lock
 from planning.services.grants import sync_grants
+from planning.services.parts import digest, part_contents, unsigned
 from planning.services.tasks import make_tasks
 from targets.models import Industry
 
@@ -201,7 +205,10 @@ def move(*, actor: "Actor", operation: Operation, arrow: str, reason: str = "") 
     if arrow == "all_signed":
         raise RuleViolation(_("The last signature takes this step by itself."))
     check(actor, "manage", operation)
-    return take(actor=actor, operation=operation, step=step, reason=reason)
+    operation = take(actor=actor, operation=operation, step=step, reason=reason)
+    if arrow == "ask_signatures":
+        settle(actor=actor, operation=operation)
+    return operation
 
 
 def take(
@@ -230,5 +237,52 @@ def take(
         actor=actor, verb=step.verb, subject=operation,
         data={"from": before, "to": operation.state, "reason": reason.strip()},
     )  # fmt: skip
+    if step.key == "ask_signatures":
+        carry_over(actor=actor, operation=operation)
     make_tasks(operation)
     return operation
+
+
+def carry_over(*, actor: "Actor", operation: Operation) -> None:
+    """Keep the signatures of authorities whose part is as they signed it last; none is asked again."""
+    with as_system("what touches an authority is compared whole, whoever asks for sign-off"):
+        contents = part_contents(operation)
+    for place in unsigned(operation):
+        last = place.signoffs.filter(round__lt=operation.round).order_by("-round").first()
+        if last is None or last.part_hash != digest(contents[place.authority_id]):
+            continue
+        written = last.carried_from or last
+        kept = SignOff.objects.create(
+            operation=operation, participation=place, round=operation.round,
+            signed_by=written.signed_by, selection_hash=written.selection_hash,
+            part_hash=written.part_hash, method=written.method, carried_from=written,
+        )  # fmt: skip
+        record(
+            actor=actor, verb="signoff.carried", subject=kept, context=operation,
+            data={"authority": place.authority.name, "round": written.round},
+        )  # fmt: skip
+
+
+def settle(*, actor: "Actor", operation: Operation) -> None:
+    """Decide a locked selection once every signature is there: last arrow, seed, decision record."""
+    if unsigned(operation):
+        return
+    take(actor=actor, operation=operation, step=states.ARROWS["all_signed"])
+    _reveal(actor, operation)
+    schedule_records(operation)
+
+
+def _reveal(actor: "Actor", operation: Operation) -> None:
+    """Everybody may now draw again what was drawn: the seed is shown."""
+    if not operation.draws.filter(round=operation.round, state=DrawState.DRAWN).exists():
+        return
+    from planning.services.lottery import reveal
+
+    reveal(actor=actor, operation=operation)
+
+
+def schedule_records(operation: Operation) -> None:
+    """Have the decision record made once the decision is stored."""
+    from planning.jobs import make_decision_records
+
+    transaction.on_commit(lambda: make_decision_records.delay(operation.pk))

@@ -1,10 +1,7 @@
-"""Signing what was chosen: once for each authority, and all together."""
+"""Signing what was chosen: each authority's manager its part, and all together the selection."""
 
-import hashlib
-import json
 from typing import TYPE_CHECKING, Any
 
-from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -12,63 +9,30 @@ from django.utils.translation import gettext as _
 from audit.context import as_system, service
 from audit.errors import Conflict, NotAllowed, RuleViolation
 from audit.services import record
-from planning import states
-from planning.models import (
-    Operation,
-    OperationState,
-    Participation,
-    ParticipationState,
-    SignOff,
-    TargetChoice,
-)
+from planning.models import Operation, OperationState, SignOff
 from planning.services.availability import (
     not_available_words,
     unavailable_picks,
 )
 from planning.services.common import check, check_state, lock, own_participation
-from planning.services.operations import take
+from planning.services.operations import settle
+from planning.services.parts import part_hash, selection_hash
 from targets.models import Recusal
-from targets.selectors import sites_as_named
 from worklist.services import finish_tasks
 
 if TYPE_CHECKING:
     from authorities.actors import Actor
 
 
-def selection_content(operation: Operation) -> dict[str, Any]:
-    """What is signed, in a form that hashes the same every time."""
-    choices = list(operation.choices.select_related("site", "decided_for").order_by("rank", "pk"))
-    named = sites_as_named(TargetChoice._meta.db_table, [c.pk for c in choices])
-    return {
-        "operation": operation.number,
-        "round": operation.round,
-        "legal_purpose": operation.legal_purpose,
-        "choices": [
-            {
-                "site": str(named.get(c.pk, c.site).public_id),
-                "name": named.get(c.pk, c.site).name, "state": c.state,
-                "reason": c.reason, "rank": c.rank, "points": "" if c.points is None else str(c.points),
-                "decided_for": c.decided_for.code,
-            }
-            for c in choices
-        ],
-    }  # fmt: skip
-
-
-def selection_hash(operation: Operation) -> str:
-    """SHA-256 over the canonical JSON of what is signed: the whole, whoever asks."""
-    with as_system("one selection has one hash"):
-        content = selection_content(operation)
-    text = json.dumps(content, sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
 @service
-def sign(*, actor: "Actor", operation: Operation, shown_hash: str, note: str = "") -> SignOff:
+def sign(
+    *, actor: "Actor", operation: Operation, shown_hash: str, method: str, note: str = ""
+) -> SignOff:
     """Sign the selection for the acting authority, once a round; the last signature decides it.
 
     The operation's row is locked first, so that of many signatures at once exactly one is the last.
     ``shown_hash`` is that of the page the manager read; another selection is not signed by mistake.
+    ``method`` is how the person proved just now who they are (``authorities.proof.proof_of``).
     """
     operation = lock(operation)
     check(actor, "sign", operation)
@@ -84,6 +48,8 @@ def sign(*, actor: "Actor", operation: Operation, shown_hash: str, note: str = "
             % {"name": earlier.signed_by.full_name}
         )
     check_state(operation, OperationState.SIGNING)
+    if not method:
+        raise NotAllowed(_("Confirm who you are, then sign."))
     if recused_among(actor, operation):
         raise NotAllowed(_("Somebody else of your authority has to sign this selection."))
     gone = unavailable_picks(operation)
@@ -97,16 +63,15 @@ def sign(*, actor: "Actor", operation: Operation, shown_hash: str, note: str = "
         raise Conflict(_("The selection has changed since you opened the page. Read it again."))
     signature = SignOff.objects.create(
         operation=operation, participation=place, round=operation.round, signed_by=actor.user,
-        selection_hash=current, note=note,
+        selection_hash=current, part_hash=part_hash(operation, actor.authority), method=method,
+        note=note,
     )  # fmt: skip
     record(
         actor=actor, verb="signoff.given", subject=signature, context=operation,
-        data={"authority": actor.authority.name, "hash": current},
+        data={"authority": actor.authority.name, "hash": current, "method": method},
     )  # fmt: skip
     finish_tasks(actor=actor, subject=operation, kind="planning.sign", authority=actor.authority)
-    if not unsigned(operation):
-        take(actor=actor, operation=operation, step=states.ARROWS["all_signed"])
-        schedule_records(operation)
+    settle(actor=actor, operation=operation)
     return signature
 
 
@@ -118,23 +83,6 @@ def recused_among(actor: "Actor", operation: Operation) -> bool:
             Q(site_id__in=sites) | Q(company__sites__in=sites),
             user=actor.user, ended_at__isnull=True,
         ).exists()  # fmt: skip
-
-
-def unsigned(operation: Operation) -> list[Participation]:
-    """Participations that have not signed the present round."""
-    return list(
-        operation.participations.filter(state=ParticipationState.ACCEPTED)
-        .exclude(signoffs__round=operation.round)
-        .select_related("authority")
-        .order_by("pk")
-    )
-
-
-def schedule_records(operation: Operation) -> None:
-    """Have the decision record made once the decision is stored."""
-    from planning.jobs import make_decision_records
-
-    transaction.on_commit(lambda: make_decision_records.delay(operation.pk))
 
 
 def decided_at(operation: Operation) -> Any:

@@ -24,6 +24,9 @@ def make_tasks(operation: Operation, only: Participation | None = None) -> None:
     )  # fmt: skip
     params = {"operation": operation.name}
     kinds = tasks_of(operation.state)
+    signed = set(
+        operation.signoffs.filter(round=operation.round).values_list("participation_id", flat=True)
+    )
     for place in places:
         base = {"authority": place.authority, "unit": place.unit, "subject": operation,
                 "params": params}  # fmt: skip
@@ -39,7 +42,11 @@ def make_tasks(operation: Operation, only: Participation | None = None) -> None:
                 role=Role.COORDINATOR, due=operation.nominate_by,
                 url=operation_url("nominate", operation), **base,
             )  # fmt: skip
-        if "planning.sign" in kinds and place.state == ParticipationState.ACCEPTED:
+        if (
+            "planning.sign" in kinds
+            and place.state == ParticipationState.ACCEPTED
+            and place.pk not in signed
+        ):
             ensure_task(
                 key=f"planning.sign:{place.pk}:{operation.round}", kind="planning.sign",
                 role=Role.MANAGER, due=operation.window_start,

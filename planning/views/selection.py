@@ -1,4 +1,4 @@
-"""Nominations, the joint list, decisions, signatures, the decision record."""
+"""Nominations, the joint list and decisions on it."""
 
 from typing import Any
 
@@ -13,11 +13,10 @@ from audit.errors import DomainError
 from authorities.access import acting
 from planning.forms import ChoiceForm, NominationForm
 from planning.lists import CandidateList
-from planning.models import DecisionRecord, Nomination
+from planning.models import Nomination
 from planning.selectors import joint_list
-from planning.services import choose, make_nomination, sign, withdraw_nomination
+from planning.services import choose, make_nomination, withdraw_nomination
 from planning.services.availability import OPEN_STATES, not_available_words
-from planning.services.signing import selection_content, selection_hash, unsigned
 from planning.views.base import attempt, fetch, frame
 from targets.models import Site
 from ui.forms import add_error
@@ -163,52 +162,3 @@ def selection(request: HttpRequest, public_id: str) -> HttpResponse:
     }
     status = 422 if bound is not None and bound.errors else 200
     return render(request, "planning/selection.html", context, status=status)
-
-
-@acting()
-def signoff(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Exactly what is signed, who has signed, and the button for the manager."""
-    actor = request.actor  # type: ignore[attr-defined]
-    operation = fetch(request, public_id)
-    if operation.state not in ("signing", "scheduled", "executing", "feedback", "closed"):
-        raise Http404
-    context = frame(request, operation, "signoff")
-    if request.method == "POST":
-        if attempt(
-            request, _("You have signed for your authority."),
-            lambda: sign(
-                actor=actor, operation=operation, shown_hash=request.POST.get("hash", ""),
-                note=request.POST.get("note", ""),
-            ),
-        ):  # fmt: skip
-            return redirect("planning:signoff", public_id=public_id)
-        operation.refresh_from_db()
-    waiting = unsigned(operation)
-    context |= {
-        "content": selection_content(operation),
-        "hash": selection_hash(operation),
-        "signatures": operation.signoffs.filter(round=operation.round)
-        .select_related("participation__authority", "signed_by")
-        .order_by("signed_at", "pk"),
-        "waiting": waiting,
-        "may_sign": operation.state == "signing"
-        and context["rights"]["sign"]
-        and any(p.authority_id == actor.authority.pk for p in waiting),
-        "records": operation.decision_records.filter(round=operation.round).order_by("language"),
-    }
-    status = 409 if request.method == "POST" else 200
-    return render(request, "planning/signoff.html", context, status=status)
-
-
-@require_GET
-@acting()
-def decision_record(request: HttpRequest, public_id: str, language: str) -> HttpResponse:
-    actor = request.actor  # type: ignore[attr-defined]
-    operation = fetch(request, public_id)
-    stored = get_object_or_404(
-        DecisionRecord.objects.visible_to(actor),
-        operation=operation, round=operation.round, language=language,
-    )  # fmt: skip
-    response = HttpResponse(bytes(stored.pdf), content_type="application/pdf")
-    response["Content-Disposition"] = f'attachment; filename="{operation.number}-{language}.pdf"'
-    return response

@@ -15,6 +15,7 @@ from scipy.stats import rankdata
 
 Array = NDArray[Any]
 CELLS = 4_000_000
+WATCH, STOP = 0.1, 0.25  # how a population stability index is usually read
 
 
 class Interval(NamedTuple):
@@ -101,6 +102,11 @@ def reliability(y: Array, p: Array, bins: int = 10) -> list[dict[str, float]]:
 def calibration_in_the_large(y: Array, p: Array) -> Array:
     """Observed minus predicted rate; above zero the model promises too little."""
     return np.asarray(y, dtype=float).mean(-1) - np.asarray(p, dtype=float).mean(-1)
+
+
+def weighted_gap(y: Array, p: Array, weight: Array) -> Array:
+    """Like ``calibration_in_the_large``, each row counting as often as its weight says."""
+    return _ratio(((np.asarray(y, dtype=float) - p) * weight).sum(-1), np.sum(weight, -1))
 
 
 def precision_at(y: Array, score: Array, k: float) -> Array:

@@ -26,13 +26,16 @@ def team_key(people: Iterable[int]) -> str:
 
 def label_visit(
     *, visit: PastVisit, arm: Arm, origin: str = "", group: str = "",
-    probability: float | None = None,
+    probability: float | None = None, operation: str = "",
 ) -> Label:  # fmt: skip
-    """Say how a visit came about, once: what was said first stays (it was known then)."""
+    """Say how a visit came about, once: what was said first stays (it was known then).
+
+    ``operation``: number of the operation it was made in.
+    """
     with as_system("one person closes an operation, the results belong to every participant"):
         label, _made = Label.objects.get_or_create(
             visit=visit,
             defaults={"arm": arm, "origin": origin, "group": group, "probability": probability,
-                      "known_from": timezone.now()},
+                      "operation": operation, "known_from": timezone.now()},
         )  # fmt: skip
     return label

@@ -132,6 +132,9 @@ def plan(lead, tax, police) -> Operation:
     for browser in (lead, tax, police):
         browser.open("/my-work/")
         browser.press("Sign the selection of Restaurants, spring")
+        browser.press("Confirm who you are")
+        browser.page.fill("[name=password]", PASSWORD)
+        browser.press("Confirm")
         browser.press("Sign", exact=True)
     operation.refresh_from_db()
     assert operation.state == "scheduled"

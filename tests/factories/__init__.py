@@ -35,7 +35,7 @@ from planning.services import (
     sign,
 )
 from planning.services.availability import sweep
-from planning.services.signing import selection_hash
+from planning.services.parts import selection_hash
 from targets.models import (
     Company,
     Disclosure,
@@ -343,7 +343,7 @@ class Cast:
             operation = self.refresh()
             sign(
                 actor=self.actors[code, "manager"], operation=operation,
-                shown_hash=selection_hash(operation),
+                shown_hash=selection_hash(operation), method="password",
             )  # fmt: skip
 
     def _execute(self) -> None:

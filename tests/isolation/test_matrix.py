@@ -202,6 +202,8 @@ ROUTES: dict[str, tuple[str, str | None, set[tuple[str, str]] | str, int]] = {
     "risk:model_card": ("get", "own_model", of("OSH", roles=TARGETING), 4),
     "risk:report_cancel": ("post", "own_test", of("OSH", roles=("analyst", "manager")), 4),
     "risk:site_reasons": ("get", "site", EVERYBODY, 0),
+    "risk:random_arm": ("get", None, RISK_READERS, 403),
+    "risk:overrides": ("get", None, of(*CODES, roles=("analyst", "manager")), 403),
     "risk:simulation": ("get", None, EVERYBODY, 0),
     "risk:method": ("get", None, EVERYBODY, 0),
     "risk:method_json": ("get", None, EVERYBODY, 0),
@@ -225,9 +227,18 @@ ROUTES: dict[str, tuple[str, str | None, set[tuple[str, str]] | str, int]] = {
     "planning:nominate_chosen": (
         "get", None, of(*CODES, roles=("coordinator", "analyst", "inspector")), 403,
     ),
+    "planning:pool": ("get", "operation", PARTICIPANTS, 404),
+    "planning:pool_take": ("post", "operation", PARTICIPANTS, 404),
+    "planning:pool_chosen": ("get", None, of(*CODES, roles=("coordinator", "analyst")), 403),
     "planning:nominate_sites": ("get", "operation", PARTICIPANTS, 404),
     "planning:nomination_withdraw": ("post", "nomination", of("OSH"), 404),
     "planning:selection": ("get", "operation", PARTICIPANTS, 404),
+    "planning:meeting": ("get", "operation", PARTICIPANTS, 404),
+    "planning:meeting_room": ("get", "meeting", PARTICIPANTS, 404),
+    "planning:meeting_projector": ("get", "meeting", PARTICIPANTS, 404),
+    "planning:meeting_step": ("post", "meeting_step", PARTICIPANTS, 404),
+    "planning:agenda_step": ("post", "agenda_step", PARTICIPANTS, 404),
+    "planning:minutes": ("get", "minutes", PARTICIPANTS, 404),
     "planning:signoff": ("get", "operation", PARTICIPANTS, 404),
     "planning:decision_record": ("get", "record_pdf", PARTICIPANTS, 404),
     "planning:days": ("get", "operation", PARTICIPANTS, 404),
@@ -345,7 +356,7 @@ def stage(db: None) -> tuple[Cast, dict[str, dict[str, Any]]]:
     other = PlannedVisit.objects.create(
         operation=Cast().to("draft"), day=day, site=planned.site, order=99
     )
-    values = sharing_values(cast) | risk_values(cast) | {
+    values = sharing_values(cast) | risk_values(cast) | meeting_values(cast) | {
         "hold": {"public_id": set_hold(
             actor=lead, target=make_site(), kind="silent", liaison="Call", reason="Secret",
             superior=cast.actors["OSH", "manager"].user).public_id},
@@ -442,6 +453,29 @@ def sharing_values(cast: Cast) -> dict[str, dict[str, Any]]:
         "dataset": {"public_id": dataset.public_id}, "run": {"public_id": run.public_id},
         "recusal": {"public_id": recusal.public_id},
     }  # fmt: skip
+
+
+def meeting_values(cast: Cast) -> dict[str, dict[str, Any]]:
+    """A meeting that nobody closed, and one of which the minutes are stored."""
+    from planning.minutes import make_minutes
+    from planning.models import AgendaItem, Meeting, MinuteLine
+
+    now = timezone.now()
+    common = {"operation": cast.operation, "round": 1, "quorum": 2, "opened_by": cast.lead.user}
+    going = Meeting.objects.create(number=1, **common)
+    over = Meeting.objects.create(number=2, state="closed", closed_at=now, sha256="a", **common)
+    item = AgendaItem.objects.create(meeting=going, site=cast.sites[1], order=1)
+    MinuteLine.objects.create(
+        meeting=going, number=1, at=now, kind="note",
+        data={"person": "Secret person", "authority": "OSH", "text": "Secret words"},
+    )  # fmt: skip
+    make_minutes(over)
+    return {
+        "meeting": {"public_id": going.public_id},
+        "meeting_step": {"public_id": going.public_id, "step": "join"},
+        "agenda_step": {"public_id": item.public_id, "step": "open"},
+        "minutes": {"public_id": over.public_id, "language": "fi"},
+    }
 
 
 def risk_values(cast: Cast) -> dict[str, dict[str, Any]]:

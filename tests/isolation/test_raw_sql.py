@@ -102,7 +102,6 @@ def test_a_job_that_works_for_nobody_still_names_who_nominated():
     """Workers have no context of their own: what a job needs beyond it, it says."""
     cast = Cast()
     operation = cast.to("scheduled")
-    operation.decision_records.all().delete()
     with using(Context()):
         make_decision_records(operation.pk)
     stored = operation.decision_records.get(language="en").content

@@ -13,10 +13,11 @@ from audit.models import Event
 from execution.services import add_finding, start_visit, submit_record
 from feedback.models import Feedback
 from feedback.services import give_feedback
+from planning.jobs import make_decision_records
 from planning.models import TeamMember
-from planning.services import create_day, create_operation, sign
-from planning.services.signing import selection_hash
-from tests.factories import Cast, make_region
+from planning.services import accept, create_day, create_operation, invite, sign
+from planning.services.parts import selection_hash
+from tests.factories import Cast, make_actor, make_region
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -45,13 +46,16 @@ def at_once(count: int, action: Callable[[int], Any]) -> list[Any]:
 
 
 def test_fifty_signatures_at_once_make_one_decision(monkeypatch):
-    monkeypatch.setattr("planning.services.signing.schedule_records", lambda operation: None)
+    monkeypatch.setattr("planning.services.operations.schedule_records", lambda operation: None)
     cast = Cast()
     operation = cast.to("signing")
     shown = selection_hash(operation)
     managers = [cast.actors[code, "manager"] for code in cast.CODES]
     results = at_once(
-        50, lambda n: sign(actor=managers[n % 3], operation=operation, shown_hash=shown)
+        50,
+        lambda n: sign(
+            actor=managers[n % 3], operation=operation, shown_hash=shown, method="password"
+        ),
     )
     refused = [r for r in results if isinstance(r, Conflict)]
     assert len(refused) == 47
@@ -59,6 +63,51 @@ def test_fifty_signatures_at_once_make_one_decision(monkeypatch):
     assert cast.refresh().state == "scheduled"
     assert cast.operation.signoffs.count() == 3
     assert Event.objects.filter(verb="operation.scheduled").count() == 1
+
+
+def test_fifty_authorities_at_once_make_one_decision_and_one_set_of_records(monkeypatch):
+    """Fifty managers of fifty authorities sign one plan in the same moment."""
+    made = []
+
+    def in_place(operation_id):
+        made.append(operation_id)
+        make_decision_records(operation_id)
+
+    monkeypatch.setattr("planning.jobs.make_decision_records.delay", in_place)
+    cast = Cast()
+    cast.to("inviting")
+    guests = [make_actor(f"A{n:02d}", "coordinator", "manager") for n in range(47)]
+    for guest in guests:
+        place = invite(
+            actor=cast.lead, operation=cast.operation, authority=guest.authority, unit=guest.unit
+        )
+        accept(actor=guest, place=place, unit=guest.unit, inspector_days_per_week=2)
+    cast._accept()
+    cast._nominate()
+    cast._choose()
+    operation = cast.refresh()
+    shown = selection_hash(operation)
+    managers = [*guests, *(cast.actors[code, "manager"] for code in cast.CODES)]
+    results = at_once(
+        50,
+        lambda n: sign(
+            actor=managers[n], operation=operation, shown_hash=shown, method="password+totp"
+        ),
+    )
+    assert [r for r in results if isinstance(r, DomainError)] == []
+    assert cast.refresh().state == "scheduled"
+    assert cast.operation.signoffs.count() == 50
+    assert Event.objects.filter(verb="operation.scheduled").count() == 1
+    assert made == [operation.pk]
+    assert sorted(cast.operation.decision_records.values_list("language", flat=True)) == [
+        "en", "fi", "sv",
+    ]  # fmt: skip
+    rows = next(
+        s["rows"]
+        for s in cast.operation.decision_records.get(language="en").content["sections"]
+        if s["title"] == "Signatures"
+    )
+    assert len(rows) == 50
 
 
 def test_one_person_is_on_one_team_a_day():

@@ -138,7 +138,6 @@ def test_long_lists_are_counted_and_sorted_within_bounds(as_user, monkeypatch):
         visited = 15 if "last_visit" in order else 25
         assert got[:visited] == short[order][:visited], order
         assert set(got[visited:]) <= set(short[order][visited:])
-    monkeypatch.setattr(lists, "VISITS_WALKED", 3)
     monkeypatch.setattr(lists, "LOOKS", (2, 3))
     page = client.get(reverse("targets:site_list"), {"sort": "-last_visit"})
     assert "this page goes by name" in page.content.decode()

@@ -413,7 +413,7 @@ def test_of_two_at_once_one_wins():
 
 
 def test_what_was_signed_stays_what_was_signed(analyst):
-    from planning.services.signing import selection_hash
+    from planning.services.parts import selection_hash
 
     cast = Cast()
     operation = cast.to("scheduled")

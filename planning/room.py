@@ -1,0 +1,102 @@
+"""What everybody in a meeting sees: read from what is open to every participant, and no more.
+
+No own notes, no hidden indicators, no signals, no holds: the projector shows nothing else.
+"""
+
+from dataclasses import dataclass, field
+
+from django.db.models import Max
+
+from authorities.models import Authority
+from planning.minutes import short_names, words_of
+from planning.models import (
+    AgendaItem,
+    Availability,
+    ItemState,
+    Meeting,
+    MinuteLine,
+    ParticipationState,
+    Voice,
+    VoiceState,
+)
+from planning.selectors import Entry, joint_list
+from planning.services.meetings import left_out_by
+
+
+@dataclass
+class Current:
+    """The item that is being discussed; ``voices`` of every participant, None: nothing said yet."""
+
+    item: AgendaItem
+    entry: Entry | None
+    availability: Availability | None
+    voices: list[tuple[Authority, Voice | None]]
+    left_out: bool  # by vetoes: it cannot be selected
+
+    @property
+    def kept_off(self) -> list[Authority]:
+        return [a for a, voice in self.voices if voice and voice.state == VoiceState.VETO]
+
+
+@dataclass
+class Room:
+    """A meeting as it stands. ``there``: participants of whom somebody is present, with names."""
+
+    meeting: Meeting
+    there: list[tuple[Authority, list[str]]] = field(default_factory=list)
+    missing: list[Authority] = field(default_factory=list)
+    items: list[AgendaItem] = field(default_factory=list)
+    current: Current | None = None
+    lines: list[tuple[MinuteLine, str]] = field(default_factory=list)  # newest first
+
+    @property
+    def last(self) -> int:
+        return self.lines[0][0].number if self.lines else 0
+
+    @property
+    def can_decide(self) -> bool:
+        return len(self.there) >= self.meeting.quorum
+
+
+def last_line(meeting: Meeting) -> int:
+    """Number of the newest line, by which a page asks whether there is news. One query."""
+    return meeting.lines.aggregate(last=Max("number"))["last"] or 0
+
+
+def room(meeting: Meeting) -> Room:
+    """The meeting as every participant may see it. Fifteen queries at most."""
+    authorities = [
+        place.authority
+        for place in meeting.operation.participations.filter(state=ParticipationState.ACCEPTED)
+        .select_related("authority")
+        .order_by("-is_lead", "pk")
+    ]
+    people: dict[int, list[str]] = {}
+    for place in meeting.places.filter(left_at__isnull=True).select_related("user"):
+        people.setdefault(place.authority_id, []).append(place.user.full_name)
+    items = list(meeting.items.select_related("site__municipality", "site__industry"))
+    names = short_names()
+    found = Room(
+        meeting,
+        there=[(a, people[a.pk]) for a in authorities if a.pk in people],
+        missing=[a for a in authorities if a.pk not in people],
+        items=items,
+        lines=[(x, words_of(x, names)) for x in meeting.lines.order_by("-number")],
+    )
+    item = next((i for i in items if i.state == ItemState.OPEN), None)
+    if item is not None:
+        found.current = _current(meeting, item, authorities)
+    return found
+
+
+def _current(meeting: Meeting, item: AgendaItem, authorities: list[Authority]) -> Current:
+    operation = meeting.operation
+    voices = {v.authority_id: v for v in item.voices.select_related("given_by")}
+    off = {pk for pk, voice in voices.items() if voice.state == VoiceState.VETO}
+    return Current(
+        item,
+        next((e for e in joint_list(operation) if e.site.pk == item.site_id), None),
+        operation.availabilities.filter(site_id=item.site_id).first(),
+        [(a, voices.get(a.pk)) for a in authorities],
+        left_out_by(operation, off),
+    )
