@@ -37,6 +37,7 @@ from planning.services import (
     plan_days,
     postpone,
     redate,
+    remove_day,
     set_hours,
     undo_plan,
     update_day,
@@ -499,6 +500,8 @@ def test_what_a_planner_may_not_see_is_not_planned_and_not_lost():
         order_by_distance(actor=cast.lead, day=day)
     with as_system("a test"):
         assert sorted(day.visits.values_list("order", flat=True)) == [1, 2, 3]
+    remove_day(actor=cast.lead, day=day)
+    assert not InspectionDay.objects.exists()
 
 
 def test_order_by_distance_uses_place_and_opening_hours():
