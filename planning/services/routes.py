@@ -320,9 +320,11 @@ class Work:
         """Divide sites into days, each with a complete team; sites that block a team are left."""
         teams = {date: min(MOST_TEAMS, self.free_for([], date)) for date in self.dates}
         # A second team on a date only when every date has one: somebody is then left to stand in.
-        slots = [
-            date for number in range(MOST_TEAMS) for date in self.dates if number < teams[date]
-        ][: max(2 * len(sites), 10)]
+        slots = [date for date in self.dates if teams[date]]
+        more = [
+            date for number in range(1, MOST_TEAMS) for date in self.dates if number < teams[date]
+        ]
+        slots += more[: len(sites)]
         allowed = [
             [n for n, date in enumerate(slots)
              if self.open_on(site, date) and self.free_for([site], date)]

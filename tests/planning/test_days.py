@@ -444,6 +444,14 @@ def test_visits_of_any_week_spread_over_the_window():
     assert len(set(weeks[:different])) == different
 
 
+def test_a_site_open_on_one_weekday_only_gets_that_weekday_in_any_week():
+    cast = scheduled()
+    site = unplanned_of(cast)[0]
+    SiteHours.objects.create(site=site, weekday=3, opens=NINE, closes=FOUR)
+    assert plan(cast).left == []
+    assert PlannedVisit.objects.get(site=site).day.date.weekday() == 3
+
+
 def test_many_sites_go_to_a_worker_and_another_goes_on_where_one_died(
     monkeypatch, django_capture_on_commit_callbacks
 ):
