@@ -14,7 +14,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from audit.context import acting_as
-from authorities.powers_card import PowersCard
+from authorities.powers_card import Line, PowersCard
 from planning.day_checks import warnings
 from planning.models import (
     InspectionDay,
@@ -25,7 +25,6 @@ from planning.models import (
 )
 from planning.selectors import day_cards, days_with_visits, joint_list
 from planning.stops import opening_hours
-from targets.models import Site
 
 if TYPE_CHECKING:
     from authorities.actors import Actor
@@ -73,7 +72,7 @@ def _content(actor: "Actor", day: InspectionDay) -> dict[str, Any]:
              "empty": _("Nothing stands against the day.")},
             {"title": _("Whom to call"), "head": [_("Name"), _("Authority"), _("Phone")],
              "rows": _contacts(day), "empty": _("None")},
-            *(_powers(place.card, place.sites) for place in day_cards(day)),
+            *_powers(day, {visit.site_id for visit in visits if visit.goes}),
         ],
         "sites": [_site(actor, visit, entries, hours, day) for visit in visits if visit.goes],
         "contents": _("Contents"),
@@ -166,26 +165,33 @@ def _contacts(day: InspectionDay) -> list[list[str]]:
     return rows
 
 
-def _powers(card: PowersCard, sites: list[Site]) -> dict[str, Any]:
+def _powers(day: InspectionDay, going: set[int]) -> list[dict[str, Any]]:
+    """A table for each kind of place to which the team goes."""
+    found = []
+    for place in day_cards(day):
+        names = [site.shown_name for site in place.sites if site.pk in going]
+        if names:
+            found.append(_powers_at(place.card, ", ".join(names)))
+    return found
+
+
+def _powers_at(card: PowersCard, names: str) -> dict[str, Any]:
     """Who of the team may do what at a kind of place, and what nobody of it may."""
     may = [
         [line.label, ", ".join(sorted({_holder(row) for row in line.able}))] for line in card.lines
     ]
-    not_may = [
-        [
-            line.label,
-            _("Nobody on the team. Ask: %(who)s") % {"who": ", ".join(a.short for a in line.ask)}
-            if line.ask
-            else _("Nobody on the team"),
-        ]
-        for line in card.missing
-    ]
+    not_may = [[line.label, _nobody(line)] for line in card.missing]
     return {
-        "title": _("Powers: %(place)s (%(sites)s)")
-        % {"place": card.premises_label, "sites": ", ".join(site.shown_name for site in sites)},
+        "title": _("Powers: %(place)s (%(sites)s)") % {"place": card.premises_label, "sites": names},
         "head": [_("Action"), _("Who")], "rows": may + not_may,
         "empty": _("Nothing is on record."),
     }  # fmt: skip
+
+
+def _nobody(line: Line) -> str:
+    if not line.ask:
+        return _("Nobody on the team")
+    return _("Nobody on the team. Ask: %(who)s") % {"who": ", ".join(a.short for a in line.ask)}
 
 
 def _holder(row: Any) -> str:

@@ -377,11 +377,11 @@ def _let_fall(found: Difference) -> None:
     """Days that cannot take place: empty ones go, visits without a place are marked postponed."""
     for day in found.fallen:
         with as_system("a day with a visit that the planner does not see is not empty"):
-            rest = list(day.visits.filter(merged_into__isnull=True).order_by("pk"))
-            if not rest and not day.visits.exists():
+            visits = PlannedVisit.objects.filter(day_id=day.pk)  # not those read before the moves
+            if not visits.exists():
                 day.delete()
                 continue
-            for visit in rest:
+            for visit in visits.filter(merged_into__isnull=True).order_by("pk"):
                 if visit.postponed_at is None:
                     visit.postponed_at = timezone.now()
                     visit.save(update_fields=["postponed_at"])

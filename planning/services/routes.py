@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from audit.context import acting_as, service
+from audit.context import acting_as, as_system, service
 from audit.errors import Conflict, DomainError, RuleViolation
 from audit.services import record
 from authorities.actors import actor_for
@@ -132,10 +132,11 @@ def plan_days(
 @service
 def undo_plan(*, actor: "Actor", plan: DayPlan) -> int:
     """Take away the days that a plan made, all together, while nobody has changed one of them."""
+    # The plan before the operation, as a worker locks them.
+    plan = DayPlan.objects.select_for_update(of=("self",)).get(pk=plan.pk)
     operation = lock(plan.operation)
     check(actor, "manage", operation)
     check_state(operation, OperationState.SCHEDULED)
-    plan = DayPlan.objects.select_for_update(of=("self",)).get(pk=plan.pk)
     if plan.state in RUNNING:
         raise RuleViolation(_("The days are still being planned."))
     changed = plan.days.filter(by_hand=True).order_by("date", "pk").first()
@@ -144,7 +145,9 @@ def undo_plan(*, actor: "Actor", plan: DayPlan) -> int:
             _("A day of this plan has been changed: %(team)s. Take the days away one by one.")
             % {"team": changed.team_name}
         )
-    count, _rows = plan.days.count(), plan.days.all().delete()
+    count = plan.days.count()
+    with as_system("a day is taken back with visits that the planner does not see, too"):
+        plan.days.all().delete()
     plan.state = PlanState.UNDONE
     plan.save(update_fields=["state"])
     record(actor=actor, verb="days.undone", subject=operation, data={"count": count})
@@ -317,9 +320,11 @@ class Work:
         """Divide sites into days, each with a complete team; sites that block a team are left."""
         teams = {date: min(MOST_TEAMS, self.free_for([], date)) for date in self.dates}
         # A second team on a date only when every date has one: somebody is then left to stand in.
-        slots = [
-            date for number in range(MOST_TEAMS) for date in self.dates if number < teams[date]
-        ][: max(2 * len(sites), 10)]
+        slots = [date for date in self.dates if teams[date]]
+        more = [
+            date for number in range(1, MOST_TEAMS) for date in self.dates if number < teams[date]
+        ]
+        slots += more[: len(sites)]
         allowed = [
             [n for n, date in enumerate(slots)
              if self.open_on(site, date) and self.free_for([site], date)]

@@ -85,12 +85,18 @@ def sketch(visits: list[PlannedVisit]) -> dict[str, Any] | None:
     scale = min(260 / wide if wide else 1e6, 140 / high if high else 1e6)
     if scale == 1e6:
         return None  # all in one place
-    dots = [
-        {"order": visit.order, "name": visit.site.shown_name,
-         "x": round(20 + (x - west) * scale, 1), "y": round(160 - (y - south) * scale, 1)}
+    left, top = (300 - wide * scale) / 2, (180 + high * scale) / 2
+    way = [
+        (round(left + (x - west) * scale, 1), round(top - (y - south) * scale, 1), visit.order)
         for visit, x, y in flat
-    ]  # fmt: skip
-    return {"dots": dots, "lines": list(pairwise(dots))}
+    ]
+    orders: dict[tuple[float, float], list[int]] = {}
+    for x, y, order in way:
+        orders.setdefault((x, y), []).append(order)
+    return {
+        "dots": [(x, y, ", ".join(map(str, rows))) for (x, y), rows in orders.items()],
+        "lines": list(pairwise(way)),
+    }
 
 
 @require_POST

@@ -37,6 +37,7 @@ from planning.services import (
     plan_days,
     postpone,
     redate,
+    remove_day,
     set_hours,
     undo_plan,
     update_day,
@@ -443,6 +444,14 @@ def test_visits_of_any_week_spread_over_the_window():
     assert len(set(weeks[:different])) == different
 
 
+def test_a_site_open_on_one_weekday_only_gets_that_weekday_in_any_week():
+    cast = scheduled()
+    site = unplanned_of(cast)[0]
+    SiteHours.objects.create(site=site, weekday=3, opens=NINE, closes=FOUR)
+    assert plan(cast).left == []
+    assert PlannedVisit.objects.get(site=site).day.date.weekday() == 3
+
+
 def test_many_sites_go_to_a_worker_and_another_goes_on_where_one_died(
     monkeypatch, django_capture_on_commit_callbacks
 ):
@@ -499,6 +508,8 @@ def test_what_a_planner_may_not_see_is_not_planned_and_not_lost():
         order_by_distance(actor=cast.lead, day=day)
     with as_system("a test"):
         assert sorted(day.visits.values_list("order", flat=True)) == [1, 2, 3]
+    remove_day(actor=cast.lead, day=day)
+    assert not InspectionDay.objects.exists()
 
 
 def test_order_by_distance_uses_place_and_opening_hours():
