@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from django.db import connection
 from django.utils.translation import gettext as _
 
 from audit.errors import NotAllowed, RuleViolation
@@ -12,8 +13,19 @@ if TYPE_CHECKING:
     from authorities.actors import Actor
 
 
-def lock(operation: Operation) -> Operation:
-    """The operation's row, locked until the transaction ends."""
+def lock(operation: Operation, *, patience: int = 0) -> Operation:
+    """The operation's row, locked until the transaction ends.
+
+    ``patience``: seconds to wait where many come at once and each is let through in turn; by
+    default the time-outs of the settings hold.
+    """
+    if patience:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT set_config('lock_timeout', %(wait)s, true),"
+                " set_config('statement_timeout', %(wait)s, true)",
+                {"wait": f"{patience}s"},
+            )
     return (
         Operation.objects.select_for_update(of=("self",))
         .select_related("lead_authority", "lead_unit")

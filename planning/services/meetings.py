@@ -75,15 +75,15 @@ def left_out_by(operation: Operation, off: set[int]) -> bool:
 
 
 def kept_off(operation: Operation) -> dict[int, set[int]]:
-    """By site id: authorities whose veto in a meeting of this round keeps them off the visit."""
-    rows = (
-        AgendaItem.objects.filter(
-            meeting__operation=operation, meeting__round=operation.round, state=ItemState.CLOSED
-        )
-        .exclude(kept_off=[])
-        .order_by("closed_at")
+    """By site id: authorities whose veto in a meeting of this round keeps them off the visit.
+
+    What was said last counts: a later meeting may have come back to the site.
+    """
+    rows = AgendaItem.objects.filter(
+        meeting__operation=operation, meeting__round=operation.round, state=ItemState.CLOSED
     )
-    return {row.site_id: set(row.kept_off) for row in rows}
+    last = {row.site_id: set(row.kept_off) for row in rows.order_by("closed_at", "pk")}
+    return {site: off for site, off in last.items() if off}
 
 
 # ------------------------------------------------------------------ the minutes

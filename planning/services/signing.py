@@ -23,6 +23,9 @@ from worklist.services import finish_tasks
 if TYPE_CHECKING:
     from authorities.actors import Actor
 
+# All managers may sign in the same minute, at the end of a meeting: nobody is turned away for it.
+PATIENCE = 60
+
 
 @service
 def sign(
@@ -34,7 +37,7 @@ def sign(
     ``shown_hash`` is that of the page the manager read; another selection is not signed by mistake.
     ``method`` is how the person proved just now who they are (``authorities.proof.proof_of``).
     """
-    operation = lock(operation)
+    operation = lock(operation, patience=PATIENCE)
     check(actor, "sign", operation)
     place = own_participation(actor, operation)
     earlier = (

@@ -65,6 +65,7 @@ def test_three_people_choose_together(visitor, monkeypatch):
     lead.press("Decide")
     text(police, "#meeting-people", "Two authorities suffice")
     lead.press("Close the meeting")
+    text(lead, "main", "PDF (sv)")
     text(police, "#meeting-people", "closed the meeting")
     text(wall, "h1", "The meeting is closed")
     page = police.open(f"/operations/meetings/{meeting.public_id}/")

@@ -208,7 +208,7 @@ def test_who_speaks():
 
 
 def test_a_veto_keeps_its_own_authority_off_the_visit():
-    cast, _meeting, item = started()
+    cast, meeting, item = started()
     say(cast, item, "TAX", "veto", "We were there last week")
     decide(actor=cast.lead, item=item, state="picked", reason="Two suffice", code="capacity")
     choice = TargetChoice.objects.get(site=item.site)
@@ -216,6 +216,13 @@ def test_a_veto_keeps_its_own_authority_off_the_visit():
     assert set(choice.team) == {ids["OSH"], ids["POL"]}
     assert choice.code == "capacity"
     assert kept_off(cast.operation) == {item.site_id: {ids["TAX"]}}
+    # The group comes back to it in another meeting, and Tax has changed its mind.
+    close_meeting(actor=cast.lead, meeting=meeting)
+    again = open_meeting(actor=cast.lead, operation=cast.operation, quorum=1)
+    later = again.items.get(site=item.site)
+    open_item(actor=cast.lead, item=later)
+    decide(actor=cast.lead, item=later, state="picked", reason="All go after all")
+    assert kept_off(cast.operation) == {}
 
 
 def test_a_veto_is_not_undone_on_the_board_before_sign_off():

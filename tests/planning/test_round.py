@@ -4,7 +4,7 @@ import pytest
 
 from audit.errors import NotAllowed, RuleViolation
 from planning import states
-from planning.services import move
+from planning.services import choose, move
 from tests.factories import Cast
 from worklist.models import Task
 
@@ -72,10 +72,15 @@ def test_cancelling_needs_a_reason_and_takes_the_tasks_away():
     assert not Task.objects.open().exists()
 
 
-def test_reopening_asks_everybody_to_sign_again():
+def test_reopening_asks_everybody_whom_a_change_touches_to_sign_again():
     cast = Cast()
     cast.to("scheduled")
     move(actor=cast.lead, operation=cast.refresh(), arrow="reopen_selection", reason="New site")
+    # Nobody has said who goes where, so a site that is left out touches all.
+    gone = cast.operation.choices.filter(state="picked").first()
+    choose(
+        actor=cast.lead, operation=cast.refresh(), site=gone.site, state="dropped", reason="Closed"
+    )
     move(actor=cast.lead, operation=cast.refresh(), arrow="ask_signatures")
     assert cast.refresh().round == 2
     assert Task.objects.open().filter(kind="planning.sign").count() == 3
