@@ -1,6 +1,15 @@
 from django.urls import path
 
-from planning.views import chosen, days, holds, operations, participants, selection, sharing
+from planning.views import (
+    board,
+    chosen,
+    days,
+    holds,
+    operations,
+    participants,
+    selection,
+    sharing,
+)
 
 app_name = "planning"
 urlpatterns = [
@@ -23,7 +32,15 @@ urlpatterns = [
     path("<uuid:public_id>/nominations/sites/", selection.nominate_sites, name="nominate_sites"),
     path("nominations/<uuid:public_id>/withdraw/", selection.nomination_withdraw,
          name="nomination_withdraw"),
-    path("<uuid:public_id>/selection/", selection.selection, name="selection"),
+    path("<uuid:public_id>/selection/", board.board, name="selection"),
+    path("<uuid:public_id>/selection/changes/", board.board_changes, name="board_changes"),
+    path("<uuid:public_id>/selection/changes/<int:number>/undo/", board.board_undo,
+         name="board_undo"),
+    path("<uuid:public_id>/selection/adopt/", board.board_adopt, name="board_adopt"),
+    path("<uuid:public_id>/selection/history/", board.board_history, name="board_history"),
+    path("<uuid:public_id>/selection/sites/<uuid:site>/", board.board_site, name="board_site"),
+    path("<uuid:public_id>/selection/sites/<uuid:site>/points/", board.board_points,
+         name="board_points"),
     path("<uuid:public_id>/sign-off/", selection.signoff, name="signoff"),
     path("<uuid:public_id>/record/<slug:language>.pdf", selection.decision_record,
          name="decision_record"),

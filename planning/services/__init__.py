@@ -1,7 +1,7 @@
 """Writing phase 1; the rooms above and the commands call the same functions as the pages."""
 
 from planning.services.availability import end_reservation, postpone, redate, reserve
-from planning.services.board import choose, undo_choice
+from planning.services.board import adopt, choose, undo, undo_choice
 from planning.services.days import (
     add_visit,
     create_day,
@@ -27,6 +27,7 @@ __all__ = [
     "accept",
     "accept_merge",
     "add_visit",
+    "adopt",
     "change_hold",
     "choose",
     "create_day",
@@ -47,6 +48,7 @@ __all__ = [
     "reserve",
     "set_hold",
     "sign",
+    "undo",
     "undo_choice",
     "update_day",
     "withdraw",
