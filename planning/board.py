@@ -85,7 +85,8 @@ class Card:
         drawn = self.candidate.drawn
         if drawn is None:
             return ""
-        share = number_format(round(drawn.probability * 100, 1), use_l10n=True)
+        percent = round(drawn.probability * 100, 1)
+        share = number_format(int(percent) if percent.is_integer() else percent, use_l10n=True)
         return _("Drawn at random, probability %(share)s %%") % {"share": share}
 
     @property

@@ -31,6 +31,7 @@ from planning.permissions import may_select
 from planning.services import adopt, choose, undo, undo_choice
 from planning.services.availability import OPEN_STATES, not_available_words
 from planning.services.board import deviations
+from planning.services.common import check_state
 from planning.views.base import fetch, frame
 from risk.selectors import joint_scores
 from targets.models import Site
@@ -179,6 +180,7 @@ def board_site(request: HttpRequest, public_id: str, site: uuid.UUID) -> HttpRes
     actor = request.actor  # type: ignore[attr-defined]
     if not may_select(actor, operation):
         raise NotAllowed(_("Only coordinators of the participants change the board."))
+    check_state(operation, OperationState.SELECTING)
     if request.method != "POST":
         state = request.GET.get("decide", "")
         form = DecisionForm(
