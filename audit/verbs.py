@@ -46,6 +46,11 @@ SENTENCES: dict[str, Any] = {
     "selection_run.failed": gettext_lazy("Reckoning %(number)s ended without a plan."),
     "choice.picked": gettext_lazy("%(site)s was selected."),
     "choice.dropped": gettext_lazy("%(site)s was left out."),
+    "choice.undecided": gettext_lazy("%(site)s is undecided again."),
+    "board.adopted": gettext_lazy(
+        "Proposal %(number)s was taken over: %(picked)s selected, %(dropped)s left out."
+    ),
+    "board.unadopted": gettext_lazy("Taking over proposal %(number)s was undone."),
     "sites.tagged": gettext_lazy("%(count)s sites were tagged “%(tag)s”."),
     "sites.untagged": gettext_lazy("The tag “%(tag)s” was taken off %(count)s sites."),
     "signoff.given": gettext_lazy("%(authority)s signed the selection."),

@@ -158,14 +158,6 @@ class NominationForm(forms.Form):
     )  # fmt: skip
 
 
-class ChoiceForm(forms.Form):
-    state = forms.ChoiceField(
-        label=_("Decision"), choices=[("picked", _("Select")), ("dropped", _("Leave out"))],
-        widget=forms.RadioSelect,
-    )  # fmt: skip
-    reason = forms.CharField(label=_("Reason"), max_length=1000)
-
-
 class DayForm(forms.Form):
     date = forms.DateField(label=_("Date"), widget=DateInput)
     team_name = forms.CharField(label=_("Name of the team"), max_length=80)

@@ -1,6 +1,7 @@
 from django.urls import path
 
 from planning.views import (
+    board,
     chosen,
     criteria,
     days,
@@ -54,7 +55,15 @@ urlpatterns = [
     path("proposals/<uuid:public_id>/cancel/", runs.run_cancel, name="run_cancel"),
     path("proposals/<uuid:public_id>/inputs.json", runs.run_inputs, name="run_inputs"),
     path("proposals/<uuid:public_id>/why/<uuid:site>/", runs.why, name="why"),
-    path("<uuid:public_id>/selection/", selection.selection, name="selection"),
+    path("<uuid:public_id>/selection/", board.board, name="selection"),
+    path("<uuid:public_id>/selection/changes/", board.board_changes, name="board_changes"),
+    path("<uuid:public_id>/selection/changes/<int:number>/undo/", board.board_undo,
+         name="board_undo"),
+    path("<uuid:public_id>/selection/adopt/", board.board_adopt, name="board_adopt"),
+    path("<uuid:public_id>/selection/history/", board.board_history, name="board_history"),
+    path("<uuid:public_id>/selection/sites/<uuid:site>/", board.board_site, name="board_site"),
+    path("<uuid:public_id>/selection/sites/<uuid:site>/points/", board.board_points,
+         name="board_points"),
     path("<uuid:public_id>/sign-off/", signoff.signoff, name="signoff"),
     path("<uuid:public_id>/record/<slug:language>.pdf", signoff.decision_record,
          name="decision_record"),

@@ -199,9 +199,11 @@ class Proposal(models.Model):
 class BoardChange(models.Model):
     """One change on the board, in order; the board is what they make of the proposal.
 
-    ``before`` and ``after``: {"state", "team" (authority public ids), "week", "reason", "code"} or
-    null for "undecided". ``number`` counts within the operation: a browser asks for what came after
-    the last it has seen. Never changed or removed (trigger).
+    ``before`` and ``after``: {"state", "team" (authority codes), "week", "reason", "code", "run"
+    (number), "as_proposed", "by", "for"} or null for "undecided"; of the whole board {"run",
+    "picked", "dropped", "kept"}, numbers only. ``number`` counts within
+    the operation: a browser asks for what came after the last it has seen. Never changed or removed
+    (trigger).
     """
 
     operation = models.ForeignKey(Operation, on_delete=models.CASCADE, related_name="board")

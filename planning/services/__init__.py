@@ -1,7 +1,7 @@
 """Writing phase 1; the rooms above and the commands call the same functions as the pages."""
 
 from planning.services.availability import end_reservation, postpone, redate, reserve
-from planning.services.board import choose, undo_choice
+from planning.services.board import adopt, choose, undo, undo_choice
 from planning.services.days import (
     add_visit,
     change_length,
@@ -43,6 +43,7 @@ __all__ = [
     "add_to_pool",
     "add_vehicle",
     "add_visit",
+    "adopt",
     "change_hold",
     "change_length",
     "choose",
@@ -72,6 +73,7 @@ __all__ = [
     "set_skills",
     "sign",
     "take_from_pool",
+    "undo",
     "undo_choice",
     "undo_plan",
     "update_day",

@@ -239,6 +239,12 @@ ROUTES: dict[str, tuple[str, str | None, set[tuple[str, str]] | str, int]] = {
     "planning:meeting_step": ("post", "meeting_step", PARTICIPANTS, 404),
     "planning:agenda_step": ("post", "agenda_step", PARTICIPANTS, 404),
     "planning:minutes": ("get", "minutes", PARTICIPANTS, 404),
+    "planning:board_changes": ("get", "operation", PARTICIPANTS, 404),
+    "planning:board_history": ("get", "operation", PARTICIPANTS, 404),
+    "planning:board_points": ("get", "aside", PARTICIPANTS, 404),
+    "planning:board_site": ("get", "aside", of(*CODES[:3], roles=("coordinator",)), 4),
+    "planning:board_undo": ("post", "board_change", of(*CODES[:3], roles=("coordinator",)), 4),
+    "planning:board_adopt": ("post", "operation", set(), 404),  # no proposal, no answer
     "planning:signoff": ("get", "operation", PARTICIPANTS, 404),
     "planning:decision_record": ("get", "record_pdf", PARTICIPANTS, 404),
     "planning:days": ("get", "operation", PARTICIPANTS, 404),
@@ -363,6 +369,8 @@ def stage(db: None) -> tuple[Cast, dict[str, dict[str, Any]]]:
         "overlap": {"public_id": Overlap.objects.create(
             site=planned.site, first=planned, second=other, first_operation=operation,
             second_operation=other.operation).public_id},
+        "board_change": {"public_id": operation.public_id,
+                         "number": operation.board.order_by("-number").first().number},
         "aside": {"public_id": operation.public_id, "site": planned.site.public_id},
         "competence": {"public_id": Competence.objects.create(
             authority=lead.authority, action="enter", text_fi="x").public_id},
