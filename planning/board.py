@@ -15,12 +15,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from authorities.models import Authority
-from planning.board_candidates import (
+from planning.candidates import (
     Candidate,
     Gauge,
     candidates,
     current_plan,
-    days_of,
     gauges,
     window_weeks,
 )
@@ -35,7 +34,8 @@ from planning.models import (
     SelectionRun,
     SolverState,
 )
-from planning.services.board import CODES, follows, usual_team
+from planning.services.board import follows, usual_team
+from planning.words import CODES
 from risk.models import Arm
 
 if TYPE_CHECKING:
@@ -290,7 +290,7 @@ class Board:
         for card in cards:
             if card.column == "chosen":
                 for authority in card.team:
-                    days[authority.pk] += days_of(card.candidate, authority.pk)
+                    days[authority.pk] += card.candidate.days.get(authority.pk, 0.0)
         return [(self.authorities[pk], total) for pk, total in sorted(days.items())]
 
     def points(self) -> list[dict[str, Any]]:
@@ -329,7 +329,7 @@ def board_of(operation: Operation, query: QueryDict) -> Board:
     for number, card in enumerate(cards, start=1):
         card.order, card.place = number, _place(card, wishes.view)
     return Board(
-        operation, plan, cards, wishes, [Meter(gauge) for gauge in gauges(operation, rows)],
+        operation, plan, cards, wishes, [Meter(gauge) for gauge in gauges(operation)],
         max([whole, *touched.values()]), window_weeks(operation), authorities,
     )  # fmt: skip
 

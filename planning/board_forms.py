@@ -11,7 +11,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from planning.board import SORTS, STATES, VIEWS, Board, Card
-from planning.services.board import ANY_WEEK, CODES, usual_team
+from planning.services.board import ANY_WEEK, usual_team
+from planning.words import CODES
 
 UNDECIDED = "undecided"
 

@@ -1,5 +1,6 @@
 """What can be chosen in an operation, with everything that speaks for and against each site."""
 
+import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ from planning.models import (
     SolverState,
     TargetChoice,
 )
+from planning.workdays import weeks
 from risk.models import RiskModel, ScoringRun
 from risk.selectors import JointScore, joint_scores
 from targets.models import Site
@@ -50,6 +52,7 @@ class Candidate:
     choice: TargetChoice | None = None
     drawn: DrawnSite | None = None
     could_come: list[Authority] = field(default_factory=list)
+    days: dict[int, float] = field(default_factory=dict)  # of a visit, by authority id
 
     @property
     def available(self) -> bool:
@@ -73,6 +76,11 @@ class Chance:
     days: float
     wish: float
     rated: bool = False
+
+
+def window_weeks(operation: Operation) -> list[dt.date]:
+    """Mondays of the weeks in which the operation can visit."""
+    return [week for week, _days in weeks(operation.window_start, operation.window_end)]
 
 
 def current_plan(operation: Operation) -> SelectionRun | None:
@@ -141,8 +149,9 @@ def _dress(operation: Operation, rows: list[Candidate], ids: set[int]) -> None:
         {r.site_id: r for r in DrawnSite.objects.filter(draw=draw, site__in=ids)} if draw else {}
     )
     chances = Chances(operation)
+    days = {place.authority_id: chances.visit_days(place.authority_id) for place in chances.places}
     for row in rows:
-        pk = row.site.pk
+        pk, row.days = row.site.pk, days
         row.availability, row.terms = availabilities.get(pk), terms.get(pk)
         row.proposal, row.choice, row.drawn = proposals.get(pk), choices.get(pk), drawn.get(pk)
         found = chances.of(row)

@@ -15,13 +15,12 @@ from django.db.models import Max, Q
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from audit.context import as_system, service
 from audit.errors import Conflict, NotAllowed, RuleViolation
 from audit.services import record
 from authorities.models import Authority
-from planning.board_candidates import Candidate, candidates, current_plan, window_weeks
+from planning.candidates import Candidate, candidates, current_plan, window_weeks
 from planning.models import (
     AvailabilityState,
     BoardChange,
@@ -35,25 +34,16 @@ from planning.models import (
 from planning.permissions import may_select
 from planning.services.availability import ask_availability, check_available
 from planning.services.common import check_state, lock
+from planning.words import CODES
 from risk.models import Arm
 from risk.selectors import contributions_of
+from risk.services.overrides import record_override, withdraw_override
 from targets.models import Site
 
 if TYPE_CHECKING:
     from authorities.actors import Actor
 
 ANY_WEEK = "any"
-CODES = {
-    "local_knowledge": gettext_lazy("local knowledge"),
-    "fresh_tip": gettext_lazy("a fresh tip"),
-    "recently_inspected": gettext_lazy("inspected recently"),
-    "capacity": gettext_lazy("capacity"),
-    "travel": gettext_lazy("travel"),
-    "data_wrong": gettext_lazy("the data is wrong"),
-    "duty": gettext_lazy("a duty by law"),
-    "learning": gettext_lazy("to learn"),
-    "other": gettext_lazy("another reason"),
-}
 
 
 @dataclass(frozen=True)
@@ -116,7 +106,7 @@ def usual_team(candidate: Candidate) -> list[int]:
         return sorted(candidate.proposal.team)
     able = {authority.pk for authority in candidate.could_come}
     wanted = sorted({n.authority_id for n in candidate.nominations} & able)
-    return wanted or sorted(able)[:1]
+    return wanted or sorted({n.authority_id for n in candidate.nominations} or able)[:1]
 
 
 # ------------------------------------------------------------------------------- one site
@@ -448,7 +438,24 @@ def _write(
             "points": "" if candidate.card.points is None else str(candidate.card.points),
         },
     )  # fmt: skip
+    _note_override(actor, operation, candidate, decision)
     return change
+
+
+def _note_override(
+    actor: "Actor", operation: Operation, candidate: Candidate, decision: Decision | None
+) -> None:
+    """So that what people decide beside the list can be held against what is found."""
+    site, rank = candidate.site, candidate.rank
+    if decision is None:
+        withdraw_override(actor=actor, site=site, operation=operation.number)
+        return
+    record_override(
+        actor=actor, site=site, operation=operation.number, round=operation.round, rank=rank,
+        of=max(rank, operation.availabilities.count()), decided=decision.state,
+        proposed=candidate.proposal is not None if decision.run else None, code=decision.code,
+        note=decision.reason,
+    )  # fmt: skip
 
 
 def _values(candidate: Candidate, decision: Decision) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from targets.models import (
     ImportRun,
     LinkThreshold,
     MatchPair,
+    Site,
     SuccessorHint,
 )
 from targets.services.handovers import hand_over
@@ -232,6 +233,17 @@ ROUTES: dict[str, tuple[str, str | None, set[tuple[str, str]] | str, int]] = {
     "planning:pool_chosen": ("get", None, of(*CODES, roles=("coordinator", "analyst")), 403),
     "planning:nominate_sites": ("get", "operation", PARTICIPANTS, 404),
     "planning:nomination_withdraw": ("post", "nomination", of("OSH"), 404),
+    "planning:criteria": ("get", "operation", PARTICIPANTS, 404),
+    "planning:terms": ("get", "aside", of(*CODES[:3], roles=("coordinator",)), 5),
+    "planning:quota_remove": ("post", "quota", PARTICIPANTS, 404),
+    "planning:resource_remove": ("post", "resource", PARTICIPANTS, 404),
+    "planning:runs": ("get", "operation", PARTICIPANTS, 404),
+    "planning:draw_step": ("post", "draw_step", PARTICIPANTS, 404),
+    "planning:draw_frame": ("get", "operation", PARTICIPANTS, 404),
+    "planning:run": ("get", "run", PARTICIPANTS, 404),
+    "planning:run_cancel": ("post", "run", PARTICIPANTS, 404),
+    "planning:run_inputs": ("get", "run", PARTICIPANTS, 404),
+    "planning:why": ("get", "why", PARTICIPANTS, 404),
     "planning:selection": ("get", "operation", PARTICIPANTS, 404),
     "planning:meeting": ("get", "operation", PARTICIPANTS, 404),
     "planning:meeting_room": ("get", "meeting", PARTICIPANTS, 404),
@@ -372,6 +384,7 @@ def stage(db: None) -> tuple[Cast, dict[str, dict[str, Any]]]:
         "board_change": {"public_id": operation.public_id,
                          "number": operation.board.order_by("-number").first().number},
         "aside": {"public_id": operation.public_id, "site": planned.site.public_id},
+        **selection_values(operation, planned.site, lead),
         "competence": {"public_id": Competence.objects.create(
             authority=lead.authority, action="enter", text_fi="x").public_id},
         "ground": {"code": "G-1"}, "ground_version": {"public_id": ground.public_id},
@@ -483,6 +496,33 @@ def meeting_values(cast: Cast) -> dict[str, dict[str, Any]]:
         "meeting_step": {"public_id": going.public_id, "step": "join"},
         "agenda_step": {"public_id": item.public_id, "step": "open"},
         "minutes": {"public_id": over.public_id, "language": "fi"},
+    }
+
+
+def selection_values(operation: Operation, site: Site, lead: Any) -> dict[str, dict[str, Any]]:
+    """A quota, a resource, a draw and a finished plan that says why the site is in it."""
+    quota = operation.quotas.create(region=operation.regions.get(), maximum=50)
+    resource = operation.resources.create(kind="interpreter", name="x", per_week=1)
+    frame = lottery.Frame((lottery.Row(str(site.public_id), "a", 1.0, None),), 1)
+    operation.draws.create(
+        round=operation.round, state="drawn", share=10, seed=b"s" * 32, commitment="c" * 64,
+        frame={"draws": 1, "rows": [[str(site.public_id), "a", 1.0, None]]},
+        frame_hash=lottery.frame_hash(frame), committed_by=lead.user, drawn_at=timezone.now(),
+    )  # fmt: skip
+    inputs = freeze(operation)
+    answer = {"verdict": "excluded", "firm": []}
+    run = operation.runs.create(
+        number=90, round=operation.round, state="done", inputs=inputs, inputs_hash="h" * 64,
+        finished_at=timezone.now(), value=1.0, bound=1.0, asked_by=lead.user,
+        asked_for=lead.authority,
+        result={"answers": {str(site.public_id): answer}, "marginal": []},
+    )  # fmt: skip
+    return {
+        "quota": {"public_id": operation.public_id, "number": quota.pk},
+        "resource": {"public_id": operation.public_id, "resource": resource.public_id},
+        "draw_step": {"public_id": operation.public_id, "step": "draw"},
+        "run": {"public_id": run.public_id},
+        "why": {"public_id": run.public_id, "site": site.public_id},
     }
 
 

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from audit.errors import Conflict, NotAllowed, RuleViolation
-from planning.board_candidates import window_weeks
+from planning.candidates import window_weeks
 from planning.models import (
     BoardChange,
     Draw,
@@ -25,7 +25,7 @@ from tests.factories import Cast
 from tests.planning.test_races import at_once
 
 pytestmark = pytest.mark.django_db
-WHY = {"reason": "A tip came in", "code": "fresh_tip"}
+WHY = {"reason": "A tip came in", "code": "tip"}
 
 
 def make_plan(

@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from planning.board import PAGE, Wishes
-from planning.board_candidates import window_weeks
+from planning.candidates import window_weeks
 from planning.models import BoardChange, Participation, TargetChoice
 from planning.services import choose
 from targets.services.recusals import recuse
