@@ -66,7 +66,7 @@ def with_everything(problem: Problem, seed: int = 1) -> Problem:
     fixed, fixed_period = np.zeros(n, np.int64), np.full(n, -1)
     # Pinned is who can come with everybody in any week, so that there is a plan.
     pool = problem.pool_of[:, problem.region].T
-    room = (problem.days <= problem.capacity.min(axis=1)[pool]).all(axis=1)
+    room = (~problem.able | (problem.days <= problem.capacity.min(axis=1)[pool])).all(axis=1)
     room &= np.diff(build(problem).start) > 0
     drawn = g.permutation(n)
     drawn = np.concatenate([drawn[room[drawn]], drawn[~room[drawn]]])

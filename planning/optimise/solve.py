@@ -31,10 +31,10 @@ ROUNDS = 400
 SAMPLED, SAMPLE, LAST_ROUNDS = 60_000, 30_000, 60
 # The first sweep of the greedy plan at these parts of the prices; the best of them is taken.
 SCALES = (1.0, 0.97, 0.93)
-# Columns up to which the search goes on until there is a proof, and nodes for a try above that.
-SMALL, TRIED, NODES = 2_000, 6_000, 2_000
+# So few columns are searched until there is a proof; more of them for so many nodes.
+TINY, SMALL, TRIED, SMALL_NODES, TRIED_NODES = 500, 2_000, 6_000, 20_000, 1_000
 # Moves by site, at most so many in all, in parts between which the gap is looked at.
-MOVES, MOST_MOVES, PARTS = 40, 600_000, 16
+MOVES, FEWEST_MOVES, MOST_MOVES, PARTS = 40, 40_000, 600_000, 16
 # Heat in worth: a visit is worth about one. Columns further below the best are not tried.
 HOT, COLD, FEW, BAND = 0.02, 0.002, 20, 0.05
 
@@ -117,7 +117,7 @@ def _dive(run: Run) -> None:
 def _improve(run: Run) -> None:
     if run.good_enough or run.halted():
         return
-    small = relevant(run, SMALL)
+    small = relevant(run, TINY)
     if small is None:
         _dive(run)
         if not run.good_enough and not run.halted():
@@ -125,15 +125,15 @@ def _improve(run: Run) -> None:
         small = None if run.good_enough or run.halted() else relevant(run, TRIED)
     if small is not None:
         run.tell("proof", 0.7)
-        limit = None if small.size <= SMALL else max(1, int(NODES * run.options.effort))
-        prove(run, small, limit)
+        nodes = SMALL_NODES if small.size <= SMALL else TRIED_NODES
+        prove(run, small, None if small.size <= TINY else max(1, int(nodes * run.options.effort)))
 
 
 def _move(run: Run) -> None:
     if run.choice is None:
         return
     n = len(run.f.start) - 1
-    moves = int(run.options.effort * min(MOVES * n, MOST_MOVES) / PARTS) + 1
+    moves = int(run.options.effort * max(FEWEST_MOVES, min(MOVES * n, MOST_MOVES)) / PARTS) + 1
     annealing = Annealing(hard_counts(run.f), run.choice, _near(run), run.options.seed)
     # With few moves a site there is no time to cool down from far above.
     hot = HOT if moves * PARTS >= FEW * n else 2 * COLD
