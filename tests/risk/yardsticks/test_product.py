@@ -60,7 +60,7 @@ def test_the_sample_goes_the_whole_way_and_the_choice_comes_before_the_test(city
     assert tested["auc"][0] == pytest.approx(0.858, abs=0.002)
     assert tested["lift"][0] > 2
     shown = "\n".join(report.table({"san_francisco": {"product": found}}))
-    assert f"{tested['auc'][0]:.3f}" in shown
+    assert f"{tested['auc'][0]:.4f}" in shown
 
 
 def test_indicators_say_what_the_direct_reader_counts(city, system):
