@@ -113,8 +113,7 @@ def _visits(folder: Path) -> dict[str, Array]:
     order = np.argsort(matrix["Inspection_ID"], kind="stable")
     place = order[np.searchsorted(matrix["Inspection_ID"][order], wide["Inspection_ID"])]
     numbers = [n for n in matrix if n != "Inspection_ID"]
-    visits = {f"v{n}": matrix[n][place].astype(float) for n in numbers}
-    visits["kinds"] = np.sum([visits[f"v{n}"] > 0 for n in numbers], axis=0)
+    visits = {"kinds": np.sum([matrix[n][place] > 0 for n in numbers], axis=0)}
     for name in ("License", "Inspection_ID"):
         visits[name] = wide[name].astype(np.int64)
     visits["day"] = wide["Inspection_Date"].astype(np.int64)
@@ -152,11 +151,6 @@ def _own(features: Features, visits: dict[str, Array], entity: Array, day: Array
     for name in ("found", "serious", "minor"):
         beyond = past.rate(entity, day, f"{name}_beyond", 0, 2, half_life=730)
         features.add("own habits", f"{name}_beyond_habit", beyond)
-    for number in range(1, 45):
-        if f"v{number}" in past.values:
-            features.add(
-                "violation kinds", f"v{number}", past.fading(entity, day, f"v{number}", 365)
-            )
     features.add("kinds of violation", "kinds_fading", past.fading(entity, day, "kinds", 365))
     features.add("kinds of violation", "last_kinds", past.last(entity, day, "kinds"))
     features.add("kinds of violation", "second_last_minor", past.last(entity, day, "minor", 2))
@@ -177,22 +171,11 @@ def _log(features: Features, folder: Path, entity: Array, day: Array) -> None:
     clock = np.searchsorted(days, day)
     for name in PURPOSES:
         features.add("visit log", f"log_{name}", events.fading(entity, clock, name, 250))
-        features.add("log pace", f"log_{name}_pace", events.pace(entity, clock, name, 250))
-    features.add("log pace", "log_all_pace", events.pace(entity, clock, "1", 250))
     features.add("visit log", "log_all", events.fading(entity, clock, "1", 250))
-    for name in PURPOSES:
-        features.add("visit log, long", f"log_{name}_long", events.fading(entity, clock, name, 750))
-    features.add("visit log, long", "log_all_long", events.fading(entity, clock, "1", 750))
-    again = values["re_inspections"] > 0
-    second = History(licence[again], np.searchsorted(days, when[again]), {})
-    gap = np.nan_to_num(second.since(entity, clock), nan=1500)
-    features.add("visit log, long", "log_since_re_inspection", np.log1p(gap))
     for name in ("complaints", "re_inspections", "licence_visits"):
         some = values[name] > 0
         gone = np.nan_to_num(History(licence[some], when[some], {}).since(entity, day), nan=1500)
         features.add("log, days since", f"log_days_since_{name}", np.log1p(gone))
-    quarter = events.total(entity, clock, "complaints", 60)
-    features.add("visit log, long", "log_complaints_lately", quarter)
     since = np.nan_to_num(events.since(entity, clock), nan=999)
     features.add("visited lately", "log_lately", since < 40)
 
@@ -245,9 +228,6 @@ def task(folder: Path) -> Task:
     industry = History(visits["kind"], visits["day"], visits)
     code = visits["kind"][rows]
     features.add("industry", "industry_beyond", industry.rate(code, day, "found_beyond", 0, 20))
-    city = History(np.zeros(len(visits["day"]), dtype=int), visits["day"], visits)
-    level = city.rate(np.zeros(len(day), dtype=int), day, "found", RATE, 50, half_life=45)
-    features.add("level", "city_level", level)
     newest = History(visits["License"], visits["day"], {"day": visits["day"]})
     test = in_test(wide, table, rows)
     return Task(

@@ -275,7 +275,7 @@ def lines(found: dict[str, Any]) -> list[str]:
 
 def bar_lines(bars: Sequence[dict[str, Any]]) -> list[str]:
     return [
-        f"  {'reached    ' if b['reached'] else 'NOT reached'} {b['bar']}: {b['value']:.3f} "
+        f"  {'reached    ' if b['reached'] else 'NOT reached'} {b['bar']}: {b['value']:.4f} "
         f"(bar {'<=' if b['at_most'] else '>='} {b['limit']})"
         for b in bars
     ]

@@ -19,7 +19,7 @@ BARS = (
 
 def table(results: dict[str, Any]) -> Iterator[str]:
     """Lines of text; a way that was not gone is a dash."""
-    yield f"{'':56s} {'bar':>7s}  {'direct (95 %)':30s} {'through the product (95 %)':30s}"
+    yield f"{'':56s} {'bar':>7s}  {'direct (95 %)':36s} {'through the product (95 %)'}"
     for city, what, name, limit, at_most in BARS:
         found = results.get(city, {})
         if "skipped" in found or not found:
@@ -29,12 +29,12 @@ def table(results: dict[str, Any]) -> Iterator[str]:
             _cell(direct and _direct(direct, name), limit, at_most),
             _cell(through and through["test"].get(name), limit, at_most),
         ]
-        yield f"{city:14s} {what:41s} {limit:7.3f}  {cells[0]:30s} {cells[1]:30s}"
+        yield f"{city:14s} {what:41s} {limit:7.3f}  {cells[0]:36s} {cells[1]}"
     themes = results.get("oslo", {}).get("product", {}).get("others", {})
     for one in themes.values():
         direct = results["oslo"].get("direct", {}).get("themes", {}).get(one["theme"], {})
         cells = [_cell(direct.get("auc"), None, False), _cell(one["auc"], None, False)]
-        yield f"{'oslo':14s} {'AUC, ' + one['theme']:41s} {'':7s}  {cells[0]:30s} {cells[1]:30s}"
+        yield f"{'oslo':14s} {'AUC, ' + one['theme']:41s} {'':7s}  {cells[0]:36s} {cells[1]}"
 
 
 def _direct(found: dict[str, Any], name: str) -> Any:
@@ -57,4 +57,4 @@ def _cell(value: Any, limit: float | None, at_most: bool) -> str:
     if limit is None:
         return f"{value:.3f}{low_high}"
     reached = value <= limit if at_most else value >= limit
-    return f"{value:.3f}{low_high} {'reached' if reached else 'NOT reached'}"
+    return f"{value:.4f}{low_high} {'reached' if reached else 'NOT reached'}"
