@@ -62,6 +62,11 @@ class DecisionForm(forms.Form):
             ("", _("Any week")), *((week.isoformat(), week_label(week)) for week in board.weeks),
         ]  # fmt: skip
 
+    def ask_why(self, *, kind: bool) -> None:
+        """The reason first: without it nothing is done. ``kind``: its kind is needed as well."""
+        self.fields["reason"].required, self.fields["code"].required = True, kind
+        self.order_fields(["reason", "code"])
+
     def values(self, *, quick: bool) -> dict[str, Any]:
         """Arguments for ``choose``; what a quick form does not ask is left to the service."""
         data = self.cleaned_data

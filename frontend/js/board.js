@@ -66,7 +66,7 @@ document.addEventListener("htmx:afterSettle", (event) => {
   if (news) take(news);
   if (event.target.id === "board-form" && event.target.firstElementChild && dialog && !dialog.open) {
     dialog.showModal();
-    (event.target.querySelector(".errorsummary, .alert + .field textarea") ?? event.target.querySelector("h2"))?.focus();
+    (event.target.querySelector(".errorsummary, .alert ~ .field textarea") ?? event.target.querySelector("h2"))?.focus();
   }
 });
 document.addEventListener("board:done", () => dialog?.close());

@@ -235,6 +235,7 @@ def _ask_why(request: HttpRequest, operation: Operation, shown: Board, card: Car
         board=shown, card=card,
         initial=initial_of(card, state, request.POST.get("week")) | {"reason": "", "code": ""},
     )  # fmt: skip
+    form.ask_why(kind=card.planned)
     return _form(request, operation, card, form, 422, asking=True)
 
 

@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.browser]
 SHOTS = Path(settings.BASE_DIR) / "tests" / "screenshots"
 
 
-def shoot(page, name: str) -> None:
+def shoot(page, name: str, *, whole: bool = False) -> None:
     """Pictures for whoever looks at them: SCREENSHOTS=1."""
     if not os.environ.get("SCREENSHOTS"):
         return
@@ -22,7 +22,9 @@ def shoot(page, name: str) -> None:
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme=scheme)
             page.wait_for_timeout(700)
-            page.screenshot(caret="initial", path=SHOTS / f"{name}-{width}-{scheme}.png")
+            page.screenshot(
+                caret="initial", full_page=whole, path=SHOTS / f"{name}-{width}-{scheme}.png"
+            )
     page.emulate_media(color_scheme="light")
     page.set_viewport_size({"width": 1440, "height": 900})
 
