@@ -25,9 +25,9 @@ bench: ## measure; prints ratios against a named baseline
 	@$(PYTHON) tools/bootstrap.py --dev
 	@$(VENV_PYTHON) -m bench.register
 
-yardsticks: ## score the public data sets in DATA (default ../shared/data); skips what is absent
+yardsticks: ## measure public data in DATA (default ../shared/data), directly and through the product
 	@$(PYTHON) tools/bootstrap.py
-	@OMP_NUM_THREADS=1 $(VENV_PYTHON) -m risk.yardsticks --data $(or $(DATA),../shared/data)
+	@OMP_NUM_THREADS=1 $(VENV_PYTHON) tools/with_services.py $(VENV_PYTHON) -m risk.yardsticks --data $(or $(DATA),../shared/data)
 
 messages: ## bring the translation catalogues up to date (needs gettext)
 	@$(PYTHON) tools/bootstrap.py --dev

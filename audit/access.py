@@ -32,6 +32,7 @@ class Watch:
     actor: "Actor"
     route: str
     seen: dict[tuple[str, int], int | None] = field(default_factory=dict)
+    more: dict[tuple[str, int | None], int] = field(default_factory=dict)  # rows told as a number
     purpose: Any = None  # audit.models.Purpose that covers the page's main object
 
 
@@ -43,6 +44,13 @@ def note(label: str, pk: int, owner: int | None) -> None:
     watch = _watch.get()
     if watch is not None and not context.current().system:
         watch.seen.setdefault((label, pk), owner)
+
+
+def note_counted(label: str, owner: int | None, count: int) -> None:
+    """So many rows of ``label`` were looked through, for numbers alone: one entry."""
+    watch = _watch.get()
+    if watch is not None and count and not context.current().system:
+        watch.more[label, owner] = watch.more.get((label, owner), 0) + count
 
 
 def covered_by(purpose: Any) -> None:
@@ -73,7 +81,7 @@ def watching(actor: "Actor", route: str) -> Iterator[Watch]:
 
 def write(watch: Watch) -> int:
     """Store the noted looks; returns the number of entries. One insert."""
-    if not watch.seen:
+    if not watch.seen and not watch.more:
         return 0
     from audit.models import AccessEntry
 
@@ -87,9 +95,13 @@ def write(watch: Watch) -> int:
         for _pk, owner in rows[EACH_UP_TO:]:
             rest[owner] = rest.get(owner, 0) + 1
         entries += [_entry(watch, label, None, owner, count) for owner, count in rest.items()]
+    entries += [
+        _entry(watch, label, None, owner, count) for (label, owner), count in watch.more.items()
+    ]
     with context.acting_as(watch.actor):
         AccessEntry.objects.bulk_create(entries)
     watch.seen.clear()
+    watch.more.clear()
     return len(entries)
 
 

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from audit.models import AccessEntry
+from ui.filters import FilterSet
 from ui.forms import DateInput
 from ui.lists import Column, ListPage
 
@@ -29,7 +30,7 @@ def object_words(entry: AccessEntry) -> str:
     ) % {"count": entry.count, "kind": kind_words(entry)}
 
 
-class AccessFilter(django_filters.FilterSet):
+class AccessFilter(FilterSet):
     whose = django_filters.ChoiceFilter(
         label=_("Which looks"), method="by_side",
         choices=[("ours", _("At our data")), ("people", _("By our people"))],

@@ -9,11 +9,12 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from authorities.models import Authority, Membership, Role
+from ui.filters import FilterSet
 from ui.lists import Column, ListPage
 from ui.names import name_field
 
 
-class AuthorityFilter(django_filters.FilterSet):
+class AuthorityFilter(FilterSet):
     q = django_filters.CharFilter(label=_("Name or code"), method="by_name")
     inspects = django_filters.BooleanFilter(label=_("Makes inspections"))
     valid = django_filters.ChoiceFilter(
@@ -61,7 +62,7 @@ class AuthorityList(ListPage):
         return ngettext("%(count)s authority", "%(count)s authorities", count)
 
 
-class PersonFilter(django_filters.FilterSet):
+class PersonFilter(FilterSet):
     q = django_filters.CharFilter(label=_("Name or e-mail"), method="by_name")
     role = django_filters.ChoiceFilter(label=_("Role"), choices=Role.choices, method="by_role")
 

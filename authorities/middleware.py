@@ -35,7 +35,11 @@ class SessionLimitsMiddleware:
             else:
                 request.session.setdefault(STARTED, now.timestamp())
                 # Written once a minute at most, so that reading pages does not write each time.
-                if now.timestamp() - request.session.get(SEEN, 0) > 60:
+                # A page that asks for news by itself is no sign of a person.
+                if (
+                    now.timestamp() - request.session.get(SEEN, 0) > 60
+                    and "X-Background" not in request.headers
+                ):
                     request.session[SEEN] = now.timestamp()
                     # The list of one's own open sessions tells when each was last used.
                     UserSession.objects.create_from_request(request)

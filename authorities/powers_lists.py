@@ -24,6 +24,7 @@ from authorities.models import (
     GroundVersion,
     TermKind,
 )
+from ui.filters import FilterSet
 from ui.forms import DateInput
 from ui.lists import Column, ListPage
 
@@ -51,7 +52,7 @@ def _authorities() -> list[tuple[str, str]]:
     return sorted(rows, key=lambda row: row[1])
 
 
-class CompetenceFilter(django_filters.FilterSet):
+class CompetenceFilter(FilterSet):
     action = django_filters.ChoiceFilter(
         label=_("What may be done"), choices=lambda: terms.choices(TermKind.ACTION)
     )
@@ -140,7 +141,7 @@ class CompetenceList(ListPage):
         return ngettext("%(count)s competence", "%(count)s competences", count)
 
 
-class GroundFilter(django_filters.FilterSet):
+class GroundFilter(FilterSet):
     giver = django_filters.ChoiceFilter(
         label=_("Who gives"), method="by_side", choices=_authorities
     )

@@ -34,6 +34,8 @@ from planning.services import (
     invite,
     make_nomination,
     move,
+    order_by_distance,
+    plan_days,
     sign,
 )
 from planning.services.availability import sweep
@@ -228,6 +230,11 @@ class _Builder:
     def sign_all(self) -> None:
         for code in (self.plan.lead, *self.plan.others):
             self._sign(code)
+        if self.plan.reach == "scheduled":
+            plan_days(
+                actor=self.lead, operation=self.refresh(), starts_at=dt.time(9),
+                ends_at=dt.time(16), minutes=90,
+            )  # fmt: skip
 
     def _team(self, number: int) -> list[Membership]:
         codes = (self.plan.lead, *self.plan.others[:2])
@@ -246,10 +253,13 @@ class _Builder:
                 actor=self.lead, operation=self.refresh(),
                 date=self.operation.window_start + dt.timedelta(days=offset + number),
                 team_name=f"Ryhmä {number + 1}", members=team, team_lead=team[0].user,
-                starts_at=dt.time(9, 0), meeting_point="Virastotalo, pääovi",
+                starts_at=dt.time(9, 0), ends_at=dt.time(16, 0),
+                meeting_point="Virastotalo, pääovi",
+                vehicles=list(self.lead.authority.vehicles.order_by("seats")[number : number + 1]),
             )  # fmt: skip
             for site in picked[number::2]:
                 add_visit(actor=self.lead, day=day, site=site)
+            order_by_distance(actor=self.lead, day=day)
 
     def execute(self) -> None:
         self._plan_days()

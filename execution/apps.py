@@ -9,10 +9,12 @@ class ExecutionConfig(AppConfig):
         from django.utils.translation import gettext_lazy as _
 
         from execution import kinds, subscribers, succession  # noqa: F401
-        from execution.selectors import briefing_checklist
-        from planning import documents, tabs
+        from execution.selectors import begun_of, briefing_checklist
+        from planning import briefing, tabs
+        from planning.services import replanning
 
         tabs.register(
             "execution", _("Visits"), "execution:overview", ("executing", "feedback", "closed")
         )
-        documents.briefing_sections.append(briefing_checklist)
+        briefing.briefing_sections.append(briefing_checklist)
+        replanning.begun_visits.append(begun_of)

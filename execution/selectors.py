@@ -1,5 +1,6 @@
 """Reads of phase 2 that join more than one queryset."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import QuerySet
@@ -58,6 +59,15 @@ def overview(operation: Operation, actor: "Actor") -> list[dict[str, Any]]:
     )
     records = submissions(visits)
     return [{"visit": visit, "records": records[visit.pk]} for visit in visits]
+
+
+def begun_of(planned_ids: Iterable[int]) -> set[int]:
+    """Planned visits (ids) that somebody has started, or marked as not possible. One query."""
+    return set(
+        Visit.objects.filter(planned__in=list(planned_ids))
+        .exclude(state="planned")
+        .values_list("planned_id", flat=True)
+    )
 
 
 def briefing_checklist(actor: "Actor", site: Site) -> list[dict[str, Any]]:

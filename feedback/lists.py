@@ -20,6 +20,7 @@ from feedback.models import (
     OutcomeKind,
 )
 from planning.models import Operation
+from ui.filters import FilterSet
 from ui.lists import Column, ListPage
 from ui.templatetags.ui import badge
 
@@ -44,7 +45,7 @@ def _regions(request: Any) -> QuerySet[Any]:
     return Area.objects.filter(operations__in=visible).distinct().order_by("country", "code")
 
 
-class MeasureFilter(django_filters.FilterSet):
+class MeasureFilter(FilterSet):
     operation = django_filters.ModelChoiceFilter(
         label=gettext_lazy("Operation"), queryset=_visible_operations, to_field_name="public_id"
     )
@@ -112,7 +113,7 @@ class MeasureList(ListPage):
         return ngettext("%(count)s measure", "%(count)s measures", count)
 
 
-class OutcomeFilter(django_filters.FilterSet):
+class OutcomeFilter(FilterSet):
     operation = django_filters.ModelChoiceFilter(
         label=gettext_lazy("Operation"), queryset=_visible_operations,
         field_name="visit__operation", to_field_name="public_id",
@@ -158,7 +159,7 @@ class OutcomeList(ListPage):
         return ngettext("%(count)s outcome", "%(count)s outcomes", count)
 
 
-class FeedbackFilter(django_filters.FilterSet):
+class FeedbackFilter(FilterSet):
     operation = django_filters.ModelChoiceFilter(
         label=gettext_lazy("Operation"), queryset=_visible_operations,
         field_name="nomination__operation", to_field_name="public_id",

@@ -54,6 +54,9 @@ def ical(user: User) -> bytes:
             if day.starts_at:
                 start = timezone.make_aware(dt.datetime.combine(day.date, day.starts_at))
                 event.add("dtstart", start.astimezone(dt.UTC))
+                if day.ends_at:
+                    end = timezone.make_aware(dt.datetime.combine(day.date, day.ends_at))
+                    event.add("dtend", end.astimezone(dt.UTC))
             else:
                 event.add("dtstart", day.date)
             event.add("url", settings.SITE_URL)

@@ -1,8 +1,7 @@
-"""Decision record and briefing pack: their content as data, and as PDF."""
+"""The decision record: its content as data, and as PDF."""
 
 import hashlib
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -18,7 +17,6 @@ from planning.models import (
     DecisionRecord,
     Draw,
     DrawState,
-    InspectionDay,
     MeetingState,
     Operation,
     SelectionRun,
@@ -37,12 +35,6 @@ from planning.services.signing import decided_at
 from planning.words import CODES, DEVIATIONS, method_words
 from risk.models import ScoringRun
 from ui.pdf import render_pdf
-
-if TYPE_CHECKING:
-    from authorities.actors import Actor
-
-# Rooms above add pages to a site's part of the briefing pack: (actor, site) → list of sections.
-briefing_sections: list[Callable[..., list[dict[str, Any]]]] = []
 
 
 def _moment(value: Any) -> str:
@@ -272,69 +264,3 @@ def make_records(operation: Operation) -> int:
         )  # fmt: skip
         made += 1
     return made
-
-
-def briefing_content(actor: "Actor", day: InspectionDay) -> dict[str, Any]:
-    """What a team reads before it goes: only what this viewer may see."""
-    operation = day.operation
-    entries = {entry.site.pk: entry for entry in joint_list(operation)}
-    members = day.members.select_related("user", "authority").order_by("pk")
-    visits = list(
-        day.visits.select_related("site__company", "site__industry", "site__municipality").order_by(
-            "order", "pk"
-        )
-    )
-    sites = []
-    for visit in visits:
-        site = visit.site
-        entry = entries.get(site.pk)
-        sites.append(
-            {
-                "title": f"{visit.order}. {site.name}",
-                "facts": [
-                    {"label": _("Company"), "value": site.company.name if site.company else "–"},
-                    {"label": _("Business ID"),
-                     "value": (site.company.business_id or "–") if site.company else "–"},
-                    {"label": _("Industry"), "value": site.industry.name if site.industry else "–"},
-                    {"label": _("Address"), "value": ", ".join(
-                        p for p in (site.address, site.postal_code,
-                                    site.municipality.name if site.municipality else "") if p)
-                     or "–"},
-                    {"label": _("People at work, estimate"),
-                     "value": str(site.staff_estimate or "–")},
-                ],
-                "sections": [
-                    {"title": _("Why this site"), "head": [_("Authority"), _("Reason")],
-                     "rows": [[n.authority.short, n.reason] for n in entry.nominations]
-                     if entry else [], "empty": _("None")},
-                    *(part for make in briefing_sections for part in make(actor, site)),
-                ],
-            }
-        )  # fmt: skip
-    return {
-        "title": _("Briefing pack, %(date)s") % {"date": _day(day.date)},
-        "running": f"{operation.number} {operation.name} · {day.team_name}",
-        "classification": _("For official use"),
-        "footer": actor.authority.name,
-        "facts": [
-            {"label": _("Operation"), "value": operation.name},
-            {"label": _("Legal purpose"), "value": operation.legal_purpose},
-            {"label": _("Team"), "value": day.team_name},
-            {"label": _("Team lead"), "value": day.team_lead.full_name},
-            {"label": _("Start"), "value": date_format(day.starts_at, "TIME_FORMAT")
-             if day.starts_at else "–"},
-            {"label": _("Meeting point"), "value": day.meeting_point or "–"},
-            {"label": _("Note"), "value": day.note or "–"},
-        ],
-        "sections": [
-            {"title": _("Team"), "head": [_("Name"), _("Authority"), _("Phone")],
-             "rows": [[m.user.full_name, m.authority.short, m.user.phone or "–"] for m in members],
-             "empty": _("None")},
-            {"title": _("Visits in order"), "head": ["#", _("Site"), _("Municipality")],
-             "rows": [[str(v.order), v.site.name,
-                       v.site.municipality.name if v.site.municipality else "–"] for v in visits],
-             "empty": _("None")},
-        ],
-        "sites": sites,
-        "contents": _("Contents"),
-    }  # fmt: skip

@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from authorities.models import Area, AreaKind, Authority, Membership, Unit, User
-from planning.models import InspectionDay, Operation
+from planning.models import InspectionDay, Operation, Vehicle
 from planning.services.days import team_candidates
 from targets.models import Industry
 from ui.forms import DateInput, TimeInput
@@ -158,20 +158,19 @@ class NominationForm(forms.Form):
     )  # fmt: skip
 
 
-class ChoiceForm(forms.Form):
-    state = forms.ChoiceField(
-        label=_("Decision"), choices=[("picked", _("Select")), ("dropped", _("Leave out"))],
-        widget=forms.RadioSelect,
-    )  # fmt: skip
-    reason = forms.CharField(label=_("Reason"), max_length=1000)
-
-
 class DayForm(forms.Form):
     date = forms.DateField(label=_("Date"), widget=DateInput)
     team_name = forms.CharField(label=_("Name of the team"), max_length=80)
     members = forms.MultipleChoiceField(label=_("Team"), widget=forms.CheckboxSelectMultiple)
     team_lead = forms.ChoiceField(label=_("Team lead"))
     starts_at = forms.TimeField(label=_("Start"), widget=TimeInput, required=False)
+    ends_at = forms.TimeField(
+        label=_("End"), widget=TimeInput, required=False,
+        help_text=_("With both times, a person can be on another team before or after."),
+    )  # fmt: skip
+    vehicles = forms.MultipleChoiceField(
+        label=_("Vehicles"), widget=forms.CheckboxSelectMultiple, required=False
+    )
     meeting_point = forms.CharField(label=_("Meeting point"), max_length=200, required=False)
     note = forms.CharField(label=_("Note"), widget=forms.Textarea(attrs=AREA), required=False)
     version = forms.IntegerField(widget=forms.HiddenInput, required=False)
@@ -180,11 +179,16 @@ class DayForm(forms.Form):
         self, *args: Any, operation: Operation, day: InspectionDay | None = None, **kwargs: Any
     ) -> None:
         candidates = team_candidates(operation)
+        vehicles = Vehicle.objects.of_round(operation).select_related("authority")
+        self.vehicle_by_id = {str(v.public_id): v for v in vehicles.order_by("authority", "name")}
         self.by_id = {str(m.public_id): m for m in candidates}
         if day is not None:
             on_team = {(m.user_id, m.authority_id) for m in day.members.all()}
             kwargs["initial"] = {
                 "date": day.date, "team_name": day.team_name, "starts_at": day.starts_at,
+                "ends_at": day.ends_at,
+                "vehicles": [str(row.vehicle.public_id) for row in
+                             day.vehicles.select_related("vehicle").order_by("pk")],
                 "meeting_point": day.meeting_point, "note": day.note, "version": day.version,
                 "members": [
                     key for key, m in self.by_id.items()
@@ -200,10 +204,18 @@ class DayForm(forms.Form):
         ]
         self.fields["members"].choices = choices  # type: ignore[attr-defined]
         self.fields["team_lead"].choices = [("", "–"), *choices]  # type: ignore[attr-defined]
+        self.fields["vehicles"].choices = [  # type: ignore[attr-defined]
+            (key, _("%(name)s, %(authority)s, %(seats)s seats")
+             % {"name": v.name, "authority": v.authority.short, "seats": v.seats})
+            for key, v in self.vehicle_by_id.items()
+        ]  # fmt: skip
+        if not self.vehicle_by_id:
+            del self.fields["vehicles"]
 
     def values(self) -> dict[str, Any]:
         """Cleaned data with the chosen memberships in place of their ids."""
         data = dict(self.cleaned_data)
         data["members"] = [self.by_id[key] for key in data["members"]]
         data["team_lead"] = self.by_id[data["team_lead"]].user
+        data["vehicles"] = [self.vehicle_by_id[key] for key in data.get("vehicles", [])]
         return data

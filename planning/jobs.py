@@ -3,12 +3,13 @@
 from celery import shared_task
 from django.conf import settings
 from django.db.models import Count, F, Q
+from django.utils import timezone
 
 from audit.context import as_system
 from planning.documents import make_records
 from planning.minutes import make_minutes
-from planning.models import Meeting, Operation
-from planning.services import availability, holds, overlaps
+from planning.models import DayPlan, Meeting, Operation
+from planning.services import availability, holds, overlaps, routes, runs
 
 
 @shared_task
@@ -46,6 +47,37 @@ def sweep_availability() -> None:
     availability.sweep()
     holds.sweep_alerts()
     overlaps.find_overlaps()
+
+
+@shared_task
+def run_solver(run_id: int) -> None:
+    """Do a run of the solver, unless another worker is at it or it is done."""
+    run = runs.claim(run_id)
+    if run is not None:
+        runs.perform(run)
+
+
+@shared_task
+def sweep_runs() -> None:
+    """Take up runs whose message was lost or whose worker died."""
+    for pk in runs.waiting():
+        run_solver.delay(pk)
+
+
+@shared_task
+def carry_out_day_plan(plan_id: int) -> None:
+    """Plan the days of a round; asked twice, each group of sites is planned once."""
+    routes.carry_out(plan_id)
+
+
+@shared_task
+def sweep_day_plans() -> None:
+    """Take up plans whose worker was lost."""
+    stale = timezone.now() - routes.STALE
+    waiting = Q(heartbeat_at__isnull=True, asked_at__lt=stale) | Q(heartbeat_at__lt=stale)
+    rows = DayPlan.objects.filter(waiting, state__in=routes.RUNNING)
+    for plan_id in list(rows.order_by("pk").values_list("pk", flat=True)[:20]):
+        routes.carry_out(plan_id)
 
 
 def _without_minutes() -> list[Meeting]:

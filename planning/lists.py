@@ -8,13 +8,16 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.formats import date_format
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from authorities.models import Area, Authority
-from planning.models import Nomination, Operation, OperationState, Participation
-from planning.permissions import can
+from planning.models import Nomination, Operation, OperationState, Participation, PoolEntry
+from planning.permissions import can, may_pool
+from planning.services.pool import OPEN
 from targets.lists import SiteList
+from ui.filters import FilterSet
 from ui.lists import Column, ListPage
 from ui.templatetags.ui import badge
 
@@ -32,7 +35,7 @@ def _authorities_of_visible(request: Any) -> QuerySet[Any]:
     )
 
 
-class OperationFilter(django_filters.FilterSet):
+class OperationFilter(FilterSet):
     q = django_filters.CharFilter(
         label=gettext_lazy("Name, theme or number"), method="by_text", max_length=100
     )
@@ -141,6 +144,45 @@ class CandidateList(SiteList):
             return []
         return [{"url": reverse("planning:nominate_sites", args=[self.operation.public_id]),
                  "label": _("Nominate the ticked sites")}]  # fmt: skip
+
+
+class PoolList(SiteList):
+    """Sites that the operation can choose from, put there from the register."""
+
+    key = "pool"
+    title = gettext_lazy("Pool")
+    intro = gettext_lazy(
+        "Sites from the register that this operation can choose from. Nominated sites belong to it "
+        "as well once selection has begun."
+    )
+    exportable = False
+
+    def __init__(self, actor: Any, query: Any, *, public_id: Any = None) -> None:
+        super().__init__(actor, query)
+        self.operation = get_object_or_404(
+            Operation.objects.visible_to(actor).exclude(state__in=["draft", "inviting"]),
+            public_id=public_id,
+        )
+
+    def queryset(self) -> QuerySet[Any]:
+        rows = PoolEntry.objects.visible_to(self.actor).filter(operation=self.operation)
+        return super().queryset().filter(pk__in=rows.values("site"))
+
+    def actions(self) -> list[dict[str, Any]]:
+        if not self._open():
+            return []
+        query = urlencode([("region", area.pk) for area in self.operation.regions.all()])
+        return [{"url": f"{reverse('targets:site_list')}?{query}",
+                 "label": _("Choose sites from the register"), "icon": "plus", "primary": True}]  # fmt: skip
+
+    def bulk_actions(self) -> list[dict[str, Any]]:
+        if not self._open():
+            return []
+        return [{"url": reverse("planning:pool_take", args=[self.operation.public_id]),
+                 "label": _("Take out of the pool")}]  # fmt: skip
+
+    def _open(self) -> bool:
+        return self.operation.state in OPEN and may_pool(self.actor, self.operation)
 
 
 def search_operations(actor: Any, text: str, limit: int) -> dict[str, Any]:

@@ -53,3 +53,8 @@ def can(actor: "Actor", action: str, operation: Operation) -> bool:
 def may_select(actor: "Actor", operation: Operation) -> bool:
     """Change the board: coordinators of every authority that takes part."""
     return actor.has_role(Role.COORDINATOR) and can(actor, "nominate", operation)
+
+
+def may_pool(actor: "Actor", operation: Operation) -> bool:
+    """Put sites of the register into the pool: coordinators and analysts of every participant."""
+    return actor.has_role(Role.COORDINATOR, Role.ANALYST) and can(actor, "nominate", operation)

@@ -4,7 +4,7 @@ An operation is visible to the role groups it was granted to (guardian rows, dir
 asked for the acting membership's groups only. Everything below an operation follows it.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import models
 from django.db.models import Q
@@ -144,6 +144,28 @@ class DecisionRecordQuerySet(_OfOperationQuerySet):
 
 class InspectionDayQuerySet(_OfOperationQuerySet):
     pass
+
+
+class DayPlanQuerySet(_OfOperationQuerySet):
+    pass
+
+
+class VehicleQuerySet(models.QuerySet):  # type: ignore[type-arg]
+    def visible_to(self, actor: "Actor") -> "VehicleQuerySet":
+        """The own authority's, to be kept; those of the others are met on days (``of_round``)."""
+        return self.filter(authority_id=actor.authority.pk)
+
+    def of_round(self, operation: Any) -> "VehicleQuerySet":
+        """Vehicles of the authorities that take part."""
+        from planning.models import Participation
+
+        places = Participation.objects.filter(operation=operation, state="accepted")
+        return self.filter(authority_id__in=places.values("authority_id"))
+
+
+class AbsenceQuerySet(models.QuerySet):  # type: ignore[type-arg]
+    def visible_to(self, actor: "Actor") -> "AbsenceQuerySet":
+        return self.filter(authority_id=actor.authority.pk)
 
 
 class AvailabilityQuerySet(_OfOperationQuerySet):

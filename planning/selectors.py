@@ -71,10 +71,11 @@ def joint_list(operation: Operation) -> list[Entry]:
 
 
 def days_with_visits(operation: Operation) -> QuerySet[InspectionDay]:
-    """Days of an operation with team and visits in order. Three queries."""
+    """Days of an operation with team, vehicles and visits in order. Six queries."""
     return operation.days.select_related("team_lead").prefetch_related(
         "members__user",
         "members__authority",
+        "vehicles__vehicle",
         Prefetch(
             "visits",
             PlannedVisit.objects.select_related("site__municipality").order_by("order", "pk"),

@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy
 
 from planning.models import Nomination, NominationState, Operation, OperationState
 from planning.querysets import NOMINATE
+from planning.services.pool import OPEN as POOL_OPEN
 from targets.hooks import BulkAction, SiteChoice, bulk_action, site_choice
 
 if TYPE_CHECKING:
@@ -16,8 +17,9 @@ OFFERED = 100  # the newest operations to choose from
 
 
 def _operations(actor: "Actor") -> list[tuple[str, str]]:
-    rows = Operation.objects.visible_to(actor).order_by("-window_start", "-pk")[:OFFERED]
-    return [(str(row.public_id), f"{row.number} {row.name}") for row in rows]
+    rows = Operation.objects.visible_to(actor).order_by("-window_start", "-pk")
+    shown = rows.values_list("public_id", "number", "name")[:OFFERED]
+    return [(str(key), f"{number} {name}") for key, number, name in shown]
 
 
 def _nominated(rows: QuerySet[Any], actor: "Actor", value: str) -> QuerySet[Any]:
@@ -34,11 +36,23 @@ def open_to(actor: "Actor") -> QuerySet[Operation]:
     return rows.order_by("-window_start", "-pk")
 
 
+def pool_open_to(actor: "Actor") -> QuerySet[Operation]:
+    """Operations into whose pool this actor may put sites now."""
+    rows = Operation.objects.granted(actor, NOMINATE).filter(state__in=POOL_OPEN)
+    return rows.order_by("-window_start", "-pk")
+
+
 def register() -> None:
     site_choice(SiteChoice("operation", gettext_lazy("Nominated in"), _operations, _nominated))
     bulk_action(
         BulkAction(
             "planning:nominate_chosen", gettext_lazy("Nominate"),
             lambda actor: actor.has_role("coordinator", "analyst", "inspector"),
+        )
+    )  # fmt: skip
+    bulk_action(
+        BulkAction(
+            "planning:pool_chosen", gettext_lazy("Add to a pool"),
+            lambda actor: actor.has_role("coordinator", "analyst"),
         )
     )  # fmt: skip

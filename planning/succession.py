@@ -8,6 +8,7 @@ from django.utils import timezone
 from authorities.models import UnitGroup
 from authorities.services.succession import Move, moves, next_person, rename_owner
 from planning.models import (
+    Absence,
     Hold,
     HoldPerson,
     HoldState,
@@ -18,6 +19,7 @@ from planning.models import (
     ParticipationState,
     Reservation,
     TeamMember,
+    Vehicle,
 )
 
 ENDED = ("closed", "cancelled")
@@ -38,8 +40,22 @@ def move_operations(move: Move) -> dict[str, int]:
         places += 1
     rename_owner(Reservation.objects.filter(ended_at__isnull=True), move, "authority")
     rename_owner(TeamMember.objects.filter(date__gte=move.succession.on), move, "authority")
+    rename_owner(Absence.objects.filter(ends_on__gte=move.succession.on), move, "authority")
+    _move_vehicles(move)
     _move_holds(move)
     return {"places": places, "grants": _move_grants(move)}
+
+
+def _move_vehicles(move: Move) -> None:
+    """Vehicles still in use; where the new authority has one of the name, the old code is added."""
+    taken = set(Vehicle.objects.filter(authority=move.new).values_list("name", flat=True))
+    for vehicle in Vehicle.objects.filter(authority=move.old).exclude(
+        in_use_to__lt=move.succession.on
+    ):
+        if vehicle.name in taken:
+            vehicle.name = f"{vehicle.name[:60]} ({move.old.code[:17]})"
+        vehicle.authority = move.new
+        vehicle.save(update_fields=["authority", "name"])
 
 
 def _move_place(move: Move, place: Participation) -> None:

@@ -22,10 +22,28 @@ _tabs: list[Tab] = [
     Tab("participants", _("Participants"), "planning:participants"),
     Tab("nominate", _("Nominations"), "planning:nominate"),
     Tab(
+        "pool",
+        _("Pool"),
+        "planning:pool",
+        ("nominating", "selecting", "signing", "scheduled", "executing", "feedback", "closed"),
+    ),
+    Tab(
         "signals",
         _("Signals"),
         "planning:shared_signals",
         ("nominating", "selecting", "signing", "scheduled", "executing"),
+    ),
+    Tab(
+        "criteria",
+        _("Weights and limits"),
+        "planning:criteria",
+        ("selecting", "signing", "scheduled", "executing", "feedback", "closed"),
+    ),
+    Tab(
+        "runs",
+        _("Proposals"),
+        "planning:runs",
+        ("selecting", "signing", "scheduled", "executing", "feedback", "closed"),
     ),
     Tab(
         "selection",

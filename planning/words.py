@@ -2,6 +2,8 @@
 
 from django.utils.translation import gettext_lazy as _
 
+from risk.models import OverrideReason
+
 DEVIATIONS = {
     "added": _("selected although not proposed"),
     "dropped": _("proposed but left out"),
@@ -11,17 +13,7 @@ DEVIATIONS = {
     "below": _("selected from further down the joint list"),
     "passed_over": _("passed over on the joint list"),
 }
-CODES = {
-    "local_knowledge": _("local knowledge"),
-    "fresh_tip": _("fresh tip"),
-    "recently_inspected": _("inspected recently"),
-    "capacity": _("capacity"),
-    "travel": _("travel"),
-    "data_wrong": _("the data are wrong"),
-    "duty": _("duty to inspect"),
-    "learning": _("to learn"),
-    "other": _("other"),
-}
+CODES = dict(OverrideReason.choices)
 METHODS = {
     "password": _("password"),
     "totp": _("app code"),

@@ -6,7 +6,14 @@ class RiskConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from risk import jobs_reports, panels, site_list, subscribers  # noqa: F401  # workers know its jobs
+        from risk import (  # noqa: F401  # workers know its jobs
+            jobs_reports,
+            kinds,
+            panels,
+            purposes,
+            site_list,
+            subscribers,
+        )
 
         site_list.register()
         from risk.services import changes  # noqa: F401  # follows every change of the register

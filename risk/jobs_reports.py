@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from risk.services import reports
+from risk.services import proposals, reports
 
 
 @shared_task
@@ -18,3 +18,9 @@ def sweep_reports() -> None:
     """Take up reports whose message was lost or whose worker died."""
     for pk in reports.waiting():
         run_report.delay(pk)
+
+
+@shared_task
+def sweep_proposals() -> None:
+    """Train anew, as drafts, what has fallen behind; look at drift; tell of what was tested."""
+    proposals.sweep()

@@ -19,6 +19,7 @@ from risk.models import (
     Visibility,
 )
 from risk.permissions import may_draft
+from ui.filters import FilterSet
 from ui.lists import Column, ListPage
 from ui.names import name_field
 from ui.templatetags.ui import badge
@@ -51,7 +52,7 @@ def _owners(request: Any) -> QuerySet[Any]:
     return Authority.objects.filter(pk__in=seen).order_by("code")
 
 
-class IndicatorFilter(django_filters.FilterSet):
+class IndicatorFilter(FilterSet):
     source = django_filters.ChoiceFilter(
         label=gettext_lazy("Where the value comes from"), choices=Source.choices,
         method="by_version",

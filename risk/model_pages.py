@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from risk import bins as bins_of
-from risk import charts, permissions, report_words, states
+from risk import charts, permissions, proposal_words, report_words, states
 from risk.models import (
     IndicatorState,
     ModelIndicator,
@@ -95,6 +95,7 @@ def context(actor: Any, version: ModelVersion) -> dict[str, Any]:
     needed = permissions.approvals_needed(model)
     may = _may(actor, version, approvals, waiting, bool(parts))
     names = report_words.Names(version)
+    proposed = version.proposals.select_related("base").first()
     return {
         "version": version, "model": model, "parts": parts, "outcomes": outcome_words(model),
         "versions": list(model.versions.order_by("-number").defer("params")),
@@ -104,6 +105,7 @@ def context(actor: Any, version: ModelVersion) -> dict[str, Any]:
         "failed": next((r for r in reports if r.state == ReportState.FAILED), None)
         if reports and reports[0].state == ReportState.FAILED else None,
         "tests": [t for t in (_test(reports, kind, names) for kind in ReportKind) if t],
+        "proposal": proposal_words.proposal(proposed) if proposed else None,
         "history": [r for r in reports if r.state not in OPEN],
         "visible_to": _("everybody who works with risk") if model.joint else model.authority.name,
     }  # fmt: skip

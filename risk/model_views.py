@@ -70,6 +70,7 @@ def model_list(request: HttpRequest) -> HttpResponse:
             for authority, group in itertools.groupby(shown, key=lambda m: m["row"].authority)
         ],
         "may_draft": permissions.may_draft(actor, actor.authority.pk),
+        "may_judge": actor.has_role(*permissions.JUDGES),
     }  # fmt: skip
     return render(request, "risk/models.html", context)
 

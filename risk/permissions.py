@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 # Who reads indicators, models and their results.
 READERS = (Role.ANALYST, Role.COORDINATOR, Role.MANAGER)
+# Who judges what came of decisions beside the list.
+JUDGES = (Role.ANALYST, Role.MANAGER)
 
 
 def may_draft(actor: "Actor", authority_id: int | None) -> bool:

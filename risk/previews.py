@@ -6,8 +6,11 @@ from django.utils import timezone
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
+from audit.access import note, note_counted
+from authorities.purposes import purpose_of
 from risk import bins as bins_of
 from risk.forms import IndicatorForm
+from risk.models import Source
 from risk.services import tested
 from targets.models import Site
 
@@ -51,6 +54,7 @@ def _shown(actor: Any, version: Any, seen: tested.Preview) -> dict[str, Any]:
         for line, count in zip(bins_of.words(version.bins), seen.counts, strict=True)
     ]
     examples = seen.examples[:EXAMPLES]
+    _log(actor, version, seen, [e["site"] for e in examples])
     sites = Site.objects.visible_to(actor).in_bulk([e["site"] for e in examples])
     return {
         "bars": bars,
@@ -65,6 +69,22 @@ def _shown(actor: Any, version: Any, seen: tested.Preview) -> dict[str, Any]:
         ],
         "unit": version.unit,
     }
+
+
+def _log(actor: Any, version: Any, seen: tested.Preview, examples: list[int]) -> None:
+    """The examples one by one and the rest as a number, with what it is for.
+
+    Values are counted in the database and load no row that would note itself. Columns of the
+    register are public.
+    """
+    if version.source == Source.REGISTER or not seen.known:
+        return
+    indicator = version.indicator
+    purpose_of(actor, indicator if indicator.pk else actor.authority)
+    owner = indicator.authority_id
+    for pk in examples:
+        note(Site._meta.label_lower, pk, owner)
+    note_counted(Site._meta.label_lower, owner, seen.known - len(examples))
 
 
 def _plain(value: Any) -> str:

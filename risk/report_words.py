@@ -8,7 +8,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from authorities.models import Area, AreaKind
+from risk.learning.metrics import STOP, WATCH
 from risk.models import ModelVersion, Report, ReportKind
+from risk.override_words import label_words, number
 from targets.models import Industry
 
 # metric: (words, what it says, decimals, whether per cent)
@@ -37,6 +39,7 @@ ORDERS: dict[str, Any] = {
     "random": gettext_lazy("Random order"),
     "last_visit": gettext_lazy("Result of the last visit"),
     "current_practice": gettext_lazy("Order as visited"),
+    "ceiling": gettext_lazy("Ceiling: free trees"),
 }
 DIMENSIONS: dict[str, Any] = {
     "region": gettext_lazy("Region"), "industry": gettext_lazy("Industry"),
@@ -49,7 +52,6 @@ LABELS: dict[str, Any] = {
     "tip": gettext_lazy("tip"), "register": gettext_lazy("register"),
     "officer": gettext_lazy("officer"), "draw": gettext_lazy("draw"),
 }  # fmt: skip
-WATCH, STOP = 0.1, 0.25
 MOST_GROUPS = 40
 
 
@@ -72,14 +74,10 @@ def interval(values: Any, decimals: int, percent: bool = False) -> str:
     return f"{value} ({low} … {high})"
 
 
-class Names:
-    """Codes of groups and indicators in the reader's words. Two queries, once."""
+class GroupNames:
+    """Codes of groups in the reader's words. Two queries, once."""
 
-    def __init__(self, version: ModelVersion) -> None:
-        self.indicators = {
-            part.indicator.indicator.code: part.indicator.name
-            for part in version.indicators.select_related("indicator__indicator")
-        }
+    def __init__(self) -> None:
         self.regions = {area.code: area.name for area in Area.objects.filter(kind=AreaKind.REGION)}
         self.industries = {
             row.code: row.name for row in Industry.objects.filter(level=2).select_related("edition")
@@ -98,6 +96,17 @@ class Names:
         """``region=18`` in words."""
         dimension, _equals, label = group.partition("=")
         return f"{DIMENSIONS.get(dimension, dimension)}: {self.group(dimension, label)}"
+
+
+class Names(GroupNames):
+    """Those of indicators too. Three queries, once."""
+
+    def __init__(self, version: ModelVersion) -> None:
+        super().__init__()
+        self.indicators = {
+            part.indicator.indicator.code: part.indicator.name
+            for part in version.indicators.select_related("indicator__indicator")
+        }
 
     def indicator(self, code: str) -> str:
         return self.indicators.get(code, code)
@@ -132,19 +141,20 @@ def backtest_rows(report: Report, names: Names) -> dict[str, Any]:
     return {
         "enough": True, "numbers": results, "total": total,
         "orders": [ORDERS[o] for o in orders], "table": table, "own": own,
-        "verdict": verdict(total),
+        "verdict": verdict(total), "ceiling": ceiling_words(total),
         "reliability": total["model"]["reliability"],
         "segments": _segments(total.get("segments") or {}, names),
         "drift": _drift(results["windows"], names),
+        "overrides": _overrides(results.get("overrides") or {}),
         "windows": [
-            {"start": _day(w["start"]), "end": _day(w["end"]), "n": w["n"],
+            {"start": day(w["start"]), "end": day(w["end"]), "n": w["n"],
              "auc": shown(w["model"]["auc"][0], 3) if "model" in w else "–"}
             for w in results["windows"]
         ],
     }  # fmt: skip
 
 
-def _day(text: str) -> str:
+def day(text: str) -> str:
     return date_format(dt.date.fromisoformat(text), "SHORT_DATE_FORMAT")
 
 
@@ -161,6 +171,25 @@ def verdict(total: dict[str, Any]) -> str:
     return _("The order cannot be told apart from that of the last visit’s result.")
 
 
+def ceiling_words(total: dict[str, Any]) -> str:
+    """How far the model is from what a free one reaches; empty where it was not measured."""
+    if "to_ceiling" not in total:
+        return ""
+    _value, low, high = total["to_ceiling"]["auc"]
+    difference = {"difference": interval(total["to_ceiling"]["auc"], 3)}
+    if low is None:
+        return ""
+    if high < 0:
+        return _("The ceiling orders better: there is more in the indicators than the points take"
+                 " from them. Order of the model minus that of the ceiling (AUC):"
+                 " %(difference)s.") % difference  # fmt: skip
+    if low > 0:
+        return _("The points order better than the ceiling. Order of the model minus that of the"
+                 " ceiling (AUC): %(difference)s.") % difference  # fmt: skip
+    return _("The points cannot be told apart from the ceiling. Order of the model minus that of"
+             " the ceiling (AUC): %(difference)s.") % difference  # fmt: skip
+
+
 def _segments(segments: dict[str, Any], names: Names) -> list[dict[str, Any]]:
     return [
         {"label": DIMENSIONS.get(dimension, dimension), "rows": [
@@ -171,6 +200,19 @@ def _segments(segments: dict[str, Any], names: Names) -> list[dict[str, Any]]:
             for label, row in sorted(rows.items(), key=lambda item: -item[1]["n"])[:MOST_GROUPS]
         ]}
         for dimension, rows in segments.items()
+    ]  # fmt: skip
+
+
+def _overrides(told: dict[str, Any]) -> list[dict[str, Any]]:
+    """The owner's decisions beside the list, by way and by reason."""
+    return [
+        {"label": label, "rows": [
+            {"label": label_words(line["label"]), "decisions": number(line["decisions"]),
+             "visited": number(line["visited"]), "rate": interval(line["rate"], 1, True)}
+            for line in told.get(key, [])
+        ]}
+        for key, label in (("ways", _("How the site was chosen")), ("codes", _("Reason")))
+        if told.get(key)
     ]  # fmt: skip
 
 
@@ -269,13 +311,30 @@ def audit_rows(report: Report, names: Names) -> dict[str, Any]:
     ]  # fmt: skip
     without = [
         {"label": names.indicator(row["indicator"]), "moved": shown(row["moved"], 0, True),
-         "auc": shown(row["auc_change"], 3)}
+         "auc": shown(row["auc_change"], 3), "drawn": interval(row.get("drawn_auc_change"), 3),
+         "refit": row.get("refit", False)}
         for row in results.get("without", [])
     ]  # fmt: skip
     return {
         "enough": True, "numbers": results, "blocking": blocking, "groups": groups,
-        "without": without,
+        "without": without, "unsure": _unsure(results["findings"], names),
+        "not_refit": any(not line["refit"] for line in without),
     }  # fmt: skip
+
+
+def _unsure(findings: dict[str, Any], names: Names) -> list[str]:
+    """Groups chosen more or less than the limit allows, where that may be accident."""
+    return [
+        _("%(group)s: chosen %(value)s times as often as all others. With %(count)s visits that may"
+          " be accident (%(low)s … %(high)s), so it does not stop the version.") % {
+            "group": names.both(f"{dimension}={label}"), "count": row["n"],
+            "value": shown(row["selection_ratio"], 2),
+            "low": shown(row["selection_interval"][0], 2),
+            "high": shown(row["selection_interval"][1], 2),
+        }
+        for dimension, rows in findings.items()
+        for label, row in rows.items() if row.get("selection_unsure")
+    ]  # fmt: skip
 
 
 def _cause(group: str, results: dict[str, Any], names: Names) -> str:

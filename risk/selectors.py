@@ -92,21 +92,31 @@ def joint_scores(sites: Iterable[int]) -> dict[int, JointScore]:
     """Joint numbers by site id, for every id that was asked. At most three queries."""
     ids = list(sites)
     run = ScoringRun.objects.shown()
-    if run is None:
-        return {pk: JointScore(pk) for pk in ids}
     models: dict[int, list[ModelScore]] = {}
-    rows = Score.objects.filter(run=run, joint=True, site__in=ids)
+    rows = Score.objects.filter(run=run, joint=True, site__in=ids) if run else Score.objects.none()
     for row in rows.select_related("version__model__authority").order_by("version_id"):
         models.setdefault(row.site_id, []).append(
             ModelScore(row.version, row.p, row.p_low, row.p_high, row.coverage)
         )
-    worths = {w.site_id: w for w in Worth.objects.filter(run=run, site__in=ids)}
-    return {
-        pk: JointScore(pk, w.rank, run.sites, w.value, w.level, w.coverage, models.get(pk, []))
-        if (w := worths.get(pk))
-        else JointScore(pk, models=models.get(pk, []))
-        for pk in ids
-    }
+    return _placed(run, ids, models)
+
+
+def joint_places(sites: Iterable[int]) -> dict[int, JointScore]:
+    """The same without the numbers of each model, as lists show it. At most two queries."""
+    return _placed(ScoringRun.objects.shown(), list(sites), {})
+
+
+def _placed(
+    run: ScoringRun | None, ids: list[int], models: dict[int, list[ModelScore]]
+) -> dict[int, JointScore]:
+    cards = {pk: JointScore(pk, models=models.get(pk, [])) for pk in ids}
+    if run is None:
+        return cards
+    worths = Worth.objects.filter(run=run, site__in=ids)
+    for pk, *numbers in worths.values_list("site_id", "rank", "value", "level", "coverage"):
+        rank, value, level, coverage = numbers
+        cards[pk] = JointScore(pk, rank, run.sites, value, level, coverage, models.get(pk, []))
+    return cards
 
 
 def shown_versions(actor: "Actor") -> QuerySet[ModelVersion]:

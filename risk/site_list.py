@@ -2,13 +2,15 @@
 
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import F, FloatField, IntegerField, OuterRef, QuerySet, Subquery
+from django.db.models import F, FloatField, IntegerField, OuterRef, QuerySet, Subquery, Value
+from django.db.models.functions import Cast
 from django.utils.translation import gettext_lazy
 
 from risk.models import ScoringRun, Worth
-from risk.selectors import joint_scores
+from risk.selectors import joint_places
 from targets.hooks import SiteChoice, SiteColumn, site_choice, site_column
 from ui.lists import Column
+from ui.seek import Values, beyond
 from ui.templatetags.ui import risk
 
 if TYPE_CHECKING:
@@ -39,7 +41,7 @@ def _at_level(rows: QuerySet[Any], actor: "Actor", value: str) -> QuerySet[Any]:
 
 
 def _annotate(rows: list[Any], actor: "Actor") -> None:
-    cards = joint_scores(row.pk for row in rows)
+    cards = joint_places(row.pk for row in rows)
     for row in rows:
         row.card = cards[row.pk]
 
@@ -51,14 +53,21 @@ def _ranked(rows: QuerySet[Any]) -> QuerySet[Any]:
     return rows.annotate(risk_rank=Subquery(worth, output_field=FloatField()))
 
 
-def _walk(descending: bool, start: int, stop: int) -> list[int]:
-    """Site ids from ``start`` to ``stop`` along the joint list."""
+class _Real(FloatField):
+    """As the column is: what was read of it is equal to it again only when cut to four bytes."""
+
+    def db_type(self, connection: Any) -> str:
+        return "real"
+
+
+def _walk(descending: bool, start: Values | None, number: int) -> list[Values]:
+    """Worths and site ids along the joint list, of which the highest worth comes first."""
     run = ScoringRun.objects.shown()
-    if run is None:
-        return []
-    order = ("value", "-site_id") if descending else ("-value", "site_id")
-    worths = Worth.objects.filter(run=run).order_by(*order)
-    return list(worths.values_list("site_id", flat=True)[start:stop])
+    worths = Worth.objects.filter(run=run.pk if run else None)
+    return beyond(
+        worths, ("value", not descending), ("site_id", descending), start, number,
+        bound=lambda value: Cast(Value(value), _Real()),
+    )  # fmt: skip
 
 
 def register() -> None:

@@ -1,6 +1,14 @@
 from django.urls import path
 
-from risk import indicator_views, method_views, model_views, simulation_views, site_views
+from risk import (
+    arm_views,
+    indicator_views,
+    method_views,
+    model_views,
+    override_views,
+    simulation_views,
+    site_views,
+)
 
 app_name = "risk"
 urlpatterns = [
@@ -31,6 +39,8 @@ urlpatterns = [
     path("models/<uuid:public_id>/card.pdf", model_views.model_card, name="model_card"),
     path("tests/<uuid:public_id>/cancel/", model_views.report_cancel, name="report_cancel"),
     path("sites/<uuid:public_id>/", site_views.site_reasons, name="site_reasons"),
+    path("random-arm/", arm_views.random_arm, name="random_arm"),
+    path("overrides/", override_views.overrides, name="overrides"),
     path("simulation/", simulation_views.simulation, name="simulation"),
     path("method/", method_views.method, name="method"),
     path("method.json", method_views.method_json, name="method_json"),

@@ -9,7 +9,7 @@ class TargetsConfig(AppConfig):
     def ready(self) -> None:
         from django.db.models.signals import post_delete, post_save
 
-        from authorities.models import Area
+        from authorities.models import Area, Authority
         from authorities.purposes import case_model
         from targets import kinds, succession  # noqa: F401
         from targets.hooks import BulkAction, bulk_action
@@ -23,7 +23,7 @@ class TargetsConfig(AppConfig):
 
         for model in (Site, Company, Signal):
             case_model(model)
-        for reference in (Area, Industry):
+        for reference in (Area, Authority, Industry):
             for signal in (post_save, post_delete):
                 signal.connect(forget, sender=reference, dispatch_uid=f"kept {reference.__name__}")
 

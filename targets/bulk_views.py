@@ -31,7 +31,7 @@ class Chosen:
         self.actor = request.actor  # type: ignore[attr-defined]
         self.all = data.get("all") == "1"
         self.query = data.get("query", "")[:2_000]
-        self.ids = [raw for raw in data.getlist("id") if _is_id(raw)][:AT_ONCE]
+        self.ids = [raw for raw in data.getlist("id") if is_uuid(raw)][:AT_ONCE]
 
     @property
     def back(self) -> str:
@@ -61,7 +61,7 @@ class Chosen:
         return [("query", self.query), *(("id", raw) for raw in self.ids)]
 
 
-def _is_id(raw: str) -> bool:
+def is_uuid(raw: str) -> bool:
     try:
         uuid.UUID(raw)
     except ValueError:

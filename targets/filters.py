@@ -1,6 +1,7 @@
 """Filters of the lists of sites and companies. Each is bounded at a country's number of rows."""
 
 import datetime as dt
+from functools import partial
 from typing import Any
 
 import django_filters
@@ -24,6 +25,7 @@ from targets.models import (
     VisitOutcome,
 )
 from targets.search import holding
+from ui.filters import FilterSet, once
 from ui.forms import DateInput
 from ui.kept import kept
 from ui.names import name_field
@@ -67,6 +69,21 @@ def areas_to_choose(actor: Any) -> Tree:
 
 def industries_to_choose() -> Tree:
     return kept(("industries", get_language()), lambda: Tree.of(industry_tree()))
+
+
+def inspecting() -> list[tuple[str, str]]:
+    """Authorities that make inspections."""
+
+    def make() -> list[tuple[str, str]]:
+        rows = Authority.objects.filter(inspects=True).order_by("code")
+        return [(str(pk), name) for pk, name in rows.values_list("pk", name_field())]
+
+    return kept(("inspecting", get_language()), make)
+
+
+def tags_to_choose(actor: Any) -> list[tuple[str, str]]:
+    tags = Tag.objects.visible_to(actor).order_by("name", "pk")
+    return [(str(key), name) for key, name in tags.values_list("public_id", "name")]
 
 
 def area_tree(actor: Any) -> list[Node]:
@@ -124,7 +141,7 @@ def two_years_ago() -> dt.date:
     return border.replace(year=border.year - 2)
 
 
-class SiteFilter(django_filters.FilterSet):
+class SiteFilter(FilterSet):
     q = django_filters.CharFilter(
         label=gettext_lazy("Name, address or business ID"), method="by_text", max_length=100
     )
@@ -145,9 +162,8 @@ class SiteFilter(django_filters.FilterSet):
             ("recent", gettext_lazy("Within two years")),
         ],
     )
-    visited_by = django_filters.ModelChoiceFilter(
-        label=gettext_lazy("Visited by"), method="by_visitor",
-        queryset=lambda request: Authority.objects.filter(inspects=True).order_by("code"),
+    visited_by = django_filters.ChoiceFilter(
+        label=gettext_lazy("Visited by"), method="by_visitor", choices=inspecting,
         help_text=gettext_lazy("The choices on visits mean this authority’s visits."),
     )  # fmt: skip
     visited_before = django_filters.DateFilter(
@@ -180,10 +196,7 @@ class SiteFilter(django_filters.FilterSet):
             ("-alcohol_licence", gettext_lazy("No alcohol licence in force")),
         ],
     )  # fmt: skip
-    tag = django_filters.ModelChoiceFilter(
-        label=gettext_lazy("Tag of my authority"), method="by_tag", to_field_name="public_id",
-        queryset=lambda request: Tag.objects.visible_to(request.actor).order_by("name", "pk"),
-    )  # fmt: skip
+    tag = django_filters.ChoiceFilter(label=gettext_lazy("Tag of my authority"), method="by_tag")
     status = django_filters.MultipleChoiceFilter(
         label=gettext_lazy("State"), choices=SiteStatus.choices,
         widget=forms.CheckboxSelectMultiple,
@@ -201,10 +214,12 @@ class SiteFilter(django_filters.FilterSet):
         super().__init__(*args, **kwargs)
         self.filters["region"].grow(areas_to_choose(self.actor))
         self.filters["branch"].grow(industries_to_choose())
+        self.filters["tag"].extra["choices"] = once(lambda: tags_to_choose(self.actor))
         for choice in site_choices():
             extra = django_filters.ChoiceFilter(
-                label=choice.label, choices=choice.choices(self.actor), method=self._by(choice)
-            )
+                label=choice.label, method=self._by(choice),
+                choices=once(partial(choice.choices, self.actor)),
+            )  # fmt: skip
             extra.parent, extra.model = self, Site
             extra.field_name = choice.name
             self.filters[choice.name] = extra
@@ -239,7 +254,7 @@ class SiteFilter(django_filters.FilterSet):
     def _visits(self) -> QuerySet[Any]:
         visits = PastVisit.objects.visible_to(self.actor).filter(site=OuterRef("pk"))
         by = self.form.cleaned_data.get("visited_by")
-        return visits.filter(authority=by) if by else visits
+        return visits.filter(authority_id=by) if by else visits
 
     def _without(self, rows: QuerySet[Any], visits: QuerySet[Any], name: str) -> QuerySet[Any]:
         """Rows without such a visit: mostly many, so each is looked at as the page is filled."""
@@ -316,12 +331,13 @@ class SiteFilter(django_filters.FilterSet):
             return rows.alias(licence=one).filter(licence__isnull=True)
         return rows.filter(Exists(facts))
 
-    def by_tag(self, rows: QuerySet[Any], name: str, value: Tag) -> QuerySet[Any]:
-        tagged = SiteTag.objects.visible_to(self.actor).filter(tag=value, site=OuterRef("pk"))
+    def by_tag(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        tags = Tag.objects.visible_to(self.actor).filter(public_id=value).values("pk")
+        tagged = SiteTag.objects.visible_to(self.actor).filter(tag__in=tags, site=OuterRef("pk"))
         return rows.filter(Exists(tagged))
 
 
-class CompanyFilter(django_filters.FilterSet):
+class CompanyFilter(FilterSet):
     q = django_filters.CharFilter(
         label=gettext_lazy("Name, address or business ID"), method="by_text", max_length=100
     )

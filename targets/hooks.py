@@ -6,6 +6,8 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from ui.seek import Values
+
 
 @dataclass(frozen=True)
 class SiteChoice:
@@ -31,14 +33,14 @@ class SiteColumn:
     """A column of the list of sites.
 
     ``annotate_rows(rows, actor)`` fetches what it shows of one page's rows; ``annotate(rows)`` adds
-    what short lists and exports are sorted by; ``walk(descending, start, stop)`` gives ids along its order,
-    which a long list is filled from.
+    what short lists and exports are sorted by; ``walk(descending, start, number)`` gives values and ids
+    along its order beyond the value and id ``start``, which a long list is filled from.
     """
 
     column: Any
     annotate_rows: Callable[[list[Any], Any], None] | None = None
     annotate: Callable[[QuerySet[Any]], QuerySet[Any]] | None = None
-    walk: Callable[[bool, int, int], list[int]] | None = None
+    walk: Callable[[bool, Values | None, int], list[Values]] | None = None
 
 
 _site_columns: dict[str, SiteColumn] = {}

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from targets.identity_words import percent, summary
 from targets.models import Kind, LinkRun, MatchPair
 from targets.services.identity.thresholds import SETTERS
+from ui.filters import FilterSet
 from ui.lists import Column, ListPage
 from ui.templatetags.ui import badge
 
@@ -33,7 +34,7 @@ def in_state(rows: QuerySet[Any], state: str) -> QuerySet[Any]:
     return rows.filter(state=state)
 
 
-class PairFilter(django_filters.FilterSet):
+class PairFilter(FilterSet):
     state = django_filters.ChoiceFilter(
         label=gettext_lazy("State"), choices=STATES, method="by_state",
         empty_label=gettext_lazy("To be decided"),

@@ -1,5 +1,7 @@
 """Lists of sites, companies and imports, and what they give to the search of all pages."""
 
+import datetime as dt
+from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
@@ -15,15 +17,15 @@ from targets.models import Company, EntryKind, ImportMapping, ImportRun, PastVis
 from targets.search import Hit, find
 from ui.lists import Column, ListPage
 from ui.names import name_field
+from ui.seek import Place, Stretch, Values, beyond, by_field, walk, walked
 from ui.templatetags.ui import badge
 
 # Counted and paged through up to here; beyond, a filter helps more than a page 4,000.
 COUNTED = 1_000
 # A list as short as this is sorted by anything.
 SORTED = COUNTED
-# Visits looked at to fill one page sorted by last visit.
-VISITS_WALKED = 10_000
-LOOKS = (200, 3_000, VISITS_WALKED)
+# Visits looked at in all, after each query, to fill one page sorted by last visit.
+LOOKS = (200, 3_000, 10_000)
 
 
 class SiteList(ListPage):
@@ -69,94 +71,100 @@ class SiteList(ListPage):
         return reverse("targets:site_detail", args=[row.public_id])
 
     def queryset(self) -> QuerySet[Any]:
-        visits = (
-            PastVisit.objects.visible_to(self.actor).filter(site=OuterRef("pk")).order_by("-on")
-        )
-        rows = (
-            Site.objects.visible_to(self.actor)
-            .select_related("company", "municipality", "region", "industry")
-            .annotate(
-                last_visit=Subquery(visits.values("on")[:1]),
-                place_name=name_field("municipality__"),
-            )
-        )
-        for added in site_columns():
-            rows = added.annotate(rows) if added.annotate else rows
-        return rows
+        return Site.objects.visible_to(self.actor)
 
+    def with_columns(self, rows: QuerySet[Any], columns: Sequence[Column]) -> QuerySet[Any]:
+        keys = {column.key for column in columns}
+        joined = {"company"} | {"municipality", "region", "industry"} & keys
+        rows = rows.select_related(*sorted(joined))
+        return self._with_last_visit(rows) if "last_visit" in keys else rows
+
+    def with_order(self, rows: QuerySet[Any], column: Column) -> QuerySet[Any]:
+        if column.key == "municipality":
+            return rows.annotate(place_name=name_field("municipality__"))
+        if column.key == "last_visit":
+            return self._with_last_visit(rows)
+        added = self._adding(column)
+        return added.annotate(rows) if added and added.annotate else rows
+
+    def _with_last_visit(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        visits = PastVisit.objects.visible_to(self.actor).filter(site=OuterRef("pk"))
+        return rows.annotate(last_visit=Subquery(visits.order_by("-on").values("on")[:1]))
+
+    @staticmethod
+    def _adding(column: Column) -> SiteColumn | None:
+        return next((added for added in site_columns() if added.column is column), None)
+
+    # -------------------------------------------------------------- long lists
     def page_ids(self, rows: QuerySet[Any], start: int, stop: int, count: int) -> list[int]:
-        """By last visit, a long list is walked along the visits and not along the sites.
+        """By last visit or along the joint list, a long list is walked along those and not the sites.
 
         A short one is sorted as any other. In a long one enough sites match that a page is filled
-        after few visits; where it is not, after ``VISITS_WALKED``, the page goes by name and says so.
-        Sites without a known visit come after all others, both ways.
+        after few looks; where it is not, the page goes by name and says so. Sites that have no
+        place in the order come after all others, both ways.
         """
-        column, descending = self.sort_key(count)
-        added = next((a for a in site_columns() if a.column is column), None)
-        if added and added.walk and count > self.count_limit:
-            return self._along(rows, added, start, stop, descending)
-        if column.key != "last_visit" or count <= self.count_limit:
+        if not self._is_walked(count):
             return super().page_ids(rows, start, stop, count)
-        ids, all_walked = self._by_visits(rows, stop, descending)
-        if len(ids) >= stop:
-            return ids[start:stop]
-        if not all_walked:
+        found = walk(self.stretches(rows, count), None, stop)
+        if len(found.ids) < stop and found.after is not None:
             self.by_name = True
             return list(rows.order_by("name", "pk").values_list("pk", flat=True)[start:stop])
-        never = rows.filter(last_visit__isnull=True).order_by("name", "pk")
-        first, last = max(0, start - len(ids)), stop - len(ids)
-        return ids[start:] + list(never.values_list("pk", flat=True)[first:last])
+        self.made["after"] = found.after
+        return found.ids[start:stop]
 
-    def _along(
-        self, rows: QuerySet[Any], added: SiteColumn, start: int, stop: int, descending: bool
-    ) -> list[int]:
-        """A page filled along an order that another room gives; else by name, and says so.
+    def _is_walked(self, count: int) -> bool:
+        column, _descending = self.sort_key(count)
+        added = self._adding(column)
+        along = column.key == "last_visit" or (added is not None and added.walk is not None)
+        return along and count > self.count_limit
 
-        Those that have no place in that order come after all others, both ways.
-        """
-        assert added.walk is not None
-        found: list[int] = []
-        walked = 0
-        for look in LOOKS:
-            upto = max(look, 2 * stop)
-            chunk = added.walk(descending, walked, upto)
-            seen = set(rows.filter(pk__in=chunk).values_list("pk", flat=True))
-            found += [pk for pk in chunk if pk in seen]
-            if len(found) >= stop:
-                return found[start:stop]
-            if len(chunk) < upto - walked:
-                without = rows.filter(**{f"{added.column.sort[0]}__isnull": True})
-                first, last = max(0, start - len(found)), stop - len(found)
-                others = without.order_by("name", "pk").values_list("pk", flat=True)[first:last]
-                return found[start:] + list(others)
-            walked = upto
-        self.by_name = True
-        return list(rows.order_by("name", "pk").values_list("pk", flat=True)[start:stop])
+    def stretches(self, rows: QuerySet[Any], count: int) -> list[Stretch]:
+        """Along the visits or the joint list, then those that have no place there by name."""
+        if not self._is_walked(count):
+            return super().stretches(rows, count)
+        column, descending = self.sort_key(count)
+        added = self._adding(column)
+        along = self._along(rows, added, descending) if added else self._by_visits(rows, descending)
+        empty = {f"{column.sort[0]}__isnull": True}
+        without = self.with_order(rows, column).filter(**empty)
+        return [along, by_field(without, "name", str, False)]
 
-    def _by_visits(
-        self, rows: QuerySet[Any], number: int, descending: bool
-    ) -> tuple[list[int], bool]:
-        """The first ``number`` of ``rows`` by their last visit, and whether all visits were seen.
+    def place_after(self, last: Any, rows: QuerySet[Any], count: int) -> Place | None:
+        if self._is_walked(count):
+            return self.made.get("after")
+        return super().place_after(last, rows, count)
 
-        A visit counts when it is the last that the actor knows of at its site. At most three rounds
-        of two queries.
-        """
+    def _along(self, rows: QuerySet[Any], added: SiteColumn, descending: bool) -> Stretch:
+        """An order that another room gives."""
+        ahead = added.walk
+        assert ahead is not None
+
+        def counting(chunk: list[Values]) -> list[Values]:
+            seen = set(
+                rows.filter(pk__in=[site for _v, site in chunk]).values_list("pk", flat=True)
+            )
+            return [(value, site) for value, site in chunk if site in seen]
+
+        return walked(
+            lambda start, number, backwards: ahead(descending != backwards, start, number),
+            counting, float, LOOKS,
+        )  # fmt: skip
+
+    def _by_visits(self, rows: QuerySet[Any], descending: bool) -> Stretch:
+        """A visit counts when it is the last that the actor knows of at its site."""
         filterset = self.filterset()
         visits = filterset.in_window(PastVisit.objects.visible_to(self.actor))  # type: ignore[union-attr]
-        order = ("-on", "site_id") if descending else ("on", "-site_id")
-        walk = visits.order_by(*order).values_list("site_id", "on")
-        found: dict[int, None] = {}
-        walked = 0
-        for look in LOOKS:
-            upto = min(max(look, 2 * number), VISITS_WALKED)
-            chunk = list(walk[walked:upto])
-            sites = {site for site, _on in chunk} - found.keys()
-            last = dict(rows.filter(pk__in=sites).values_list("pk", "last_visit"))
-            found |= {site: None for site, on in chunk if last.get(site) == on}
-            if len(found) >= number or len(chunk) < upto - walked:
-                return list(found)[:number], len(chunk) < upto - walked
-            walked = upto
-        return list(found), False
+
+        def ahead(start: Values | None, number: int, backwards: bool) -> list[Values]:
+            down = descending != backwards
+            return beyond(visits, ("on", down), ("site_id", not down), start, number)
+
+        def counting(chunk: list[Values]) -> list[Values]:
+            sites = self._with_last_visit(rows.filter(pk__in={site for _on, site in chunk}))
+            last = dict(sites.values_list("pk", "last_visit"))
+            return [(on, site) for on, site in chunk if last.get(site) == on]
+
+        return walked(ahead, counting, dt.date, LOOKS)
 
     def sort_note(self, count: int) -> str:
         if getattr(self, "by_name", False):
@@ -165,19 +173,19 @@ class SiteList(ListPage):
         return super().sort_note(count)
 
     def annotate_page(self, rows: list[Any]) -> None:
-        tags: dict[int, list[str]] = {}
-        for one in (
-            SiteTag.objects.visible_to(self.actor)
-            .filter(site__in=[row.pk for row in rows])
-            .select_related("tag")
-            .order_by("tag__name", "pk")
-        ):
-            tags.setdefault(one.site_id, []).append(one.tag.name)
-        for row in rows:
-            row.tag_names = tags.get(row.pk, [])
+        if any(column.key == "tags" for column in self.shown_columns()):
+            self._name_tags(rows)
         for added in site_columns():
             if added.annotate_rows:
                 added.annotate_rows(rows, self.actor)
+
+    def _name_tags(self, rows: list[Any]) -> None:
+        tags: dict[int, list[str]] = {}
+        given = SiteTag.objects.visible_to(self.actor).filter(site__in=[row.pk for row in rows])
+        for site, name in given.order_by("tag__name", "pk").values_list("site_id", "tag__name"):
+            tags.setdefault(site, []).append(name)
+        for row in rows:
+            row.tag_names = tags.get(row.pk, [])
 
     def actions(self) -> list[dict[str, Any]]:
         if not self.actor.has_role("analyst", "coordinator", "administrator"):

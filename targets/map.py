@@ -114,7 +114,7 @@ def _words(count: int, approximate: bool) -> str:
 
 
 def _points(rows: QuerySet[Any]) -> list[dict[str, Any]]:
-    sites = rows.order_by("name", "pk")
+    sites = rows.select_related("municipality").order_by("name", "pk")
     return [
         {
             "at": [site.latitude, site.longitude], "name": site.shown_name,

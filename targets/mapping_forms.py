@@ -41,6 +41,7 @@ FIELDS: dict[str, dict[str, tuple[Any, bool]]] = {
         "on": (gettext_lazy("Day of the visit"), True),
         "outcome": (gettext_lazy("Result"), True),
         "kind": (gettext_lazy("Kind of visit"), False),
+        "told_on": (gettext_lazy("Day on which the result was known"), False),
     },
     ImportKind.FACTS: {
         "key": (gettext_lazy("Number or key of the row"), True),
@@ -48,6 +49,7 @@ FIELDS: dict[str, dict[str, tuple[Any, bool]]] = {
         "company_name": (gettext_lazy("Name of the company"), False),
         "valid_from": (gettext_lazy("Holds from"), False),
         "valid_to": (gettext_lazy("Holds until"), False),
+        "told_on": (gettext_lazy("Day on which it was known"), False),
     },
     ImportKind.ROLES: {
         "business_id": (gettext_lazy("Business ID"), True),

@@ -16,13 +16,14 @@ from authorities import terms
 from authorities.models import TermKind
 from targets.models import Classification, Dataset, Erasure, Signal
 from targets.search import find
+from ui.filters import FilterSet
 from ui.forms import DateInput
 from ui.lists import Column, ListPage
 
 SIGNALS = 300  # of the targets found, the newest of which are shown
 
 
-class SignalFilter(django_filters.FilterSet):
+class SignalFilter(FilterSet):
     q = django_filters.CharFilter(label=_("Target or words"), method="by_text")
     kind = django_filters.ChoiceFilter(
         label=_("Kind of information"), choices=lambda: terms.choices(TermKind.INFORMATION)

@@ -1,6 +1,7 @@
 """The generic list page on which every list is built.
 
-The address is the state: filters, ``sort``, ``column``, ``page``, ``per_page``. The same view
+The address is the state: filters, ``sort``, ``column``, ``page``, ``per_page``, and beyond the last
+numbered page ``after`` or ``before``, a place in the list (``ui.seek``). The same view
 answers with the whole page, with the results alone (htmx), or with an export.
 """
 
@@ -10,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
-import django_filters
 from django.db import models
 from django.db.models import F
 from django.http import HttpRequest, HttpResponse, QueryDict
@@ -22,7 +22,8 @@ from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
 from audit.services import record
-from ui import exports
+from ui import exports, seek
+from ui.filters import FilterSet
 from ui.models import SavedView
 
 COUNT_LIMIT = 10_000
@@ -30,7 +31,8 @@ PER_PAGE = (25, 50, 100)
 EXPORT_NOW_LIMIT = 2_000
 FIELDS_KEPT = 200  # filter forms as markup, in each process
 _FIELDS: dict[Any, SafeString] = {}
-CONTROL_PARAMETERS = {"sort", "column", "page", "per_page", "export"}
+PLACES = ("page", "after", "before")
+CONTROL_PARAMETERS = {"sort", "column", "per_page", "export", *PLACES}
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ class ListPage(ABC):
     title: ClassVar[Any]
     intro: ClassVar[Any] = ""
     columns: ClassVar[Sequence[Column]]
-    filterset_class: ClassVar[type[django_filters.FilterSet] | None] = None
+    filterset_class: ClassVar[type[FilterSet] | None] = None
     default_sort: ClassVar[str]
     link: ClassVar[Callable[[Any], str] | None] = None
     template: ClassVar[str] = "ui/list.html"
@@ -112,6 +114,16 @@ class ListPage(ABC):
     def queryset(self) -> models.QuerySet[Any]:
         """All rows the actor may see, with what the columns need. No order, no slice."""
 
+    def with_columns(
+        self, rows: models.QuerySet[Any], columns: Sequence[Column]
+    ) -> models.QuerySet[Any]:
+        """``rows`` joined with what these columns show, where ``queryset()`` does not do so."""
+        return rows
+
+    def with_order(self, rows: models.QuerySet[Any], column: Column) -> models.QuerySet[Any]:
+        """``rows`` with what this column sorts by, where it is no field."""
+        return rows
+
     def annotate_page(self, rows: list[Any]) -> None:  # noqa: B027  # most lists need nothing here
         """Fetch what the columns of just these rows need, in a constant number of queries."""
 
@@ -138,7 +150,7 @@ class ListPage(ABC):
             data.pop(name, None)
         return data
 
-    def filterset(self) -> django_filters.FilterSet | None:
+    def filterset(self) -> FilterSet | None:
         """The filters as asked; made once, for its choices may cost queries."""
         if self.filterset_class is None:
             return None
@@ -146,7 +158,7 @@ class ListPage(ABC):
             self.made["filterset"] = self._filterset()
         return self.made["filterset"]  # type: ignore[no-any-return]
 
-    def _filterset(self) -> django_filters.FilterSet:
+    def _filterset(self) -> FilterSet:
         from types import SimpleNamespace
 
         assert self.filterset_class is not None
@@ -177,6 +189,7 @@ class ListPage(ABC):
 
     def ordered(self, rows: models.QuerySet[Any], count: int = 0) -> models.QuerySet[Any]:
         column, descending = self.sort_key(count)
+        rows = self.with_order(rows, column)
         # A column that is never empty is asked for plainly: "nulls last" could not use its index.
         never_empty = {f.name for f in rows.model._meta.concrete_fields if not f.null}
         last = {name: None if name in never_empty else True for name in column.sort}
@@ -196,12 +209,55 @@ class ListPage(ABC):
         """The rows of one page in order; ``count`` is that of the whole list, capped."""
         if not self.ids_first:
             return list(self.ordered(rows, count)[start:stop])
-        ids = self.page_ids(rows, start, stop, count)
-        found = self.queryset().in_bulk(ids)
+        return self.fetched(self.page_ids(rows, start, stop, count))
+
+    def fetched(self, ids: list[int]) -> list[Any]:
+        """The rows of these ids, in their order, as far as the actor sees them."""
+        rows = self.with_columns(self.queryset(), self.shown_columns())
+        found = rows.order_by().in_bulk(ids)
         return [found[pk] for pk in ids if pk in found]
 
+    # -------------------------------------------------------------- beyond the numbered pages
+    def stretches(self, rows: models.QuerySet[Any], count: int) -> list[seek.Stretch]:
+        """What one walks along beyond the last numbered page; empty where one cannot."""
+        if not self.ids_first or count <= self.count_limit:
+            return []
+        column, descending = self.sort_key(count)
+        texts = {f.name for f in rows.model._meta.concrete_fields
+                 if not f.null and isinstance(f, models.CharField)}  # fmt: skip
+        if len(column.sort) != 1 or column.sort[0] not in texts:
+            return []
+        return [seek.by_field(rows, column.sort[0], str, descending)]
+
+    def sought(self, rows: models.QuerySet[Any], count: int, per_page: int) -> seek.Found | None:
+        """The page that ``after`` or ``before`` asks for; None where the pages have numbers."""
+        text = self.query.get("after") or self.query.get("before")
+        if not text:
+            return None
+        backwards = not self.query.get("after")
+        stretches = self.stretches(rows, count)
+        try:
+            place = seek.read(text, stretches)
+        except seek.NoPlace:
+            self.made["lost"] = True
+            return None
+        found = seek.walk(stretches, place, per_page, backwards)
+        return None if backwards and found.before is None else found
+
+    def place_after(self, last: Any, rows: models.QuerySet[Any], count: int) -> seek.Place | None:
+        """Where one goes on from ``last``, the last row of the last numbered page."""
+        column, _descending = self.sort_key(count)
+        if not self.stretches(rows, count):
+            return None
+        return 0, (getattr(last, column.sort[0]), last.pk)
+
+    def place_note(self) -> str:
+        if not self.made.get("lost"):
+            return ""
+        return _("The address names no place in this list: these are its first rows.")
+
     # -------------------------------------------------------------- parts of the page
-    def chips(self, filterset: django_filters.FilterSet | None) -> list[dict[str, str]]:
+    def chips(self, filterset: FilterSet | None) -> list[dict[str, str]]:
         """Active filters in words, each with the address that takes it off."""
         if filterset is None or not filterset.is_bound:
             return []
@@ -213,7 +269,7 @@ class ListPage(ABC):
             if value in (None, "", [], False) or (hasattr(value, "exists") and not list(value)):
                 continue
             query = self.query.copy()
-            for key in (name, "page"):
+            for key in (name, *PLACES):
                 query.pop(key, None)
             chips.append(
                 {
@@ -228,7 +284,8 @@ class ListPage(ABC):
         headings = []
         for column in columns:
             query = self.query.copy()
-            query.pop("page", None)
+            for key in PLACES:
+                query.pop(key, None)
             is_current = column.key == current.key
             down = not descending if is_current else column.descending_first
             query["sort"] = f"-{column.key}" if down else column.key
@@ -260,8 +317,16 @@ class ListPage(ABC):
         return [{"number": n, "url": self.page_url(n), "current": n == number} for n in wanted]
 
     def page_url(self, number: int) -> str:
+        return self._url_at("page", str(number))
+
+    def place_url(self, name: str, place: seek.Place | None) -> str:
+        return self._url_at(name, seek.written(place)) if place else ""
+
+    def _url_at(self, name: str, place: str) -> str:
         query = self.query.copy()
-        query["page"] = str(number)
+        for key in PLACES:
+            query.pop(key, None)
+        query[name] = place
         return f"?{query.urlencode()}"
 
     def filter_fields(self) -> str:
@@ -274,30 +339,56 @@ class ListPage(ABC):
         filterset = self.filterset()
         if filterset is None:
             return ""
-        form = filterset.form
-        if form.errors:
-            return SafeString("".join(field.as_field_group() for field in form))
-        choices = tuple(
-            (name, getattr(field.widget, "mark", "")
-             or tuple((str(value), str(words)) for value, words in field.choices))
-            for name, field in form.fields.items() if hasattr(field, "choices")
-        )  # fmt: skip
-        key = (self.key, get_language(), self.parameters.urlencode(), choices)
+        if filterset.is_bound and filterset.form.errors:
+            return _as_groups(filterset.whole_form)
+        key = (self.key, get_language(), self.parameters.urlencode(), filterset.choices_apart())
         if key not in _FIELDS:
             if len(_FIELDS) >= FIELDS_KEPT:
                 _FIELDS.clear()
-            _FIELDS[key] = SafeString("".join(field.as_field_group() for field in form))
+            _FIELDS[key] = _as_groups(filterset.whole_form)
         return _FIELDS[key]
 
     def saved_views(self) -> list[dict[str, Any]]:
         if self.actor is None:  # a list that is open to everybody
             return []
-        views = SavedView.objects.filter(
-            models.Q(owner=self.actor.user, scope="mine") | models.Q(scope="authority"),
-            authority=self.actor.authority,
-            list_key=self.key,
-        ).order_by("name", "id")
+        views = (
+            SavedView.objects.filter(
+                models.Q(owner=self.actor.user, scope="mine") | models.Q(scope="authority"),
+                authority=self.actor.authority,
+                list_key=self.key,
+            )
+            .order_by("name", "id")
+            .only("public_id", "name", "query", "owner")
+        )
         return [{"view": v, "own": v.owner_id == self.actor.user.pk} for v in views]
+
+    def turned(
+        self, rows: models.QuerySet[Any], count: int, per_page: int
+    ) -> tuple[list[Any], dict[str, Any]]:
+        """The rows of the page asked for, and what the pager needs."""
+        found = self.sought(rows, count, per_page)
+        if found is not None:
+            return self.fetched(found.ids), {
+                "sought": True,
+                "pages": [{"number": 1, "url": self.page_url(1), "current": False}],
+                "previous_url": self.place_url("before", found.before),
+                "next_url": self.place_url("after", found.after),
+            }
+        last = max(1, -(-min(count, self.count_limit) // per_page))
+        number = min(max(1, _number(self.query.get("page"), 1)), last)
+        page = self.page_rows(rows, (number - 1) * per_page, number * per_page, count)
+        after = ""
+        if number == last and count > self.count_limit and page:
+            after = self.place_url("after", self.place_after(page[-1], rows, count))
+        return page, {
+            "sought": False,
+            "first": (number - 1) * per_page + 1 if page else 0,
+            "last_shown": (number - 1) * per_page + len(page),
+            "number": number,
+            "pages": self.pages(number, last) if last > 1 else [],
+            "previous_url": self.page_url(number - 1) if number > 1 else "",
+            "next_url": self.page_url(number + 1) if number < last else after,
+        }
 
     def context(self) -> dict[str, Any]:
         """Everything the template needs; constant number of queries."""
@@ -309,9 +400,7 @@ class ListPage(ABC):
         count = capped_count(rows, self.count_limit)
         per_page = _number(self.query.get("per_page"), 25)
         per_page = per_page if per_page in PER_PAGE else 25
-        last = max(1, -(-min(count, self.count_limit) // per_page))
-        number = min(max(1, _number(self.query.get("page"), 1)), last)
-        page = self.page_rows(rows, (number - 1) * per_page, number * per_page, count)
+        page, pager = self.turned(rows, count, per_page)
         self.annotate_page(page)
         columns = self.shown_columns()
         more = count > self.count_limit
@@ -326,7 +415,7 @@ class ListPage(ABC):
             "chips": self.chips(filterset),
             "keep": [(name, value) for name, values in keep for value in values],
             "headings": self.headings(columns, count),
-            "sort_note": self.sort_note(count),
+            "sort_note": self.place_note() or self.sort_note(count),
             "all_columns": self.columns[1:],
             "shown_keys": [c.key for c in columns],
             "rows": page,
@@ -334,12 +423,7 @@ class ListPage(ABC):
             "count": count,
             "count_text": self.count_words(count) % {"count": shown_count + ("+" if more else "")},
             "more": more,
-            "first": (number - 1) * per_page + 1 if page else 0,
-            "last_shown": (number - 1) * per_page + len(page),
-            "number": number,
-            "pages": self.pages(number, last) if last > 1 else [],
-            "previous_url": self.page_url(number - 1) if number > 1 else "",
-            "next_url": self.page_url(number + 1) if number < last else "",
+            **pager,
             "per_page": per_page,
             "per_page_choices": PER_PAGE,
             "clear_url": "?" + urlencode([(n, v) for n, vs in keep for v in vs]),
@@ -397,7 +481,7 @@ class ListPage(ABC):
             str(self.title), who, words, str(self.classification or _("for official use"))
         )
         count = capped_count(rows, self.count_limit)
-        ordered = self.ordered(rows, count)
+        ordered = self.with_columns(self.ordered(rows, count), columns)
         return head, [str(c.label) for c in columns], self._values(ordered, columns)
 
     def _values(self, rows: models.QuerySet[Any], columns: list[Column]) -> Iterable[list[Any]]:
@@ -458,6 +542,10 @@ CONTENT_TYPES = {
     "csv": "text/csv; charset=utf-8",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
+
+
+def _as_groups(form: Any) -> SafeString:
+    return SafeString("".join(field.as_field_group() for field in form))
 
 
 def _number(raw: str | None, default: int) -> int:

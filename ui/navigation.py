@@ -1,6 +1,7 @@
 """The main menu: one list, shown as far as the acting roles reach."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from django.http import HttpRequest
@@ -26,6 +27,7 @@ ITEMS = (
     Item("planning:holds", _("Holds"), "lock", ("coordinator", "manager", "analyst")),
     Item("planning:overlaps", _("Overlapping visits"), "history"),
     Item("execution:my_days", _("Inspection days"), "calendar"),
+    Item("planning:people", _("People and vehicles"), "user", ("coordinator", "administrator")),
     Item("feedback:measure_list", _("Follow-up"), "follow"),
     Item("feedback:report_list", _("Reports"), "report"),
     Item("targets:site_list", _("Sites"), "site"),
@@ -66,6 +68,9 @@ ITEMS = (
 )
 
 
+address = cache(reverse)  # always the same, and asked for two dozen times a page
+
+
 def items_for(request: HttpRequest) -> list[dict[str, Any]]:
     """Menu entries for the request's actor, with the present one marked."""
     actor = getattr(request, "actor", None)
@@ -75,10 +80,9 @@ def items_for(request: HttpRequest) -> list[dict[str, Any]]:
     for item in ITEMS:
         if item.roles and not actor.has_role(*item.roles):
             continue
-        url = reverse(item.url_name)
         entries.append(
             {
-                "url": url,
+                "url": address(item.url_name),
                 "label": item.label,
                 "icon": item.icon,
                 "heading": item.heading,

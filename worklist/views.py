@@ -21,6 +21,7 @@ from redis.exceptions import RedisError
 from audit.errors import RuleViolation
 from authorities.access import acting
 from authorities.models import Role, Unit
+from ui.filters import FilterSet
 from ui.forms import DateInput, add_error, form_response
 from ui.lists import Column, ListPage
 from ui.templatetags.ui import badge
@@ -134,7 +135,7 @@ def units_of(request: Any) -> QuerySet[Unit]:
     return Unit.objects.valid_on().filter(authority=request.actor.authority).order_by("code")
 
 
-class TaskFilter(django_filters.FilterSet):
+class TaskFilter(FilterSet):
     state = django_filters.MultipleChoiceFilter(
         label=gettext_lazy("State"), choices=TaskState.choices
     )
@@ -303,7 +304,7 @@ def shown_reading(notification: Notification) -> Any:
     return badge("waiting", _("New"))
 
 
-class NotificationFilter(django_filters.FilterSet):
+class NotificationFilter(FilterSet):
     read = django_filters.ChoiceFilter(
         label=gettext_lazy("State"),
         method="by_reading",
@@ -366,7 +367,7 @@ def notification_open(request: HttpRequest, public_id: str) -> HttpResponse:
     return render(request, "worklist/notification.html", context)
 
 
-class DigestFilter(django_filters.FilterSet):
+class DigestFilter(FilterSet):
     state = django_filters.MultipleChoiceFilter(
         label=gettext_lazy("State"),
         choices=[(s.value, s.label) for s in DigestState if s in ("retry", "failed", "unknown")],

@@ -197,6 +197,10 @@ AVAILABILITY_MINUTES = env.integer("AVAILABILITY_MINUTES", 10)
 # Hashes persons named in registers; changed, the same person is no longer recognised.
 PERSON_KEY = env.text("PERSON_KEY") or SECRET_KEY or "no key"
 IMPORT_CONNECTIONS = env.integer("IMPORT_CONNECTIONS", 2)  # with which one import stores rows
+# Sites that one operation may choose from, at most.
+POOL_MOST = env.integer("POOL_MOST", 20_000)
+# Inspector-days of a visit with preparation and report, of an authority without a risk model.
+VISIT_HALF_DAYS = env.integer("VISIT_HALF_DAYS", 3)
 REST_DAYS = env.integer("REST_DAYS", 30)  # between visits to one site, by whomever
 
 # ------------------------------------------------------------------ language and time
@@ -250,6 +254,10 @@ RISK_REFRESH_MOST = env.integer("RISK_REFRESH_MOST", 50_000)
 RISK_VISIT_LAG_DAYS = env.integer("RISK_VISIT_LAG_DAYS", 30)
 # A site of which less than this per cent is known is ranked no lower than a usual one.
 RISK_COVERAGE_LEAST = env.integer("RISK_COVERAGE_LEAST", 40)
+# A version in use is trained anew, as a draft, after so many new results; its drift is looked at
+# when the last look is older.
+RISK_RETRAIN_LABELS = env.integer("RISK_RETRAIN_LABELS", 200)
+RISK_DRIFT_DAYS = env.integer("RISK_DRIFT_DAYS", 30)
 # Policy weights of a joint visit, per cent: worth of shared evidence, days saved by going together.
 RISK_TEAM_EVIDENCE = env.integer("RISK_TEAM_EVIDENCE", 15)
 RISK_TEAM_SAVES = env.integer("RISK_TEAM_SAVES", 20)
@@ -293,6 +301,12 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60.0,
     },
     "take up tests of risk models": {"task": "risk.jobs_reports.sweep_reports", "schedule": 60.0},
+    "take up runs of the solver": {"task": "planning.jobs.sweep_runs", "schedule": 60.0},
+    "train risk models anew, as proposals": {
+        "task": "risk.jobs_reports.sweep_proposals",
+        "schedule": 600.0,
+    },
+    "take up plans of days": {"task": "planning.jobs.sweep_day_plans", "schedule": 60.0},
     "make missing decision records": {
         "task": "planning.jobs.sweep_decision_records",
         "schedule": 60.0,

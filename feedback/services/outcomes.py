@@ -244,6 +244,9 @@ def store_results(*, operation: Operation) -> int:
             source_key=str(outcome.public_id),
         )  # fmt: skip
         team = teams.get((visit.planned.day_id or 0, outcome.authority_id), [])
-        label_visit(visit=past, arm=Arm.CHOSEN, origin="nomination", group=team_key(team))
+        label_visit(
+            visit=past, arm=Arm.CHOSEN, origin="nomination", group=team_key(team),
+            operation=operation.number,
+        )  # fmt: skip
         stored += 1
     return stored

@@ -4,5 +4,6 @@ import "./session.js";
 import "./drafts.js";
 import "./list.js";
 import "./search.js";
+import "./board.js";
 
 document.documentElement.classList.add("js");

@@ -2,11 +2,12 @@
 import htmx from "htmx.org";
 import { sessionEnded } from "./session.js";
 
-// 422 carries a form with its errors: show it. 401 means signed out: ask, never swap a sign-in page.
+// 422 and 409 carry a form with what was refused: show it. 401 means signed out: ask, never swap a sign-in page.
 htmx.config.responseHandling = [
   { code: "204", swap: false },
   { code: "[23]..", swap: true },
   { code: "422", swap: true },
+  { code: "409", swap: true },
   { code: "[45]..", swap: false, error: true },
 ];
 htmx.config.includeIndicatorStyles = false;

@@ -43,10 +43,11 @@ const start = () => {
     });
   }
 
-  const mark = (at, text, label, press) => {
+  const mark = (at, text, label, press, kind = "") => {
     const face = document.createElement("span");
     face.textContent = text;
-    const icon = L.divIcon({ className: text ? "mapcluster" : "mapsite", html: face, iconSize: text ? [44, 44] : [26, 26] });
+    const small = kind || !text;
+    const icon = L.divIcon({ className: kind ? `boardmark ${kind}` : text ? "mapcluster" : "mapsite", html: face, iconSize: small ? [26, 26] : [44, 44] });
     const marker = L.marker(at, { icon, keyboard: true, riseOnHover: true });
     marker.on("add", () => marker.getElement().setAttribute("aria-label", label));
     marker.on("click", () => press(marker));
@@ -69,6 +70,14 @@ const start = () => {
     marker.unbindPopup().bindPopup(body, { closeButton: false }).openPopup();
     link.focus();
   };
+
+  // Few enough to stand in the page itself: all at once, each with the mark of its kind.
+  if (words.points) {
+    const sites = JSON.parse(document.getElementById(words.points).textContent);
+    for (const site of sites) mark(site.at, site.mark, `${site.name}: ${site.note}`, open(site), site.kind);
+    if (sites.length) map.fitBounds(L.latLngBounds(sites.map((site) => site.at)), { padding: [30, 30], maxZoom: 12 });
+    return;
+  }
 
   let asked = 0;
   const show = async () => {
@@ -107,7 +116,8 @@ const start = () => {
   show();
 };
 
-if (box && card) {
+if (box?.dataset.points) start();
+else if (box && card) {
   card.open = remembered();
   let started = false;
   const begin = () => {

@@ -22,7 +22,7 @@ DROP FUNCTION planning_kept();
 
 
 class Migration(migrations.Migration):
-    dependencies = [("planning", "0005_selection_walls")]
+    dependencies = [("planning", "0006_run_claims")]
 
     operations = [
         migrations.AddField(

@@ -67,8 +67,21 @@ from planning.models.runs import (
     SelectionRun,
     SolverState,
 )
+from planning.models.teams import (
+    Absence,
+    AbsenceKind,
+    DayPlan,
+    DayVehicle,
+    PersonSkills,
+    PlanState,
+    SiteHours,
+    TravelTime,
+    Vehicle,
+)
 
 __all__ = [
+    "Absence",
+    "AbsenceKind",
     "AgendaItem",
     "Availability",
     "AvailabilityState",
@@ -76,6 +89,8 @@ __all__ = [
     "CalendarFeed",
     "Capacity",
     "ChoiceState",
+    "DayPlan",
+    "DayVehicle",
     "DecisionRecord",
     "Draw",
     "DrawState",
@@ -106,6 +121,8 @@ __all__ = [
     "Participation",
     "ParticipationState",
     "Periods",
+    "PersonSkills",
+    "PlanState",
     "PlannedVisit",
     "PoolEntry",
     "Proposal",
@@ -117,10 +134,13 @@ __all__ = [
     "SelectionRun",
     "SelectionSettings",
     "SignOff",
+    "SiteHours",
     "SiteTerms",
     "SolverState",
     "TargetChoice",
     "TeamMember",
+    "TravelTime",
+    "Vehicle",
     "Voice",
     "VoiceState",
 ]

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
 from authorities.models import Area, Authority, Unit
+from planning.models.spans import one_at_a_time
 from planning.querysets import (
     DecisionRecordQuerySet,
     InspectionDayQuerySet,
@@ -349,7 +350,10 @@ class DecisionRecord(models.Model):
 
 
 class InspectionDay(models.Model):
-    """One team on one local date, visiting planned sites in order."""
+    """One team on one local date, visiting planned sites in order.
+
+    ``plan``: the planning that made it as a draft; ``by_hand``: a person made it or has changed it.
+    """
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     operation = models.ForeignKey(Operation, on_delete=models.CASCADE, related_name="days")
@@ -360,7 +364,12 @@ class InspectionDay(models.Model):
     )
     meeting_point = models.CharField(max_length=200, blank=True)
     starts_at = models.TimeField(null=True, blank=True)
+    ends_at = models.TimeField(null=True, blank=True)
     note = models.TextField(blank=True)
+    plan = models.ForeignKey(
+        "planning.DayPlan", null=True, blank=True, on_delete=models.SET_NULL, related_name="days"
+    )
+    by_hand = models.BooleanField(default=True)
     version = models.PositiveIntegerField(default=1)
 
     objects = InspectionDayQuerySet.as_manager()
@@ -370,15 +379,28 @@ class InspectionDay(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["operation", "date", "team_name"], name="inspection_day_unique"
-            )
-        ]
+            ),
+            models.CheckConstraint(
+                condition=Q(starts_at__isnull=True) | Q(ends_at__isnull=True)
+                | Q(ends_at__gt=F("starts_at")),
+                name="inspection_day_hours",
+            ),
+        ]  # fmt: skip
 
 
 class TeamMember(models.Model):
-    """A person on a day's team. One team a person a date, over all operations."""
+    """A person on a day's team: on one at a time, over all operations.
+
+    Two teams on one date are possible only where both days have a start and an end that do not
+    meet. Date and times are kept equal to the day's by the database; ``released``: the operation
+    was cancelled, so the person is free again.
+    """
 
     day = models.ForeignKey(InspectionDay, on_delete=models.CASCADE, related_name="members")
-    date = models.DateField()  # equal to day.date, for the unique key
+    date = models.DateField()
+    starts_at = models.TimeField(null=True, blank=True)
+    ends_at = models.TimeField(null=True, blank=True)
+    released = models.BooleanField(default=False)
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="team_places"
     )
@@ -386,11 +408,18 @@ class TeamMember(models.Model):
 
     class Meta:
         ordering = ["day", "id"]
-        constraints = [models.UniqueConstraint(fields=["user", "date"], name="one_team_a_day")]
+        constraints = [
+            one_at_a_time("user", "one_team_at_a_time"),
+            models.UniqueConstraint(fields=["day", "user"], name="team_member_unique"),
+        ]
 
 
 class PlannedVisit(models.Model):
-    """A chosen site on a day, in visiting order, with the authorities that come along."""
+    """A chosen site on a day, in visiting order, with the authorities that come along.
+
+    ``starts_at``: planned local time of arrival, ``minutes`` how long it takes, ``travel_minutes``
+    from the visit before (empty: not known).
+    """
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     operation = models.ForeignKey(
@@ -399,6 +428,9 @@ class PlannedVisit(models.Model):
     day = models.ForeignKey(InspectionDay, on_delete=models.CASCADE, related_name="visits")
     site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="planned_visits")
     order = models.PositiveSmallIntegerField()
+    starts_at = models.TimeField(null=True, blank=True)
+    minutes = models.PositiveSmallIntegerField(default=90)
+    travel_minutes = models.PositiveSmallIntegerField(null=True, blank=True)
     note = models.TextField(blank=True)
     # Stopped without a reason; re-dating the visit clears it.
     postponed_at = models.DateTimeField(null=True, blank=True)
@@ -416,7 +448,15 @@ class PlannedVisit(models.Model):
                 name="planned_order",
                 deferrable=models.Deferrable.DEFERRED,
             ),
+            models.CheckConstraint(
+                condition=Q(minutes__gte=5, minutes__lte=600), name="planned_minutes"
+            ),
         ]
+
+    @property
+    def goes(self) -> bool:
+        """Whether the day's team goes there: not postponed, not made by another operation."""
+        return self.postponed_at is None and self.merged_into_id is None
 
 
 def _token() -> str:

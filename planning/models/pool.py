@@ -64,7 +64,7 @@ class SelectionSettings(models.Model):
     joint_share = models.PositiveSmallIntegerField(default=0)
     most_per_firm = models.PositiveSmallIntegerField(default=1)
     # A team of fewer inspectors does not go.
-    min_people = models.PositiveSmallIntegerField(default=2)
+    min_people = models.PositiveSmallIntegerField(default=1)
     version = models.PositiveIntegerField(default=1)  # for clashes of two editors
     changed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
@@ -161,6 +161,13 @@ class SelectionQuota(models.Model):
                 name="quota_order",
             ),
         ]  # fmt: skip
+
+    @property
+    def title(self) -> str:
+        """What it counts: region, industry, authority, as far as they are given."""
+        parts = [self.region and self.region.name, self.industry and self.industry.name,
+                 self.authority and self.authority.short]  # fmt: skip
+        return ", ".join(part for part in parts if part)
 
 
 class ResourceKind(models.TextChoices):

@@ -127,6 +127,7 @@ class SelectionRun(models.Model):
     started_at = models.DateTimeField(null=True, blank=True)
     heartbeat_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
     cancel_asked = models.BooleanField(default=False)
     phase = models.CharField(max_length=20, blank=True)
     progress = models.FloatField(default=0)  # 0..1
@@ -153,6 +154,14 @@ class SelectionRun(models.Model):
                                            bound__isnull=False)
                 ),
                 name="run_done_with_proof",
+            ),
+            models.UniqueConstraint(
+                fields=["operation"], name="run_one_plan_at_once",
+                condition=Q(kind="plan", state__in=["queued", "running"]),
+            ),
+            models.UniqueConstraint(
+                fields=["operation", "asked_by"], name="run_one_question_at_once",
+                condition=~Q(kind="plan") & Q(state__in=["queued", "running"]),
             ),
         ]  # fmt: skip
 
@@ -190,9 +199,11 @@ class Proposal(models.Model):
 class BoardChange(models.Model):
     """One change on the board, in order; the board is what they make of the proposal.
 
-    ``before`` and ``after``: {"state", "team" (authority public ids), "week", "reason", "code"} or
-    null for "undecided". ``number`` counts within the operation: a browser asks for what came after
-    the last it has seen. Never changed or removed (trigger).
+    ``before`` and ``after``: {"state", "team" (authority codes), "week", "reason", "code", "run"
+    (number), "as_proposed", "by", "for"} or null for "undecided"; of the whole board {"run",
+    "picked", "dropped", "kept"}, numbers only. ``number`` counts within
+    the operation: a browser asks for what came after the last it has seen. Never changed or removed
+    (trigger).
     """
 
     operation = models.ForeignKey(Operation, on_delete=models.CASCADE, related_name="board")

@@ -34,6 +34,7 @@ from planning.models import (
     TargetChoice,
 )
 from planning.services.common import check, lock, own_participation
+from planning.services.days import put_last, retime
 from targets.models import PastVisit, Site
 from worklist.services import notify
 
@@ -59,6 +60,15 @@ def ask_availability(operation: Operation, site: Site) -> Availability:
         operation=operation, site=site, defaults={"due_at": quantum(timezone.now())}
     )
     return row
+
+
+def ask_availability_of(operation: Operation, sites: Iterable[int]) -> None:
+    """The same of many sites (ids) at once, by one statement."""
+    due = quantum(timezone.now())
+    Availability.objects.bulk_create(
+        [Availability(operation=operation, site_id=pk, due_at=due) for pk in sites],
+        batch_size=2_000, ignore_conflicts=True,
+    )  # fmt: skip
 
 
 def not_available_words() -> str:
@@ -289,7 +299,10 @@ def redate(*, actor: "Actor", visit: PlannedVisit, day: Any) -> PlannedVisit:
     """Put a postponed visit on a day again. The selection stays signed as it is."""
     operation = lock(visit.operation)
     check(actor, "manage", operation)
-    visit = PlannedVisit.objects.select_for_update(of=("self",)).get(pk=visit.pk)
+    PlannedVisit.objects.select_for_update(of=("self",)).get(pk=visit.pk)
+    visit = PlannedVisit.objects.select_related("day__operation", "operation", "site").get(
+        pk=visit.pk
+    )
     if day.operation_id != operation.pk:
         raise RuleViolation(_("Choose a day of this operation."), field="day")
     if visit.postponed_at is None:
@@ -297,11 +310,13 @@ def redate(*, actor: "Actor", visit: PlannedVisit, day: Any) -> PlannedVisit:
     row = ask_availability(operation, visit.site)
     if row.state != AvailabilityState.AVAILABLE:
         raise RuleViolation(not_available_words(), field="day")
-    if visit.day_id != day.pk:
-        last = day.visits.order_by("-order").first()
-        visit.day, visit.order = day, (last.order if last else 0) + 1
-    visit.postponed_at = None
-    visit.save(update_fields=["day", "order", "postponed_at"])
+    before, visit.postponed_at = visit.day, None
+    if before.pk == day.pk:
+        visit.save(update_fields=["postponed_at"])
+        retime(day)
+    else:
+        put_last(visit, day)
+        retime(before)
     record(
         actor=actor, verb="visit.redated", subject=visit, context=operation,
         data={"site": visit.site.name, "date": day.date.isoformat()},

@@ -1,69 +1,679 @@
-"""The board: what people pick and drop of the candidates, each with a reason, and undoing it."""
+"""The board: what people make of the proposal, one change after the other, each of them undoable.
 
-from typing import TYPE_CHECKING
+Every change locks the operation, so that changes have an order (``BoardChange.number``), and is
+compared with what the person saw (``version``): two people on one site never overwrite each other.
+What follows the newest proposal needs no reason; every deviation needs one from who makes it.
+"""
 
+import datetime as dt
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import Max, Q
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from audit.context import service
-from audit.errors import RuleViolation
+from audit.context import as_system, service
+from audit.errors import Conflict, NotAllowed, RuleViolation
 from audit.services import record
+from authorities.models import Authority
+from planning.candidates import Candidate, candidates, current_plan, window_weeks
 from planning.models import (
+    AvailabilityState,
+    BoardChange,
     ChoiceState,
     Operation,
     OperationState,
+    Proposal,
+    SelectionRun,
     TargetChoice,
 )
-from planning.selectors import joint_list
-from planning.services.availability import (
-    check_available,
-)
-from planning.services.common import check, check_state, lock
+from planning.permissions import may_select
+from planning.services.availability import ask_availability, check_available
+from planning.services.common import check_state, lock
+from planning.words import CODES
+from risk.models import Arm
 from risk.selectors import contributions_of
+from risk.services.overrides import record_override, withdraw_override
 from targets.models import Site
 
 if TYPE_CHECKING:
     from authorities.actors import Actor
 
+ANY_WEEK = "any"
 
+
+@dataclass(frozen=True)
+class Decision:
+    """What stands on the board for one site; ``None`` in its place means undecided.
+
+    ``team``: authority ids, ascending. ``by`` and ``for_authority`` (ids): who answers for it.
+    """
+
+    state: str
+    team: tuple[int, ...] = ()
+    week: dt.date | None = None
+    reason: str = ""
+    code: str = ""
+    run: int | None = None
+    as_proposed: bool = False
+    by: int | None = None
+    for_authority: int | None = None
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """A decision that differs from the proposal it was made on (``proposed`` None: not in it)."""
+
+    site: Site
+    choice: TargetChoice
+    proposed: Proposal | None
+    what: str
+
+    @property
+    def reason_kind(self) -> Any:
+        return CODES.get(self.choice.code, self.choice.code)
+
+
+@dataclass(frozen=True)
+class Adopted:
+    """``change`` is of the whole board; ``unavailable`` are proposed and stay undecided."""
+
+    change: BoardChange
+    unavailable: list[Site] = field(default_factory=list)
+
+
+def follows(
+    candidate: Candidate, state: str, team: Iterable[int], week: dt.date | None, *, planned: bool
+) -> bool:
+    """Whether a decision is exactly what was proposed. ``planned``: there is a proposal at all."""
+    if not planned:
+        return False
+    proposal = candidate.proposal
+    if state == ChoiceState.DROPPED:
+        return proposal is None and candidate.drawn is None
+    if proposal is None or set(team) != set(proposal.team):
+        return False
+    return proposal.week is None or week == proposal.week
+
+
+def usual_team(candidate: Candidate) -> list[int]:
+    """Who goes when nobody says otherwise: as proposed, else who nominated and could come."""
+    if candidate.proposal is not None:
+        return sorted(candidate.proposal.team)
+    able = {authority.pk for authority in candidate.could_come}
+    wanted = sorted({n.authority_id for n in candidate.nominations} & able)
+    return wanted or sorted({n.authority_id for n in candidate.nominations} or able)[:1]
+
+
+# ------------------------------------------------------------------------------- one site
 @service
 def choose(
-    *, actor: "Actor", operation: Operation, site: Site, state: str, reason: str
+    *,
+    actor: "Actor",
+    operation: Operation,
+    site: Site,
+    state: str,
+    reason: str = "",
+    code: str = "",
+    team: Iterable[int] | None = None,
+    week: dt.date | str | None = None,
+    version: int | None = None,
+    request: uuid.UUID | None = None,
 ) -> TargetChoice:
-    """Pick or drop a nominated site; needs a reason. Score and rank are kept as they stand now."""
-    operation = lock(operation)
-    check(actor, "manage", operation)
-    check_state(operation, OperationState.SELECTING)
+    """Pick or drop a candidate; score and rank are kept as they stand now.
+
+    ``team`` (authority ids) and ``week`` (a Monday, or ``ANY_WEEK``) left out: what stands already,
+    else what is proposed. ``version``: of what the person saw (``Card.version``, 0: undecided, never
+    touched); Conflict when somebody was faster. The same ``request`` again changes nothing.
+    """
+    operation = _open(actor, operation)
+    if _answered(operation, request, site, state) is not None:
+        return _standing(operation, site)
     if state not in ChoiceState.values:
         raise RuleViolation(_("Choose whether the site is selected or left out."), field="state")
-    if not reason.strip():
-        raise RuleViolation(_("Give a reason for every pick and every drop."), field="reason")
-    entry = next((e for e in joint_list(operation) if e.site.pk == site.pk), None)
-    if entry is None:
-        raise RuleViolation(
-            _("%(site)s is not on the joint list.") % {"site": site.name}, field="site"
-        )
+    candidate, plan = _candidate(operation, site), current_plan(operation)
+    wanted = _wanted(operation, candidate, state, team, week)
+    check_version(operation, site, candidate.choice, version, wanted)
     if state == ChoiceState.PICKED:
         check_available(operation, site)
-    choice, _created = TargetChoice.objects.update_or_create(
-        operation=operation, site=site,
-        defaults={
-            "state": state, "reason": reason.strip(), "points": entry.card.points,
-            "contributions": contributions_of(site.pk),
-            "rank": entry.rank, "decided_by": actor.user, "decided_for": actor.authority,
-        },
-    )  # fmt: skip
-    record(
-        actor=actor, verb=f"choice.{state}", subject=choice, context=operation,
-        data={"site": site.name, "reason": reason.strip(), "rank": entry.rank,
-              "points": "" if entry.card.points is None else str(entry.card.points)},
-    )  # fmt: skip
+    decision = _reasoned(actor, candidate, plan, wanted, reason.strip(), code)
+    _write(actor, operation, candidate, decision, request=request)
+    return _standing(operation, site)
+
+
+@service
+def undo_choice(
+    *,
+    actor: "Actor",
+    operation: Operation,
+    site: Site,
+    version: int | None = None,
+    request: uuid.UUID | None = None,
+) -> BoardChange | None:
+    """Make a site undecided again; None when it was."""
+    operation = _open(actor, operation)
+    earlier = _answered(operation, request, site, "")
+    if earlier is not None:
+        return earlier
+    candidate = _candidate(operation, site)
+    if candidate.choice is None:
+        return None
+    check_version(operation, site, candidate.choice, version, None)
+    return _write(actor, operation, candidate, None, request=request)
+
+
+def _open(actor: "Actor", operation: Operation) -> Operation:
+    """The locked operation, if the actor may change its board now."""
+    operation = lock(operation)
+    if not may_select(actor, operation):
+        raise NotAllowed(_("You have no right to do this in this operation."))
+    check_state(operation, OperationState.SELECTING)
+    return operation
+
+
+def _answered(
+    operation: Operation, request: uuid.UUID | None, site: Site | None, state: str | None = None
+) -> BoardChange | None:
+    """The change that the same request made before; Conflict when it asked for something else.
+
+    ``state`` as asked, "" for undecided, None when it does not matter.
+    """
+    if request is None:
+        return None
+    earlier = BoardChange.objects.filter(operation=operation, request=request).first()
+    if earlier is None:
+        return None
+    made = (earlier.after or {}).get("state", "")
+    if earlier.site_id != (site.pk if site else None) or state not in (None, made):
+        raise Conflict(_("This was sent before with something else. Open the page again."))
+    return earlier
+
+
+def _standing(operation: Operation, site: Site) -> TargetChoice:
+    choice = TargetChoice.objects.filter(operation=operation, site=site).first()
+    if choice is None:
+        raise Conflict(_("This was done before and has been undone since."))
     return choice
 
 
+def _candidate(operation: Operation, site: Site) -> Candidate:
+    found = next((c for c in candidates(operation) if c.site.pk == site.pk), None)
+    if found is None:
+        raise RuleViolation(
+            _("%(site)s is not on the joint list.") % {"site": site.name}, field="site"
+        )
+    return found
+
+
+def _wanted(
+    operation: Operation,
+    candidate: Candidate,
+    state: str,
+    team: Iterable[int] | None,
+    week: dt.date | str | None,
+) -> Decision:
+    """State, team and week as asked, completed and checked."""
+    if state == ChoiceState.DROPPED:
+        return Decision(state)
+    choice = candidate.choice
+    standing = choice if choice is not None and choice.state == ChoiceState.PICKED else None
+    who = sorted(set(team)) if team is not None else []
+    if team is None:
+        who = sorted(standing.team) if standing and standing.team else usual_team(candidate)
+    taking_part = {a.pk for a in candidate.could_come} | set(
+        operation.participations.accepted().values_list("authority_id", flat=True)
+    )
+    if not who or not set(who) <= taking_part:
+        raise RuleViolation(
+            _("Choose at least one authority that takes part in the operation."), field="team"
+        )
+    when: dt.date | None
+    if week == ANY_WEEK:
+        when = None
+    elif isinstance(week, dt.date):
+        when = week
+    elif week is None:
+        source = standing or candidate.proposal
+        when = source.week if source else None
+    else:
+        raise RuleViolation(_("Choose a week of the inspection window."), field="week")
+    if when is not None and when not in window_weeks(operation):
+        raise RuleViolation(_("Choose a week of the inspection window."), field="week")
+    return Decision(state, tuple(who), when)
+
+
+def _reasoned(
+    actor: "Actor",
+    candidate: Candidate,
+    plan: SelectionRun | None,
+    wanted: Decision,
+    reason: str,
+    code: str,
+) -> Decision:
+    """The decision with its reason, or RuleViolation where one is lacking."""
+    planned = plan is not None
+    proposed = follows(candidate, wanted.state, wanted.team, wanted.week, planned=planned)
+    mine = replace(
+        wanted, reason=reason, code=code, run=plan.pk if plan else None, as_proposed=proposed,
+        by=actor.user.pk, for_authority=actor.authority.pk,
+    )  # fmt: skip
+    standing = candidate.choice
+    if proposed:
+        return mine
+    if not reason and standing is not None and _only_another_week(candidate, standing, wanted):
+        return replace(_decision(standing), week=wanted.week)
+    if not reason:
+        raise RuleViolation(
+            _("This differs from the proposal: give a reason.")
+            if planned
+            else _("Give a reason for every pick and every drop."),
+            field="reason",
+        )
+    # Of a drawn site that is left out it is asked too: what is learned depends on it.
+    if not code and (planned or (candidate.drawn and wanted.state == ChoiceState.DROPPED)):
+        raise RuleViolation(_("Say what kind of reason it is."), field="code")
+    if code and code not in CODES:
+        raise RuleViolation(_("Choose a kind of reason from the list."), field="code")
+    return mine
+
+
+def _only_another_week(candidate: Candidate, standing: TargetChoice, wanted: Decision) -> bool:
+    """A selected site is put in another week, and no proposal names the week it should have.
+
+    Then the decision with its reason stays that of whoever made it.
+    """
+    proposal = candidate.proposal
+    return (
+        bool(standing.reason)
+        and standing.state == wanted.state == ChoiceState.PICKED
+        and tuple(standing.team) == wanted.team
+        and (proposal is None or proposal.week is None)
+    )
+
+
+# ------------------------------------------------------------------------- what everybody saw
+def version_of(operation: Operation, site: Site, choice: TargetChoice | None) -> int:
+    """What tells whether a site was touched: the number of the change that made what stands."""
+    if choice is not None:
+        return choice.version
+    changes = BoardChange.objects.filter(operation=operation, site=site)
+    return changes.aggregate(last=Max("number"))["last"] or 0
+
+
+def check_version(
+    operation: Operation,
+    site: Site,
+    choice: TargetChoice | None,
+    version: int | None,
+    wanted: Decision | None,
+) -> None:
+    """Raise Conflict with both values unless what the person saw still stands."""
+    current = version_of(operation, site, choice)
+    if version is None or version == current:
+        return
+    last = (
+        BoardChange.objects.filter(operation=operation, number=current)
+        .select_related("made_by", "made_for")
+        .first()
+    )
+    stands = _("undecided") if choice is None else in_words(_decision(choice))
+    values = {
+        "site": site.shown_name, "now": stands,
+        "yours": _("undecided") if wanted is None else in_words(wanted),
+    }  # fmt: skip
+    if last is None:
+        raise Conflict(
+            _("%(site)s was changed meanwhile. Now: %(now)s. Yours: %(yours)s.") % values
+        )
+    values |= {
+        "who": last.made_by.full_name, "authority": last.made_for.short,
+        "time": date_format(timezone.localtime(last.made_at), "TIME_FORMAT"),
+    }  # fmt: skip
+    raise Conflict(
+        _(
+            "%(who)s (%(authority)s) changed %(site)s at %(time)s. Now: %(now)s. Yours: %(yours)s."
+            " Nothing was overwritten."
+        )
+        % values
+    )
+
+
+def in_words(decision: Decision) -> str:
+    """“Selected: OSH, Tax; week 49” without a full stop. One query for the team."""
+    word = str(ChoiceState(decision.state).label)
+    if decision.state == ChoiceState.DROPPED:
+        return word
+    rows = Authority.objects.filter(pk__in=decision.team).order_by("code")
+    return team_in_words([row.short for row in rows], decision.week)
+
+
+def team_in_words(names: list[str], week: dt.date | None) -> str:
+    values = {"team": ", ".join(names), "week": week.isocalendar().week if week else ""}
+    if week is None:
+        return _("Selected: %(team)s, any week") % values
+    return _("Selected: %(team)s, week %(week)s") % values
+
+
+# ----------------------------------------------------------------------------------- writing
+def _decision(choice: TargetChoice) -> Decision:
+    return Decision(
+        choice.state, tuple(choice.team), choice.week, choice.reason, choice.code, choice.run_id,
+        choice.as_proposed, choice.decided_by_id, choice.decided_for_id,
+    )  # fmt: skip
+
+
+def _stored(decision: Decision | None) -> dict[str, Any] | None:
+    """A decision as a change keeps it: authorities by code, the run by number."""
+    if decision is None:
+        return None
+    team = Authority.objects.filter(pk__in=decision.team).order_by("code")
+    run = SelectionRun.objects.filter(pk=decision.run).first() if decision.run else None
+    return {
+        "state": decision.state, "team": [authority.code for authority in team],
+        "week": decision.week.isoformat() if decision.week else None,
+        "reason": decision.reason, "code": decision.code,
+        "run": run.number if run else None, "as_proposed": decision.as_proposed,
+        "by": decision.by, "for": decision.for_authority,
+    }  # fmt: skip
+
+
+def _read(operation: Operation, stored: Mapping[str, Any] | None) -> Decision | None:
+    """What ``_stored`` kept."""
+    if stored is None:
+        return None
+    team = Authority.objects.filter(code__in=stored["team"]).values_list("pk", flat=True)
+    run = operation.runs.filter(number=stored["run"]).first() if stored["run"] else None
+    return Decision(
+        stored["state"], tuple(sorted(team)),
+        dt.date.fromisoformat(stored["week"]) if stored["week"] else None,
+        stored["reason"], stored["code"], run.pk if run else None, stored["as_proposed"],
+        stored["by"], stored["for"],
+    )  # fmt: skip
+
+
+def next_number(operation: Operation) -> int:
+    """Of the locked operation's next change. Choices older than the board have version 1."""
+    with as_system("one order for all, also of changes that this person may not see"):
+        last = operation.board.aggregate(last=Max("number"))["last"]
+    return (last or 1) + 1
+
+
+def _write(
+    actor: "Actor",
+    operation: Operation,
+    candidate: Candidate,
+    decision: Decision | None,
+    *,
+    request: uuid.UUID | None = None,
+    undoes: BoardChange | None = None,
+    part_of: int | None = None,
+) -> BoardChange:
+    """Put ``decision`` on the board and the change in the line of changes."""
+    number, site, standing = next_number(operation), candidate.site, candidate.choice
+    before = _stored(_decision(standing)) if standing else None
+    after = _stored(decision)
+    if part_of is not None and after is not None:
+        after["part_of"] = part_of
+    if decision is None:
+        TargetChoice.objects.filter(operation=operation, site=site).delete()
+    else:
+        values = _values(candidate, decision) | {
+            "version": number, "contributions": contributions_of(site.pk),
+        }  # fmt: skip
+        TargetChoice.objects.update_or_create(operation=operation, site=site, defaults=values)
+    change = BoardChange.objects.create(
+        operation=operation, number=number, round=operation.round, site=site, before=before,
+        after=after, made_by=actor.user, made_for=actor.authority, undoes=undoes, request=request,
+    )  # fmt: skip
+    record(
+        actor=actor, verb=f"choice.{decision.state if decision else 'undecided'}", subject=change,
+        context=operation,
+        data={
+            "site": site.name, "reason": decision.reason if decision else "",
+            "code": decision.code if decision else "", "rank": candidate.rank,
+            "points": "" if candidate.card.points is None else str(candidate.card.points),
+        },
+    )  # fmt: skip
+    _note_override(actor, operation, candidate, decision)
+    return change
+
+
+def _note_override(
+    actor: "Actor", operation: Operation, candidate: Candidate, decision: Decision | None
+) -> None:
+    """So that what people decide beside the list can be held against what is found."""
+    site, rank = candidate.site, candidate.rank
+    if decision is None:
+        withdraw_override(actor=actor, site=site, operation=operation.number)
+        return
+    record_override(
+        actor=actor, site=site, operation=operation.number, round=operation.round, rank=rank,
+        of=max(rank, operation.availabilities.count()), decided=decision.state,
+        proposed=candidate.proposal is not None if decision.run else None, code=decision.code,
+        note=decision.reason,
+    )  # fmt: skip
+
+
+def _values(candidate: Candidate, decision: Decision) -> dict[str, Any]:
+    """Columns of a choice. How a drawn site came about stays with it, also when it is left out."""
+    drawn, proposal = candidate.drawn, candidate.proposal
+    arm, probability = Arm.CHOSEN.value, None
+    if drawn is not None:
+        arm, probability = Arm.RANDOM.value, drawn.probability
+    elif proposal is not None and proposal.arm != Arm.RANDOM:
+        arm, probability = proposal.arm, proposal.probability
+    return {
+        "state": decision.state, "team": list(decision.team), "week": decision.week,
+        "reason": decision.reason, "code": decision.code, "run_id": decision.run,
+        "as_proposed": decision.as_proposed, "arm": arm, "probability": probability,
+        "points": candidate.card.points, "rank": candidate.rank,
+        "decided_by_id": decision.by, "decided_for_id": decision.for_authority,
+    }  # fmt: skip
+
+
+# -------------------------------------------------------------------------- the whole proposal
 @service
-def undo_choice(*, actor: "Actor", operation: Operation, site: Site) -> None:
-    """Make a site undecided again."""
-    operation = lock(operation)
-    check(actor, "manage", operation)
-    check_state(operation, OperationState.SELECTING)
-    TargetChoice.objects.filter(operation=operation, site=site).delete()
+def adopt(
+    *,
+    actor: "Actor",
+    operation: Operation,
+    run: SelectionRun,
+    overwrite: bool = False,
+    request: uuid.UUID | None = None,
+) -> Adopted:
+    """Take a whole proposal: what it holds is picked, every other candidate left out.
+
+    Own decisions of people stay, unless ``overwrite``. What is proposed but not available stays
+    undecided and is named in the answer.
+    """
+    operation = _open(actor, operation)
+    earlier = _answered(operation, request, None)
+    if earlier is not None:
+        return Adopted(earlier)
+    plan = current_plan(operation)
+    if plan is None or plan.pk != run.pk:
+        raise RuleViolation(
+            _("There is a newer proposal, or this one is not of this round. Open the board again."),
+            field="run",
+        )
+    rows = candidates(operation)
+    unavailable = [c.site for c in rows if c.proposal and not _available(operation, c)]
+    closed = {site.pk for site in unavailable}
+    taken = [c for c in rows if c.site.pk not in closed and (overwrite or c.choice is None)]
+    decisions = [(c, _as_proposed_by(actor, plan, c)) for c in taken]
+    change = BoardChange.objects.create(
+        operation=operation, number=next_number(operation), round=operation.round,
+        after=_summary(plan, decisions, len(rows)), made_by=actor.user,
+        made_for=actor.authority, request=request,
+    )  # fmt: skip
+    _write_many(operation, change, [(c, d) for c, d in decisions if c.choice is None])
+    for candidate, decision in decisions:
+        if candidate.choice is not None and not _same(candidate.choice, decision):
+            _write(actor, operation, candidate, decision, part_of=change.number)
+    record(
+        actor=actor, verb="board.adopted", subject=change, context=operation,
+        data={"number": plan.number, **{k: v for k, v in change.after.items() if k != "run"}},
+    )  # fmt: skip
+    return Adopted(change, unavailable)
+
+
+def _summary(
+    plan: SelectionRun, decisions: list[tuple[Candidate, Decision]], of: int
+) -> dict[str, Any]:
+    """What the line of a whole board says: numbers only, whoever may read them."""
+    picked = sum(decision.state == ChoiceState.PICKED for _candidate, decision in decisions)
+    return {
+        "run": plan.number, "picked": picked, "dropped": len(decisions) - picked,
+        "kept": of - len(decisions),
+    }  # fmt: skip
+
+
+def _available(operation: Operation, candidate: Candidate) -> bool:
+    row = candidate.availability or ask_availability(operation, candidate.site)
+    return bool(row.state == AvailabilityState.AVAILABLE)
+
+
+def _as_proposed_by(actor: "Actor", plan: SelectionRun, candidate: Candidate) -> Decision:
+    """What the plan says of one candidate. A drawn one that it lacks is no plan's to leave out."""
+    proposal = candidate.proposal
+    who: dict[str, Any] = {
+        "run": plan.pk, "as_proposed": True, "by": actor.user.pk,
+        "for_authority": actor.authority.pk,
+    }  # fmt: skip
+    if proposal is None:
+        return Decision(ChoiceState.DROPPED, **who)
+    return Decision(ChoiceState.PICKED, tuple(sorted(proposal.team)), proposal.week, **who)
+
+
+def _same(choice: TargetChoice, decision: Decision) -> bool:
+    return (choice.state, tuple(choice.team), choice.week, choice.as_proposed) == (
+        decision.state, decision.team, decision.week, True,
+    )  # fmt: skip
+
+
+def _write_many(
+    operation: Operation, change: BoardChange, decisions: list[tuple[Candidate, Decision]]
+) -> None:
+    """New choices in one statement; why a site stood where it stood is kept of the picked ones."""
+    TargetChoice.objects.bulk_create(
+        TargetChoice(
+            operation=operation,
+            site=candidate.site,
+            version=change.number,
+            contributions=contributions_of(candidate.site.pk) if decision.team else [],
+            **_values(candidate, decision),
+        )
+        for candidate, decision in decisions
+    )
+
+
+# ------------------------------------------------------------------------------------- undoing
+@service
+def undo(
+    *,
+    actor: "Actor",
+    operation: Operation,
+    change: BoardChange,
+    request: uuid.UUID | None = None,
+) -> BoardChange:
+    """Put back what stood before ``change``, with its reason and whose it was.
+
+    Only the latest change of a site can be undone (Conflict otherwise). Undoing the change of a
+    whole board takes back what nobody has touched since.
+    """
+    operation = _open(actor, operation)
+    change = BoardChange.objects.select_related("site").get(operation=operation, pk=change.pk)
+    earlier = _answered(operation, request, change.site)
+    if earlier is not None:
+        return earlier
+    if BoardChange.objects.filter(undoes=change).exists():
+        raise Conflict(_("This has been undone already."))
+    if change.site is None:
+        return _undo_whole(actor, operation, change, request)
+    candidate = _candidate(operation, change.site)
+    decision = _read(operation, change.before)
+    check_version(operation, change.site, candidate.choice, change.number, decision)
+    if decision is not None and decision.state == ChoiceState.PICKED:
+        check_available(operation, change.site)
+    return _write(actor, operation, candidate, decision, request=request, undoes=change)
+
+
+def _undo_whole(
+    actor: "Actor", operation: Operation, change: BoardChange, request: uuid.UUID | None
+) -> BoardChange:
+    own = TargetChoice.objects.filter(operation=operation, version=change.number, as_proposed=True)
+    count, _kinds = own.delete()
+    parts = BoardChange.objects.filter(
+        operation=operation, after__part_of=change.number
+    ).select_related("site")
+    by_site = {c.site.pk: c for c in candidates(operation)}
+    for part in parts.order_by("number"):
+        candidate = by_site.get(part.site_id)
+        if candidate is None or candidate.choice is None:
+            continue
+        decision = _read(operation, part.before)
+        gone = decision and decision.state == ChoiceState.PICKED and not _available(
+            operation, candidate
+        )  # fmt: skip
+        if candidate.choice.version == part.number and not gone:
+            _write(actor, operation, candidate, decision, undoes=part)
+            count += 1
+    undone = BoardChange.objects.create(
+        operation=operation, number=next_number(operation), round=operation.round,
+        after={"run": change.after["run"], "undone": count}, made_by=actor.user,
+        made_for=actor.authority, undoes=change, request=request,
+    )  # fmt: skip
+    record(
+        actor=actor, verb="board.unadopted", subject=undone, context=operation,
+        data={"number": change.after["run"], "count": count},
+    )  # fmt: skip
+    return undone
+
+
+# --------------------------------------------------------------------------------- reading it
+def deviations(operation: Operation) -> list[Deviation]:
+    """Decisions that differ from the proposal on which they were made, by rank. Three queries.
+
+    Decisions made before there was any proposal deviate from none; a drawn site that is left out
+    always does.
+    """
+    choices = list(
+        operation.choices.filter(as_proposed=False)
+        .filter(Q(run__isnull=False) | Q(arm=Arm.RANDOM, state=ChoiceState.DROPPED))
+        .select_related("site", "decided_by", "decided_for", "run")
+        .order_by("rank", "pk")
+    )
+    proposals = {
+        (p.run_id, p.site_id): p
+        for p in Proposal.objects.filter(
+            run__in={c.run_id for c in choices if c.run_id},
+            site__in=[c.site_id for c in choices],
+        )
+    }
+    names = {a.pk: a.short for a in Authority.objects.filter(
+        pk__in={pk for p in proposals.values() for pk in p.team}
+        | {pk for c in choices for pk in c.team})}  # fmt: skip
+    return [
+        Deviation(c.site, c, proposal, _deviation_in_words(c, proposal, names))
+        for c in choices
+        for proposal in [proposals.get((c.run_id, c.site_id))]
+    ]
+
+
+def _deviation_in_words(
+    choice: TargetChoice, proposal: Proposal | None, names: Mapping[int, str]
+) -> str:
+    def said(row: TargetChoice | Proposal) -> str:
+        return team_in_words([names[pk] for pk in row.team if pk in names], row.week)
+
+    if choice.state == ChoiceState.DROPPED:
+        if choice.arm == Arm.RANDOM:
+            return _("Drawn at random, left out")
+        return _("Proposed, left out")
+    if proposal is None:
+        return _("Not proposed. %(now)s") % {"now": said(choice)}
+    return _("%(now)s. Proposed was: %(before)s") % {"now": said(choice), "before": said(proposal)}

@@ -15,13 +15,15 @@ from django.views.decorators.http import require_GET, require_POST
 
 from audit.errors import Conflict, DomainError
 from authorities.access import acting
+from planning.briefing import briefing_content
 from planning.calendar import feed_for, ical, renew_feed
-from planning.documents import briefing_content
+from planning.day_checks import warnings
 from planning.forms import DayForm
-from planning.models import CalendarFeed, ChoiceState, InspectionDay, PlannedVisit
+from planning.models import CalendarFeed, ChoiceState, DayPlan, InspectionDay, PlannedVisit
 from planning.selectors import day_cards, days_with_visits, own_days
 from planning.services import (
     add_visit,
+    change_length,
     create_day,
     move_visit,
     remove_day,
@@ -29,6 +31,8 @@ from planning.services import (
     update_day,
 )
 from planning.views.base import attempt, fetch, frame
+from planning.views.teams import fetch_day
+from planning.workdays import monday
 from targets.models import Site
 from ui.forms import add_error, form_response
 from ui.pdf import render_pdf
@@ -40,8 +44,15 @@ def days(request: HttpRequest, public_id: str) -> HttpResponse:
     operation = fetch(request, public_id)
     context = frame(request, operation, "days")
     picked = operation.choices.filter(state=ChoiceState.PICKED)
+    rows = list(days_with_visits(operation).order_by("date", "team_name", "pk"))
+    found = warnings(request.actor, operation, rows)  # type: ignore[attr-defined]
     context |= {
-        "days": days_with_visits(operation).order_by("date", "team_name", "pk"),
+        "days": [(day, found[day.pk]) for day in rows],
+        "weeks": _weeks(rows),
+        "plan": DayPlan.objects.visible_to(request.actor)  # type: ignore[attr-defined]
+        .filter(operation=operation)
+        .order_by("-pk")
+        .first(),
         "unplanned": Site.objects.filter(
             pk__in=picked.exclude(site__in=operation.planned_visits.values("site")).values("site")
         )
@@ -55,23 +66,31 @@ def days(request: HttpRequest, public_id: str) -> HttpResponse:
     return render(request, "planning/days.html", context)
 
 
+def _weeks(days: list[InspectionDay]) -> list[dict[str, Any]]:
+    """Weeks that have days, each with its seven dates and the days on them."""
+    by_date: dict[dt.date, list[InspectionDay]] = {}
+    for day in days:
+        by_date.setdefault(day.date, []).append(day)
+    return [
+        {
+            "number": start.isocalendar().week,
+            "dates": [
+                {"date": date, "days": by_date.get(date, [])}
+                for date in (start + dt.timedelta(days=number) for number in range(7))
+            ],
+        }
+        for start in sorted({monday(date) for date in by_date})
+    ]
+
+
 @require_GET
 @acting()
 def powers(request: HttpRequest, public_id: str) -> HttpResponse:
     """The powers cards of a day: one for each kind of place on it."""
-    day = _day(request, public_id)
+    day = fetch_day(request, public_id)
     operation = fetch(request, str(day.operation.public_id))
     context = frame(request, operation, "days") | {"day": day, "cards": day_cards(day)}
     return render(request, "planning/powers.html", context)
-
-
-def _day(request: HttpRequest, public_id: str) -> InspectionDay:
-    return get_object_or_404(
-        InspectionDay.objects.visible_to(request.actor).select_related(  # type: ignore[attr-defined]
-            "operation", "team_lead"
-        ),
-        public_id=public_id,
-    )
 
 
 @acting()
@@ -102,7 +121,7 @@ def day_create(request: HttpRequest, public_id: str) -> HttpResponse:
 @acting()
 def day_edit(request: HttpRequest, public_id: str) -> HttpResponse:
     actor = request.actor  # type: ignore[attr-defined]
-    day = _day(request, public_id)
+    day = fetch_day(request, public_id)
     operation = day.operation
     if not frame(request, operation, "days")["rights"]["manage"]:
         raise Http404
@@ -141,7 +160,7 @@ def day_edit(request: HttpRequest, public_id: str) -> HttpResponse:
 @require_POST
 @acting()
 def day_remove(request: HttpRequest, public_id: str) -> HttpResponse:
-    day = _day(request, public_id)
+    day = fetch_day(request, public_id)
     attempt(
         request, _("The day was removed; its sites are unplanned again."),
         lambda: remove_day(actor=request.actor, day=day),  # type: ignore[attr-defined]
@@ -153,7 +172,7 @@ def day_remove(request: HttpRequest, public_id: str) -> HttpResponse:
 @acting()
 def visit_add(request: HttpRequest, public_id: str) -> HttpResponse:
     """Put the chosen sites at the end of a day."""
-    day = _day(request, public_id)
+    day = fetch_day(request, public_id)
     sites = Site.objects.filter(
         public_id__in=[i for i in request.POST.getlist("site") if len(i) == 36],
         choices__operation=day.operation,
@@ -182,9 +201,19 @@ def visit_change(request: HttpRequest, public_id: str) -> HttpResponse:
     what = request.POST.get("what")
     if what == "remove":
         attempt(request, _("Taken off the day."), lambda: remove_visit(actor=actor, visit=visit))
+    elif what == "length":
+        raw = request.POST.get("minutes", "")
+        minutes = int(raw) if raw.isdecimal() and len(raw) < 5 else 0
+        attempt(
+            request,
+            _("The changes are saved."),
+            lambda: change_length(actor=actor, visit=visit, minutes=minutes),
+        )
     else:
         step = -1 if what == "up" else 1
         attempt(request, _("Moved."), lambda: move_visit(actor=actor, visit=visit, step=step))
+    if request.POST.get("from") == "day":
+        return redirect("planning:day", public_id=visit.day.public_id)
     return redirect("planning:days", public_id=visit.operation.public_id)
 
 
@@ -193,7 +222,7 @@ def visit_change(request: HttpRequest, public_id: str) -> HttpResponse:
 def briefing(request: HttpRequest, public_id: str) -> HttpResponse:
     """The day's briefing pack as PDF, for participants."""
     actor = request.actor  # type: ignore[attr-defined]
-    day = _day(request, public_id)
+    day = fetch_day(request, public_id)
     pdf = render_pdf("briefing", briefing_content(actor, day))
     response = HttpResponse(pdf, content_type="application/pdf")
     response["Content-Disposition"] = f'attachment; filename="briefing-{day.date}.pdf"'
@@ -223,10 +252,10 @@ def calendar(request: HttpRequest) -> HttpResponse:
         for week in month_calendar.Calendar(0).monthdatescalendar(first.year, first.month)
     ]  # fmt: skip
     feed = CalendarFeed.objects.filter(user=actor.user).first()
-    monday = dt.date(2024, 1, 1)
+    first_monday = dt.date(2024, 1, 1)
     context = {
         "weeks": weeks,
-        "weekdays": [date_format(monday + dt.timedelta(days=i), "D") for i in range(7)],
+        "weekdays": [date_format(first_monday + dt.timedelta(days=i), "D") for i in range(7)],
         "first": first,
         "previous": (first - dt.timedelta(days=1)).strftime("%Y-%m"),
         "next": (first + dt.timedelta(days=32)).strftime("%Y-%m"),

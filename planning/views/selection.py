@@ -1,22 +1,19 @@
-"""Nominations, the joint list and decisions on it."""
+"""Nominations."""
 
 from typing import Any
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from audit.errors import DomainError
 from authorities.access import acting
-from planning.forms import ChoiceForm, NominationForm
+from planning.forms import NominationForm
 from planning.lists import CandidateList
 from planning.models import Nomination
-from planning.selectors import joint_list
-from planning.services import choose, make_nomination, withdraw_nomination
-from planning.services.availability import OPEN_STATES, not_available_words
+from planning.services import make_nomination, withdraw_nomination
 from planning.views.base import attempt, fetch, frame
 from targets.models import Site
 from ui.forms import add_error
@@ -108,57 +105,3 @@ def nomination_withdraw(request: HttpRequest, public_id: str) -> HttpResponse:
         lambda: withdraw_nomination(actor=actor, nomination=nomination),
     )  # fmt: skip
     return redirect("planning:nominate", public_id=nomination.operation.public_id)
-
-
-def _joint_list_open(state: str) -> bool:
-    return state not in ("draft", "inviting", "nominating")
-
-
-@acting()
-def selection(request: HttpRequest, public_id: str) -> HttpResponse:
-    """The joint list with opened points; the lead decides on each site with a reason."""
-    actor = request.actor  # type: ignore[attr-defined]
-    operation = fetch(request, public_id)
-    if not _joint_list_open(operation.state):
-        raise Http404
-    context = frame(request, operation, "selection")
-    deciding = context["rights"]["manage"] and operation.state == "selecting"
-    wanted = request.POST.get("site", "")
-    bound: ChoiceForm | None = None
-    if request.method == "POST":
-        site = get_object_or_404(
-            Site.objects.filter(nominations__operation=operation).distinct(), public_id=wanted
-        )
-        bound = ChoiceForm(request.POST, prefix=str(site.pk))
-        if bound.is_valid():
-            try:
-                choose(actor=actor, operation=operation, site=site, **bound.cleaned_data)
-            except DomainError as error:
-                add_error(bound, error)
-            else:
-                messages.success(request, _("Decided: %(site)s") % {"site": site.name})
-                address = reverse("planning:selection", args=[public_id])
-                return redirect(f"{address}#site-{site.public_id}")
-    entries = joint_list(operation)
-    known = {a.site_id: a for a in operation.availabilities.all()}
-    rows = []
-    for entry in entries:
-        initial = {}
-        if entry.choice:
-            initial = {"state": entry.choice.state, "reason": entry.choice.reason}
-        form = ChoiceForm(prefix=str(entry.site.pk), initial=initial)
-        if bound is not None and str(entry.site.public_id) == wanted:
-            form = bound
-        availability = known.get(entry.site.pk)
-        rows.append({"entry": entry, "form": form, "availability": availability})
-    context |= {
-        "rows": rows,
-        "deciding": deciding,
-        "may_reserve": actor.has_role("coordinator", "manager") and operation.state in OPEN_STATES,
-        "unavailable_words": not_available_words(),
-        "picked": sum(1 for e in entries if e.choice and e.choice.state == "picked"),
-        "undecided": sum(1 for e in entries if e.choice is None),
-        "error_form": bound if bound is not None and bound.errors else None,
-    }
-    status = 422 if bound is not None and bound.errors else 200
-    return render(request, "planning/selection.html", context, status=status)

@@ -69,8 +69,11 @@ _ABOUT = (
 )
 _WITHIN = gettext_lazy("within days before the day of scoring")
 _HALF = gettext_lazy("days after which a row counts half")
-_FACTS = ("last", "exists", "count", "in", "ratio")
-_VISITS = ("days_since", "count", "level", "rate", "decayed", "neighbours")
+_FACT_ROWS = ("count", "exists", "days_since", "decayed")
+_FACTS = ("last", "in", "ratio", *_FACT_ROWS)
+_SAYS = ("said", "said_mean", "said_sum")
+_MEANS = ("rate", "said_mean", "neighbours")
+_VISITS = ("days_since", "count", "level", "decayed", *_MEANS, "said", "said_sum")
 
 FORMS: dict[str, Form] = {
     Source.SIGNALS: Form(
@@ -99,14 +102,20 @@ FORMS: dict[str, Form] = {
             "last": gettext_lazy("what the latest fact says"),
             "exists": gettext_lazy("whether there is such a fact"),
             "count": gettext_lazy("number of such facts"),
+            "days_since": gettext_lazy("days since the latest such fact"),
+            "decayed": gettext_lazy("number of such facts, older ones counting less"),
             "in": gettext_lazy("whether the latest fact says one of these"),
             "ratio": gettext_lazy("one figure divided by another"),
         },
         (
             Field("kind", "text", gettext_lazy("kind of fact"), needed=_FACTS),
-            Field("field", "text", gettext_lazy("field of the fact"), needed=("last", "in", "ratio")),
-            Field("within_days", "number", _WITHIN, needed=("count",), taken=("exists",)),
-            Field("among", "texts", gettext_lazy("one of"), needed=("in",)),
+            Field(
+                "field", "text", gettext_lazy("field of the fact"), needed=("last", "in", "ratio"),
+                taken=_FACT_ROWS,
+            ),
+            Field("within_days", "number", _WITHIN, needed=("count",), taken=_FACT_ROWS),
+            Field("half_life_days", "number", _HALF, needed=("decayed",)),
+            Field("among", "texts", gettext_lazy("one of"), needed=("in",), taken=_FACT_ROWS),
             Field(
                 "per", "choice", gettext_lazy("divided by"), needed=("ratio",),
                 choices=(("fact", gettext_lazy("a field of a fact")),
@@ -163,6 +172,9 @@ FORMS: dict[str, Form] = {
             "rate": gettext_lazy("share of visits with findings, older ones counting less, per cent"),
             "decayed": gettext_lazy("number of visits with findings, older ones counting less"),
             "neighbours": gettext_lazy("share of visits with findings nearby, per cent"),
+            "said": gettext_lazy("a number that the visit gave, such as a grade"),
+            "said_mean": gettext_lazy("mean of a number that visits gave"),
+            "said_sum": gettext_lazy("sum of a number that visits gave, older ones counting less"),
         },
         (
             Field(
@@ -175,16 +187,38 @@ FORMS: dict[str, Form] = {
                 taken=("days_since", "count", "rate", "decayed", "neighbours"),
                 choices=_choices(VisitOutcome),
             ),
+            Field("field", "text", gettext_lazy("name of the number in the visit"), needed=_SAYS),
+            Field("kinds", "texts", gettext_lazy("kinds of visits that count"), taken=_VISITS),
             Field(
                 "within_days", "number", _WITHIN, needed=("count", "neighbours"),
-                taken=("level", "rate", "decayed"),
+                taken=("level", "rate", "decayed", *_SAYS),
             ),
-            Field("half_life_days", "number", _HALF, needed=("rate", "decayed")),
+            Field(
+                "half_life_days", "number", _HALF, needed=("rate", "decayed", "said_sum"),
+                taken=("said_mean",),
+            ),
+            Field(
+                "nth", "number", gettext_lazy("counted back, the latest visit being 1"),
+                taken=("level", "days_since", "said"), high=20,
+            ),
+            Field(
+                "last_visits", "number", gettext_lazy("only so many latest visits"),
+                taken=("rate", "said_mean"), high=1000,
+            ),
+            Field(
+                "usual", "number", gettext_lazy("usual value, to which a few visits are pulled"),
+                taken=_MEANS, low=0,
+            ),
+            Field(
+                "usual_visits", "number", gettext_lazy("as if so many more visits had shown it"),
+                taken=_MEANS, high=1000,
+            ),
             Field(
                 "near", "choice", gettext_lazy("nearby"), needed=("neighbours",),
                 choices=(("municipality", gettext_lazy("same municipality")),
                          ("industry", gettext_lazy("same industry")),
-                         ("both", gettext_lazy("same municipality and industry"))),
+                         ("both", gettext_lazy("same municipality and industry")),
+                         ("postal_code", gettext_lazy("same postal code"))),
             ),
             Field(
                 "least", "number", gettext_lazy("from this many visits on"), taken=("neighbours",),
@@ -286,12 +320,21 @@ def check(source: str, definition: Any) -> list[str]:
         for f in form.fields
         if measure in f.needed and definition.get(f.name) in (None, "", [])
     ]
-    if measure == "ratio" and definition.get("per") == "fact" and not definition.get("per_field"):
-        problems.append(
-            _("%(field)s: needed with “%(measure)s”; fill it in.")
-            % {"field": "per_field", "measure": measure}
-        )
-    return problems
+    return problems + [
+        _("%(field)s: needed with “%(measure)s”; fill it in.") % {"field": name, "measure": other}
+        for name, other in _together(definition)
+    ]
+
+
+def _together(definition: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Fields that are missing beside another one: the field, and with what it is needed."""
+    if definition.get("measure") == "ratio" and definition.get("per") == "fact":
+        if not definition.get("per_field"):
+            yield "per_field", "ratio"
+    elif definition.get("among") and not definition.get("field"):
+        yield "field", "among"
+    if definition.get("usual_visits") and definition.get("usual") is None:
+        yield "usual", "usual_visits"
 
 
 def check_of(source: str, definition: Any, *, shared: bool) -> list[str]:

@@ -22,7 +22,9 @@ class Limits:
     the rule of thumb of the US Uniform Guidelines on Employee Selection Procedures (29 CFR
     1607.4 D, there against the highest group); in both directions, since to be chosen is a burden.
     It blocks only when the observed need does not explain it: the ratio of selection rates is
-    compared with the ratio of hit rates in the random arm when there is one.
+    compared with the ratio of hit rates in the random arm when there is one; and when the interval
+    of the ratio (``level`` by Bonferroni) leaves out 1, or the group has ``large`` rows, so many
+    that the ratio counts as it is. Otherwise it is told as unsure.
     ``level``: two-proportion z-test of hit rates at equal score, divided by the number of
     comparisons (Bonferroni). ``gap``: and the hit rates differ by at least this much.
     ``discovery``: the share of visits without a finding exceeds that of all others by this much.
@@ -35,6 +37,7 @@ class Limits:
     discovery: float = 0.1
     few: int = 100
     few_chosen: int = 30
+    large: int = 1_000
     bands: int = 5
 
 
@@ -97,6 +100,8 @@ def _measures(inside: Array, chosen: Array, y: Array, lot: Array, band: Array) -
     found: dict[str, Any] = {
         "n": int(inside.sum()),
         "chosen": int((inside & chosen).sum()),
+        "n_others": int((~inside).sum()),
+        "chosen_others": int((~inside & chosen).sum()),
         "visited_chosen": int((inside & picked).sum()),
         "selection_rate": rate,
         "selection_rate_others": others,
@@ -161,11 +166,14 @@ def _judge(
         return result
     level = limits.level / max(comparisons, 1)
     ratio = found["selection_ratio"]
-    if ratio is not None and not _explained(found, limits):
-        if ratio < limits.selection:
-            block("selection_ratio", ratio, limits.selection)
-        elif ratio > 1 / limits.selection:
-            block("selection_ratio", ratio, 1 / limits.selection)
+    outside = ratio is not None and not limits.selection <= ratio <= 1 / limits.selection
+    if outside and not _explained(found, limits):
+        low, high = found["selection_interval"] = _ratio_interval(found, level)
+        if low <= 1 <= high and found["n"] < limits.large:
+            found["selection_unsure"] = True
+        else:
+            limit = limits.selection if ratio < 1 else 1 / limits.selection
+            block("selection_ratio", ratio, limit)
     for measure in ("equal_score_chosen", "equal_score_random"):
         test = found[measure]
         if (
@@ -182,6 +190,18 @@ def _judge(
         if excess > limits.discovery and _rare(hits, found, level):
             block("false_discovery", excess, limits.discovery)
     return result
+
+
+def _ratio_interval(found: dict[str, Any], level: float) -> list[float]:
+    """Limits of the ratio of two rates on the logarithmic scale (Katz and others 1978).
+
+    Half a case is added to each count, so that none chosen has limits too.
+    """
+    a, n = found["chosen"] + 0.5, found["n"] + 0.5
+    b, m = found["chosen_others"] + 0.5, found["n_others"] + 0.5
+    spread = float(norm.isf(level / 2)) * float(np.sqrt(1 / a - 1 / n + 1 / b - 1 / m))
+    middle = float(np.log((a / n) / (b / m)))
+    return [float(np.exp(middle - spread)), float(np.exp(middle + spread))]
 
 
 def _rare(hits: float, found: dict[str, Any], level: float) -> bool:

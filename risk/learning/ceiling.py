@@ -1,6 +1,6 @@
 """Boosted trees, mean of five seeds: what a free model would reach. For reports only."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -28,7 +28,10 @@ class Ceiling:
         leaves: int = 15,
         half_life: float | None = None,
         seed: int = 0,
+        alive: Callable[[], None] | None = None,
     ) -> None:
+        """``alive`` is called after each seed: whoever waits hears that the work goes on."""
+        self.alive = alive
         self.names = tuple(names)
         self.directions = {k: int(v) for k, v in (directions or {}).items() if v}
         self.rounds, self.rate, self.leaves = rounds, rate, leaves
@@ -63,6 +66,8 @@ class Ceiling:
             }  # fmt: skip
             booster = lightgbm.train(settings, data, num_boost_round=self.rounds)
             self.trees.append(booster.model_to_string())
+            if self.alive is not None:
+                self.alive()
         self.base = float(self._mean(X[:1], pred_contrib=True)[0, -1])
         return self
 

@@ -15,6 +15,7 @@ from scipy.stats import rankdata
 
 Array = NDArray[Any]
 CELLS = 4_000_000
+WATCH, STOP = 0.1, 0.25  # how a population stability index is usually read
 
 
 class Interval(NamedTuple):
@@ -40,21 +41,27 @@ def auc(y: Array, score: Array) -> Array:
 
 
 def auc_within(y: Array, score: Array, group: Array) -> Array:
-    """AUC over pairs of the same group only (group: whole numbers); weighted by pairs."""
-    y = np.asarray(y, dtype=float)
-    score, group = np.asarray(score, dtype=float), np.asarray(group)
-    top = np.zeros(y.shape[:-1])
-    pairs = np.zeros(y.shape[:-1])
-    for value in np.unique(group):
-        inside = group == value
-        # Outsiders go below everybody and are no positives: they add nothing to the rank sum
-        # beyond a shift that is taken off again.
-        ranks = rankdata(np.where(inside, score, -np.inf), axis=-1) - (~inside).sum(-1)[..., None]
-        hits = (y * inside).sum(-1)
-        misses = inside.sum(-1) - hits
-        top += (ranks * y * inside).sum(-1) - hits * (hits + 1) / 2
-        pairs += hits * misses
-    return _ratio(top, pairs)
+    """AUC over pairs of the same group only (group: whole numbers); weighted by pairs.
+
+    One ranking for all groups: hundreds of them (inspectors in windows) cost what one costs.
+    """
+    y, score, group = np.broadcast_arrays(np.asarray(y, dtype=float), score, group)
+    lead, n = y.shape[:-1], y.shape[-1]
+    code = np.unique(group, return_inverse=True)[1].reshape(-1, n)
+    kinds = int(code.max(initial=0)) + 1
+    # Groups one above the other, so that a rank inside a group is the rank less all groups below.
+    place = code * (n + 1) + rankdata(score, method="dense", axis=-1).reshape(-1, n)
+    ranks, hit = rankdata(place, axis=-1), y.reshape(-1, n)
+    cells = (np.arange(len(code))[:, None] * kinds + code).ravel()
+
+    def by_group(weights: Array | None) -> Array:
+        counted = None if weights is None else weights.ravel()
+        return np.bincount(cells, counted, minlength=len(code) * kinds).reshape(-1, kinds)
+
+    size, hits = by_group(None), by_group(hit)
+    below = np.cumsum(size, axis=1) - size
+    top = by_group(ranks * hit) - below * hits - hits * (hits + 1) / 2
+    return _ratio(top.sum(1), (hits * (size - hits)).sum(1)).reshape(lead)
 
 
 def average_precision(y: Array, score: Array) -> Array:
@@ -101,6 +108,11 @@ def reliability(y: Array, p: Array, bins: int = 10) -> list[dict[str, float]]:
 def calibration_in_the_large(y: Array, p: Array) -> Array:
     """Observed minus predicted rate; above zero the model promises too little."""
     return np.asarray(y, dtype=float).mean(-1) - np.asarray(p, dtype=float).mean(-1)
+
+
+def weighted_gap(y: Array, p: Array, weight: Array) -> Array:
+    """Like ``calibration_in_the_large``, each row counting as often as its weight says."""
+    return _ratio(((np.asarray(y, dtype=float) - p) * weight).sum(-1), np.sum(weight, -1))
 
 
 def precision_at(y: Array, score: Array, k: float) -> Array:

@@ -90,11 +90,14 @@ class Points(Calibrated):
         nuisance = dummies(groups)
         part = folds(len(y), 5, self.seed)
         held_out = np.zeros(len(y))
+        self.points, found = self._points(code, design, places, y, weights, nuisance, part >= 0)
         for fold in range(5):
             train = part != fold
-            points = self._points(code, design, places, y, weights, nuisance, train)
+            # From where the whole ends: the same place in a third of the steps.
+            points, _found = self._points(
+                code, design, places, y, weights, nuisance, train, start=found
+            )
             held_out[~train] = _total(code[~train], points)
-        self.points = self._points(code, design, places, y, weights, nuisance, part >= 0)
         self.curve = Curve.fit(held_out, y, weights, rounds=self.bands, seed=self.seed)
         return self
 
@@ -107,10 +110,12 @@ class Points(Calibrated):
         weights: Array | None,
         nuisance: Array | None,
         rows: Array,
-    ) -> list[Array]:
+        start: tuple[float, Array] | None = None,
+    ) -> tuple[list[Array], tuple[float, Array]]:
+        """Whole points, and the coefficients they came of."""
         A = design if nuisance is None else np.hstack([design, nuisance])
         w = None if weights is None else weights[rows]
-        _, found = fit_logistic(A[rows], y[rows], self.penalty, w)
+        offset, found = fit_logistic(A[rows], y[rows], self.penalty, w, start=start)
         result = []
         for j, values in enumerate(bins.levels(found, places)):
             mass = np.bincount(code[rows, j], w, minlength=len(values))
@@ -120,7 +125,7 @@ class Points(Calibrated):
                 values[0] = np.average(values[1:], weights=mass[1:] + 1e-9)
             whole = np.rint(values * self.doubling / np.log(2)).astype(int)
             result.append(whole - whole.min())
-        return result
+        return result, (offset, found)
 
     def calibrate(self, score: Array, y: Array, weights: Array | None = None) -> Self:
         """A new curve from scores and outcomes that did not make the points."""

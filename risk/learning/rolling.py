@@ -1,6 +1,6 @@
 """Backtest with a rolling origin, which refuses to run on knowledge from the future."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,7 @@ Array = NDArray[Any]
 Features = Callable[[int], "Array | tuple[Array, Array]"]
 TOO_GOOD = 0.98
 FEW = 30
+TREES = 150  # rows below which boosted trees learn nothing
 
 
 class Leak(ValueError):
@@ -34,6 +35,7 @@ class Panel:
     from which a value was known, per row (n,) or cell (n, features); NaN means always.
     ``group`` is the nuisance (inspector), ``office`` the part in which an order can be changed.
     ``last``: result of the last visit, for the last-visit rule. ``segments``: labels per row.
+    ``weight``: one over the probability of a visit drawn by lot, NaN for all others.
     """
 
     names: tuple[str, ...]
@@ -45,6 +47,7 @@ class Panel:
     last: Array | None = None
     known_from: Array | None = None
     segments: Mapping[str, Array] = field(default_factory=dict)
+    weight: Array | None = None
 
     def at(self, cutoff: int) -> tuple[Array, Array | None]:
         """Matrix and known-from days for a cut-off."""
@@ -118,19 +121,26 @@ def backtest(
     nuisance: bool = True,
     seed: int = 1,
     rounds: int = 300,
+    ceiling: Callable[[], Ranker] | None = None,
+    kept: MutableMapping[str, Any] | None = None,
+    alive: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:
     """Fit before each window, rank inside it, and report beside the baselines.
 
     ``capacity``: visits (or share of a window) for precision and lift. ``nuisance``: whether the
     fit takes ``panel.group``. Baselines: random order, last-visit rule, order as visited.
+    ``ceiling``: a free model, fitted to the same rows without the nuisance, ranked beside where
+    every window has ``TREES`` rows to learn from. ``kept``: finished windows of the same panel by
+    "window:<number>"; they are taken from there and put there. ``alive`` is called between long
+    steps: whoever waits hears that the work goes on.
     Returns numbers, strings, lists and dicts only; intervals as [value, low, high].
     """
     y, day = np.asarray(panel.y, dtype=float), np.asarray(panel.day)
+    kept = {} if kept is None else kept
     parts: list[dict[str, Any]] = []
-    pooled: list[tuple[Array, Array, Array]] = []
+    pooled: list[tuple[Array, dict[str, Any]]] = []
     earlier: tuple[Array, int] | None = None
-    X = np.zeros((0, 0))
-    for span in spans:
+    for number, span in enumerate(spans):
         X, known_from = panel.at(span.start)
         seen = day < span.end
         refuse_leaks(
@@ -145,30 +155,138 @@ def backtest(
         if not test.size or min(y[train].sum(), (1 - y[train]).sum(), y[test].sum()) < 1:
             parts.append({"start": span.start, "end": span.end, "n": len(test), "skipped": True})
             continue
-        groups = panel.group[train] if nuisance and panel.group is not None else None
-        model = make().fit(X[train], y[train], groups=groups, days=day[train])
-        score, p = model.score(X[test]), model.predict(X[test])
-        pooled.append((test, score, p))
-        found = _report(
-            panel, test, score, p, np.zeros(len(test), dtype=int), capacity, seed, rounds
-        )
-        drift = {
-            name: metrics.population_stability(X[train, j], X[test, j])
-            for j, name in enumerate(panel.names)
-        }
-        missing = {n: float(np.isnan(X[test, j]).mean()) for j, n in enumerate(panel.names)}
-        parts.append(
-            {"start": span.start, "end": span.end, "trained_on": len(train), "drift": drift,
-             "missing": missing, **found}
-        )  # fmt: skip
+        key = f"window:{number}"
+        if key not in kept:
+            groups = panel.group[train] if nuisance and panel.group is not None else None
+            scores = _scores(X, y, day, groups, (train, test), make, ceiling)
+            found = _report(panel, test, scores, np.zeros(len(test), dtype=int), capacity, seed,
+                            rounds, alive)  # fmt: skip
+            kept[key] = scores | {
+                "part": {"start": span.start, "end": span.end, "trained_on": len(train),
+                         **_shift(panel.names, X, train, test), **found}
+            }  # fmt: skip
+        parts.append(kept[key]["part"])
+        pooled.append((test, kept[key]))
     if not pooled:
         return {"windows": parts, "total": None}
-    rows = np.concatenate([t for t, _, _ in pooled])
-    score, p = (np.concatenate([part[k] for part in pooled]) for k in (1, 2))
-    window = np.repeat(np.arange(len(pooled)), [len(t) for t, _, _ in pooled])
-    total = _report(panel, rows, score, p, window, capacity, seed, rounds)
+    rows = np.concatenate([test for test, _ in pooled])
+    scores = {
+        name: None if any(done[name] is None for _, done in pooled)
+        else np.concatenate([np.asarray(done[name], dtype=float) for _, done in pooled])
+        for name in ("score", "p", "ceiling")
+    }  # fmt: skip
+    window = np.repeat(np.arange(len(pooled)), [len(test) for test, _ in pooled])
+    total = _report(panel, rows, scores, window, capacity, seed, rounds, alive)
+    score, p = np.asarray(scores["score"]), np.asarray(scores["p"])
     total["segments"] = _segments(panel, rows, score, p, window, capacity)
+    total["random_arm"] = _random_arm(panel, rows, p, seed, rounds)
+    if scores["ceiling"] is not None:
+        orders = {"model": score, "ceiling": np.asarray(scores["ceiling"])}
+        total["to_ceiling"] = compare(y[rows], orders, window, capacity, seed, rounds)["difference"]
     return {"capacity": capacity, "seed": seed, "rounds": rounds, "windows": parts, "total": total}
+
+
+def _scores(
+    X: Array, y: Array, day: Array, groups: Array | None, rows: tuple[Array, Array],
+    make: Callable[[], Ranker], ceiling: Callable[[], Ranker] | None,
+) -> dict[str, list[float] | None]:  # fmt: skip
+    """Scores and probabilities of a window by a model of the rows before it, and the ceiling's."""
+    train, test = rows
+    model = make().fit(X[train], y[train], groups=groups, days=day[train])
+    free = None
+    if ceiling is not None and len(train) >= TREES:
+        free = ceiling().fit(X[train], y[train], days=day[train]).score(X[test]).tolist()
+    score, p = model.score(X[test]), model.predict(X[test])
+    return {"score": score.tolist(), "p": p.tolist(), "ceiling": free}
+
+
+def _shift(names: Sequence[str], X: Array, train: Array, test: Array) -> dict[str, Any]:
+    """How far a window's values lie from those before, and how many are missing."""
+    return {
+        "drift": {
+            name: metrics.population_stability(X[train, j], X[test, j])
+            for j, name in enumerate(names)
+        },
+        "missing": {name: float(np.isnan(X[test, j]).mean()) for j, name in enumerate(names)},
+    }
+
+
+@dataclass(frozen=True)
+class Walked:
+    """Rows ranked by models of earlier rows, their scores and the number of their window."""
+
+    rows: Array
+    score: Array
+    window: Array
+
+
+def walk(
+    X: Array, y: Array, day: Array, groups: Array | None, make: Callable[[], Ranker],
+    spans: Sequence[Window],
+) -> Walked:  # fmt: skip
+    """Fit before each window and score inside it, where there is something to learn from."""
+    rows, scores, places = [np.zeros(0, dtype=int)], [np.zeros(0)], [np.zeros(0, dtype=int)]
+    for place, span in enumerate(spans):
+        train = np.flatnonzero(day < span.start)
+        test = np.flatnonzero((day >= span.start) & (day < span.end))
+        if not test.size or min(y[train].sum(), (1 - y[train]).sum()) < 1:
+            continue
+        model = make().fit(
+            X[train], y[train], groups=None if groups is None else groups[train], days=day[train]
+        )
+        rows.append(test)
+        scores.append(model.score(X[test]))
+        places.append(np.full(len(test), place))
+    return Walked(np.concatenate(rows), np.concatenate(scores), np.concatenate(places))
+
+
+def compare(
+    y: Array, scores: Mapping[str, Array], window: Array, capacity: float, seed: int,
+    rounds: int = 300,
+) -> dict[str, Any]:  # fmt: skip
+    """Two orders of the same rows, and the first minus the second, with intervals.
+
+    The difference is drawn over the same resampled rows, so it is narrower than the two apart.
+    """
+    listed: dict[str, Callable[..., Array]] = {
+        "auc": lambda y, score, placed, window: metrics.auc_within(y, score, window),
+        "precision": lambda y, score, placed, window: metrics.precision_at(y, placed, k=capacity),
+    }
+    (first, a), (second, b) = scores.items()
+    pa, pb = _placed(a, window), _placed(b, window)
+    result: dict[str, Any] = {first: {}, second: {}, "difference": {}}
+    draw: dict[str, Any] = {"seed": seed, "rounds": rounds}
+    for name, metric in listed.items():
+        result[first][name] = _triple(metrics.bootstrap(metric, y, a, pa, window, **draw))
+        result[second][name] = _triple(metrics.bootstrap(metric, y, b, pb, window, **draw))
+
+        def gap(
+            y: Array, a: Array, pa: Array, b: Array, pb: Array, w: Array, f: Any = metric
+        ) -> Array:
+            return np.asarray(f(y, a, pa, w) - f(y, b, pb, w))
+
+        result["difference"][name] = _triple(
+            metrics.bootstrap(gap, y, a, pa, b, pb, window, **draw)
+        )
+    return result
+
+
+def _random_arm(
+    panel: Panel, rows: Array, p: Array, seed: int, rounds: int
+) -> dict[str, Any] | None:
+    """Promised and found among the drawn, each speaking for one over its probability."""
+    if panel.weight is None:
+        return None
+    weight = np.asarray(panel.weight, dtype=float)[rows]
+    drawn = ~np.isnan(weight)
+    if not drawn.any():
+        return None
+    y, p, weight = np.asarray(panel.y, dtype=float)[rows][drawn], p[drawn], weight[drawn]
+    gap = metrics.bootstrap(metrics.weighted_gap, y, p, weight, seed=seed, rounds=rounds)
+    return {
+        "n": int(drawn.sum()), "found": float(np.average(y, weights=weight)),
+        "promised": float(np.average(p, weights=weight)), "difference": _triple(gap),
+    }  # fmt: skip
 
 
 def _codes(labels: Array) -> Array:
@@ -220,22 +338,27 @@ def _placed(score: Array, window: Array) -> Array:
 def _report(
     panel: Panel,
     rows: Array,
-    score: Array,
-    p: Array,
+    scores: Mapping[str, Any],
     window: Array,
     capacity: float,
     seed: int,
     rounds: int,
+    alive: Callable[[], None],
 ) -> dict[str, Any]:
     y, day = np.asarray(panel.y, dtype=float)[rows], np.asarray(panel.day, dtype=float)[rows]
+    score, p = np.asarray(scores["score"]), np.asarray(scores["p"])
     orders = {"model": score, "random": np.zeros(len(rows)), "current_practice": -day}
     if panel.last is not None:
         orders["last_visit"] = np.nan_to_num(np.asarray(panel.last, dtype=float)[rows], nan=0.0)
+    if scores["ceiling"] is not None:
+        orders["ceiling"] = np.asarray(scores["ceiling"])
     result: dict[str, Any] = {"n": len(rows), "positives": int(y.sum()), "rate": float(y.mean())}
     for name, order in orders.items():
+        alive()
         result[name] = _ranking(y, order, day, window, capacity, seed, rounds)
     for label, part in (("inspector_adjusted", panel.group), ("within_office", panel.office)):
         if part is not None:
+            alive()
             inside = _dense(window, np.asarray(part)[rows])
             draw = {"seed": seed, "rounds": rounds}
             gained = metrics.bootstrap(metrics.days_earlier, y, score, day, inside, **draw)

@@ -10,6 +10,8 @@ from risk.models.indicators import (
     Source,
     Visibility,
 )
+from risk.models.overrides import Decided, Override, OverrideReason
+from risk.models.proposals import Proposal
 from risk.models.riskmodels import (
     Approval,
     MethodEdition,
@@ -20,6 +22,7 @@ from risk.models.riskmodels import (
     Report,
     ReportKind,
     ReportState,
+    ReportStep,
     RiskModel,
 )
 from risk.models.scores import Arm, Label, RunState, Score, ScoringRun, Worth
@@ -27,6 +30,7 @@ from risk.models.scores import Arm, Label, RunState, Score, ScoringRun, Worth
 __all__ = [
     "Approval",
     "Arm",
+    "Decided",
     "Direction",
     "Indicator",
     "IndicatorState",
@@ -38,10 +42,14 @@ __all__ = [
     "ModelKind",
     "ModelState",
     "ModelVersion",
+    "Override",
+    "OverrideReason",
+    "Proposal",
     "Refreshed",
     "Report",
     "ReportKind",
     "ReportState",
+    "ReportStep",
     "RiskModel",
     "RunPart",
     "RunState",

@@ -225,6 +225,23 @@ class Report(models.Model):
         ]  # fmt: skip
 
 
+class ReportStep(models.Model):
+    """A finished part of a test under way: a window, an indicator. It goes when the test has ended.
+
+    ``key`` begins with a fingerprint of the rows it was made of, so that a part of other rows is
+    never taken for it.
+    """
+
+    report = models.ForeignKey(Report, on_delete=models.CASCADE, related_name="kept")
+    key = models.CharField(max_length=120)
+    content = models.JSONField()
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [models.UniqueConstraint(fields=["report", "key"], name="report_step_once")]
+
+
 class MethodEdition(models.Model):
     """What was told to everybody of the method, from a moment on. Rows are only added.
 

@@ -132,10 +132,14 @@ class Label(models.Model):
     probability = models.FloatField(null=True, blank=True)
     origin = models.CharField(max_length=20, blank=True)
     group = models.CharField(max_length=40, blank=True)
+    operation = models.CharField(max_length=20, blank=True)  # number of the one it was made in
     known_from = models.DateTimeField()
 
     class Meta:
         ordering = ["visit"]
+        indexes = [
+            models.Index(fields=["operation"], name="label_operation", condition=~Q(operation=""))
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=Q(probability__isnull=True) | Q(probability__gt=0, probability__lte=1),

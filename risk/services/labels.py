@@ -1,7 +1,7 @@
 """How a visit came about, kept beside its result, so that models can be judged by it."""
 
 import hmac
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from django.conf import settings
 from django.utils import timezone
@@ -26,13 +26,34 @@ def team_key(people: Iterable[int]) -> str:
 
 def label_visit(
     *, visit: PastVisit, arm: Arm, origin: str = "", group: str = "",
-    probability: float | None = None,
+    probability: float | None = None, operation: str = "",
 ) -> Label:  # fmt: skip
-    """Say how a visit came about, once: what was said first stays (it was known then)."""
+    """Say how a visit came about, once: what was said first stays (it was known then).
+
+    ``operation``: number of the operation it was made in.
+    """
     with as_system("one person closes an operation, the results belong to every participant"):
         label, _made = Label.objects.get_or_create(
             visit=visit,
             defaults={"arm": arm, "origin": origin, "group": group, "probability": probability,
-                      "known_from": timezone.now()},
+                      "operation": operation, "known_from": timezone.now()},
         )  # fmt: skip
     return label
+
+
+def label_visits(*, groups: Mapping[int, str], arm: Arm = Arm.UNKNOWN) -> int:
+    """The same for many visits of the past at once: visit → key of who visited; returns how many.
+
+    What was said of a visit before stays.
+    """
+    now = timezone.now()
+    with as_system("the operator brings in results of the past with who visited"):
+        before = Label.objects.count()
+        Label.objects.bulk_create(
+            [
+                Label(visit_id=visit, arm=arm, group=group, known_from=now)
+                for visit, group in groups.items()
+            ],
+            batch_size=2_000, ignore_conflicts=True,
+        )  # fmt: skip
+        return Label.objects.count() - before

@@ -29,6 +29,7 @@ from risk.models import (
     Visibility,
 )
 from targets.models import VisitOutcome
+from worklist.services import finish_tasks
 
 if TYPE_CHECKING:
     from authorities.actors import Actor
@@ -160,14 +161,22 @@ def copy_model(*, actor: "Actor", version: ModelVersion) -> ModelVersion:
     waiting = model.versions.filter(state=ModelState.DRAFT).order_by("-number").first()
     if waiting is not None:
         return waiting
-    number = model.versions.order_by("-number").values_list("number", flat=True)[0] + 1
-    draft = ModelVersion.objects.create(
-        model=model, number=number, kind=version.kind, created_by=actor.user,
-        writers=[actor.user.pk],
+    draft = new_draft(
+        version, created_by=actor.user, writers=[actor.user.pk],
         note=_("From version %(number)s") % {"number": version.number},
     )  # fmt: skip
-    _copy_parts(version, draft)
     _record(actor, draft, "drafted")
+    return draft
+
+
+def new_draft(version: ModelVersion, **values: Any) -> ModelVersion:
+    """A draft with the content of ``version``, its model locked; without a writer the system's."""
+    versions = ModelVersion.objects.filter(model=version.model_id).order_by("-number")
+    number = versions.values_list("number", flat=True)[0] + 1
+    draft = ModelVersion.objects.create(
+        model_id=version.model_id, number=number, kind=version.kind, **values
+    )
+    _copy_parts(version, draft)
     return draft
 
 
@@ -202,6 +211,7 @@ def drop_model_draft(*, actor: "Actor", version: ModelVersion) -> None:
     """Give up a draft; a model that has no other version goes with it."""
     version = _writable(actor, version)
     _record(actor, version, "dropped")
+    finish_tasks(actor=None, subject=version, cancelled=True)
     model = version.model
     version.reports.all().delete()
     version.delete()

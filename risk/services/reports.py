@@ -7,6 +7,7 @@ row, so that two workers at one row leave one result.
 import datetime as dt
 import logging
 import uuid
+from collections.abc import Iterator, MutableMapping
 from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError, InterfaceError, OperationalError, transaction
@@ -18,15 +19,17 @@ from audit.context import as_system, service
 from audit.errors import Conflict, NotAllowed, RuleViolation
 from audit.services import record
 from risk import permissions, states
-from risk.models import ModelState, ModelVersion, Report, ReportKind, ReportState
+from risk.models import ModelState, ModelVersion, Report, ReportKind, ReportState, ReportStep
 from risk.services import models, tested
+from worklist.services import finish_tasks
 
 if TYPE_CHECKING:
     from authorities.actors import Actor
 
 logger = logging.getLogger(__name__)
-STALE_SECONDS = 120
+STALE_SECONDS = 300  # longer than any step between two signs of life on a busy machine
 MAX_ATTEMPTS = 5
+PROPOSAL_TASK = "risk.proposal"  # ended by whoever goes on with the draft
 OPEN = (ReportState.WAITING, ReportState.RUNNING)
 DEFAULTS = {"capacity": 0.1, "window_days": 90, "seed": 1}
 
@@ -42,11 +45,17 @@ def ask_report(*, actor: "Actor", version: ModelVersion, kind: str, **params: An
 
     Raises NotAllowed, Conflict (state, or one is under way), RuleViolation for an empty draft.
     """
+    report = new_report(actor=actor, version=version, kind=kind, **params)
+    finish_tasks(actor=actor, subject=report.version, kind=PROPOSAL_TASK)
+    send(report)
+    return report
+
+
+def send(report: Report) -> None:
+    """Hand it to a worker once it is stored."""
     from risk.jobs_reports import run_report
 
-    report = new_report(actor=actor, version=version, kind=kind, **params)
     transaction.on_commit(lambda: run_report.delay(report.pk))
-    return report
 
 
 def new_report(*, actor: "Actor | None", version: ModelVersion, kind: str, **params: Any) -> Report:
@@ -91,6 +100,7 @@ def cancel_report(*, actor: "Actor", report: Report) -> Report:
     report.state, report.finished_at = state, timezone.now()
     report.partial = {}
     report.save(update_fields=["state", "finished_at", "partial"])
+    report.kept.all().delete()
     _record(actor, report, "cancelled")
     return report
 
@@ -178,7 +188,54 @@ def _results(report: Report) -> dict[str, Any]:
         ReportKind.AUDIT: tested.audit,
         ReportKind.DRIFT: tested.drift,
     }[ReportKind(report.kind)]
-    return work(report.version, rows, report.params, progress)
+    kept = Kept(report, tested.fingerprint(report.version, rows))
+    results = work(report.version, rows, report.params, progress, kept)
+    if report.params.get("trial"):
+        results["beside"] = _beside(report, rows)
+    return results
+
+
+class Kept(MutableMapping[str, Any]):
+    """Parts of a test that are done, as rows: a worker that takes the test up goes on after them.
+
+    Writing one is a sign of life too; TakenOver when the report is no longer this process's. Parts
+    made of other rows (``fingerprint``) are not found.
+    """
+
+    def __init__(self, report: Report, fingerprint: str) -> None:
+        self.report, self.prefix = report, f"{fingerprint}:"
+        with transaction.atomic(), as_system("a job works for whoever asked"):
+            rows = report.kept.filter(key__startswith=self.prefix).values_list("key", "content")
+            self.parts = {key.removeprefix(self.prefix): content for key, content in rows}
+
+    def __getitem__(self, key: str) -> Any:
+        return self.parts[key]
+
+    def __setitem__(self, key: str, content: Any) -> None:
+        content = tested.plain(content)
+        with transaction.atomic():
+            _save(self.report)
+            with as_system("a job works for whoever asked"):
+                ReportStep.objects.get_or_create(
+                    report=self.report, key=f"{self.prefix}{key}", defaults={"content": content}
+                )
+        self.parts[key] = content
+
+    def __delitem__(self, key: str) -> None:
+        del self.parts[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.parts)
+
+    def __len__(self) -> int:
+        return len(self.parts)
+
+
+def _beside(report: Report, rows: tested.Rows) -> dict[str, Any]:
+    """A draft that the system proposes beside the version in use."""
+    with transaction.atomic(), as_system("a model learns from all results of its authority"):
+        base = ModelVersion.objects.get(pk=report.params["base"])
+        return tested.beside(report.version, base, rows, report.params)
 
 
 def _finish(report: Report, results: dict[str, Any]) -> None:
@@ -190,10 +247,11 @@ def _finish(report: Report, results: dict[str, Any]) -> None:
             report, state=ReportState.DONE, results=results, passed=passed, partial={},
             finished_at=timezone.now(), message="",
         )  # fmt: skip
+        report.kept.all().delete()
         if version.content_hash == report.content_hash:
             what = "backtested" if passed is None else "passed" if passed else "blocked"
-            if report.kind == ReportKind.DRIFT:
-                what = ""
+            if report.kind == ReportKind.DRIFT or report.params.get("trial"):
+                what = ""  # what the system tried stays a draft until somebody tests it
             state = states.follows(states.MODEL, version.state, what)
             if state is not None:
                 version.state = state
@@ -208,6 +266,7 @@ def _fail(report: Report, message: str) -> None:
                 report, state=ReportState.FAILED, message=message, finished_at=timezone.now(),
                 partial={},
             )  # fmt: skip
+            report.kept.all().delete()
             _record(None, report, "failed")
     except TakenOver:
         logger.info("report %s is no longer this process's", report.pk)

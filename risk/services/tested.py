@@ -5,20 +5,28 @@ plain dicts in one place. Shapes of results: ``docs/risk.md``.
 """
 
 import datetime as dt
+import hashlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from django.db import transaction
+
+from audit.context import as_system
 from risk.learning.rolling import Leak
-from risk.services.training import Rows, fit, matrix_of_today, rows
+from risk.services.training import Rows, fit, matrix_of_today, rows, score_as_it_stands
+from risk.services.without import without
 
 if TYPE_CHECKING:
     from risk.models import IndicatorVersion, ModelVersion
 
-__all__ = ["Leak", "audit", "backtest", "drift", "fit", "preview", "rows"]
+__all__ = ["Leak", "Rows", "audit", "backtest", "beside", "drift", "fit", "preview", "rows"]
 MOST_WINDOWS = 12
+LEAST_WINDOW, COMPARED_WINDOWS = 30, 6  # days; how often the new one is trained for a comparison
+FEW_COMPARED = 5
 Progress = Callable[[int, int], None]
+Kept = MutableMapping[str, Any]  # parts of a test that are done, by name
 
 
 def forms() -> dict[str, Any]:
@@ -107,42 +115,108 @@ def preview(version: "IndicatorVersion", sites: list[int], as_of: dt.date) -> Pr
     return Preview(counts, sum(counts), len(sites), examples)
 
 
-def backtest(
-    version: "ModelVersion", rows: Rows, params: dict[str, Any], progress: Progress
-) -> dict[str, Any]:
-    """Rolling backtest beside random order, the last-visit rule and current practice.
+def fingerprint(version: "ModelVersion", rows: Rows) -> str:
+    """Of a version's content and the rows it is tested on: 16 hex digits of SHA-256."""
+    found = hashlib.sha256(version.content_hash.encode())
+    for column in (rows.X, rows.y, rows.day, rows.weight):
+        found.update(column.tobytes())
+    return found.hexdigest()[:16]
 
+
+def backtest(
+    version: "ModelVersion", rows: Rows, params: dict[str, Any], progress: Progress, kept: Kept
+) -> dict[str, Any]:
+    """Rolling backtest beside random order, the last-visit rule, current practice and a ceiling.
+
+    Windows that are done are in ``kept`` and not made again.
     ``{"enough": False}`` where results are too few to say anything; points may be used then.
     """
+    from risk.learning.ceiling import Ceiling
     from risk.learning.rolling import Panel, Window, windows
     from risk.learning.rolling import backtest as roll
 
     spans = _spans(rows, int(params["window_days"]), windows)
     if not rows.enough or not spans:
         return {"enough": False, **rows.numbers()}
-    steps = len(spans) + 4
-    done = iter(range(3, steps))
+    steps, step = len(spans) + 4, 2
+
+    def alive() -> None:
+        progress(step, steps)
 
     def matrix(_cutoff: int) -> Any:
-        # Asked for once a window: also a sign of life.
-        progress(next(done, steps - 1), steps)
+        nonlocal step
+        step = min(step + 1, steps - 1)
+        alive()  # asked for once a window
         return rows.X
+
+    def ceiling() -> Any:
+        directions = {card.name: card.direction for card in rows.cards}
+        return Ceiling(rows.names, directions, seed=int(params["seed"]), alive=alive)
 
     panel = Panel(
         names=rows.names, X=matrix, y=rows.y, day=rows.day, group=rows.group, office=rows.office,
-        last=rows.last, segments=rows.segments,
+        last=rows.last, segments=rows.segments, weight=rows.weight,
     )  # fmt: skip
     found = roll(
         panel, lambda: rows.scorecard(version, seed=int(params["seed"])),
         [Window(*span) for span in spans], capacity=float(params["capacity"]),
-        seed=int(params["seed"]),
+        seed=int(params["seed"]), ceiling=ceiling, kept=kept,
+        alive=alive,
     )  # fmt: skip
     if found["total"] is None:
         return {"enough": False, **rows.numbers()}
-    for window in found["windows"]:
-        for end in ("start", "end"):
-            window[end] = dt.date.fromordinal(window[end]).isoformat()
-    return plain({"enough": True, **rows.numbers(), **found})
+    found["windows"] = [
+        part | {end: dt.date.fromordinal(part[end]).isoformat() for end in ("start", "end")}
+        for part in found["windows"]
+    ]
+    return plain({"enough": True, **rows.numbers(), **found, "overrides": _overrides(version)})
+
+
+def beside(
+    version: "ModelVersion", base: "ModelVersion", rows: Rows, params: dict[str, Any]
+) -> dict[str, Any]:
+    """A version trained anew against the one in use, on results that came after the latter.
+
+    In windows of at least a month the first is trained anew on everything earlier; the second
+    stays as it is. ``{"enough", "n", "positives", "from", "to", "new", "in_use", "difference"}``,
+    the last three by metric as [value, low, high].
+    """
+    from risk.learning.rolling import Window, compare, walk
+
+    first, last = _since(base, rows)
+    length = max(LEAST_WINDOW, -(-(last - first) // COMPARED_WINDOWS))
+    spans = [Window(start, start + length) for start in range(first, last, length)]
+    found = walk(
+        rows.X, rows.y, rows.day, rows.group,
+        lambda: rows.scorecard(version, seed=int(params["seed"])), spans,
+    )  # fmt: skip
+    y = rows.y[found.rows]
+    if min(y.sum(), (1 - y).sum()) < FEW_COMPARED:
+        return {"enough": False, "n": len(y), "positives": int(y.sum())}
+    in_use = score_as_it_stands(base, rows)[found.rows]
+    days = [dt.date.fromordinal(int(d)).isoformat() for d in rows.day[found.rows][[0, -1]]]
+    return plain(
+        {"enough": True, "n": len(y), "positives": int(y.sum()), "from": days[0], "to": days[1],
+         **compare(y, {"new": found.score, "in_use": in_use}, found.window,
+                   float(params["capacity"]), int(params["seed"]))}
+    )  # fmt: skip
+
+
+def _since(base: "ModelVersion", rows: Rows) -> tuple[int, int]:
+    """The days that ``base`` has not seen; the last third where it was never trained."""
+    if not len(rows.day):
+        return 0, 0
+    if base.trained_to is not None:
+        return base.trained_to.toordinal() + 1, int(rows.day[-1]) + 1
+    return int(rows.day[len(rows.day) * 2 // 3]), int(rows.day[-1]) + 1
+
+
+def _overrides(version: "ModelVersion") -> dict[str, Any]:
+    """What came of the owner's decisions beside the list, by what this model counts as found."""
+    from risk import override_rates
+
+    with transaction.atomic(), as_system("a report tells totals of its owner's decisions"):
+        return override_rates.for_report(version.model.authority_id, version.model.outcomes)
 
 
 def _spans(rows: Rows, length: int, windows: Any) -> list[tuple[int, int]]:
@@ -157,11 +231,11 @@ def _spans(rows: Rows, length: int, windows: Any) -> list[tuple[int, int]]:
 
 
 def audit(
-    version: "ModelVersion", rows: Rows, params: dict[str, Any], progress: Progress
+    version: "ModelVersion", rows: Rows, params: dict[str, Any], progress: Progress, kept: Kept
 ) -> dict[str, Any]:
     """Whether the model bears harder on some than their need explains; ``blocking`` says where.
 
-    Beside it what each indicator does: the same choice without it.
+    Beside it what each indicator does: the same choice by a model that never had it.
     """
     if not rows.enough:
         return {"enough": False, "blocking": [], **rows.numbers()}
@@ -187,29 +261,18 @@ def audit(
     found = library.audit(
         score, chosen, rows.y, rows.segments, origin=rows.origin, random_arm=rows.random
     )
-    progress(3, 4)
-    parts = card.contributions(rows.X)
-    without = []
-    for j, name in enumerate(rows.names):
-        rest = score - parts[:, j]
-        other = picks(rest)
-        moved = {
-            f"{dimension}={label}": float(other[labels == label].mean())
-            for dimension, labels in rows.segments.items()
-            for label in np.unique(labels).tolist()
-        }
-        without.append(
-            {"indicator": name, "selection_rates": moved,
-             "auc_change": float(metrics.auc(rows.y, rest) - metrics.auc(rows.y, score)),
-             "moved": float((chosen & ~other).sum() / max(1, chosen.sum()))}
-        )  # fmt: skip
+    steps = len(rows.names) + 4
+    lines = without(
+        version, rows, chosen, picks, int(params["seed"]), kept,
+        lambda number: progress(3 + number, steps),
+    )  # fmt: skip
     return plain(
-        {"enough": True, **rows.numbers(), "capacity": capacity, **found, "without": without}
+        {"enough": True, **rows.numbers(), "capacity": capacity, **found, "without": lines}
     )
 
 
 def drift(
-    version: "ModelVersion", rows: Rows, params: dict[str, Any], progress: Progress
+    version: "ModelVersion", rows: Rows, params: dict[str, Any], progress: Progress, kept: Kept
 ) -> dict[str, Any]:
     """Whether sites of today still look as those the model was made on.
 

@@ -48,6 +48,8 @@ class Rows:
     segments: dict[str, Array]
     origin: Array | None
     random: Array
+    weight: Array  # one over the probability of a visit drawn by lot, NaN for all others
+    asked: list[tuple[int, dt.date]]  # site and day of each row
 
     @property
     def enough(self) -> bool:
@@ -122,7 +124,7 @@ def rows(version: "ModelVersion") -> Rows:
         .values_list(
             "site_id", "on", "outcome", "label__arm", "label__origin", "label__group",
             "site__region__code", "site__industry__code", "site__staff_estimate",
-            "site__company_id", "site__company__registered_on",
+            "site__company_id", "site__company__registered_on", "label__probability",
         )[:MOST_ROWS]
     )[::-1]  # fmt: skip
     pairs = [(v[0], v[1]) for v in visits]
@@ -144,7 +146,18 @@ def rows(version: "ModelVersion") -> Rows:
         segments=_segments(visits, version.model.authority_id),
         origin=origin if len(set(origin.tolist())) > 1 else None,
         random=np.array([v[3] == Arm.RANDOM for v in visits], dtype=bool),
+        asked=pairs,
+        weight=np.array([1 / v[11] if v[3] == Arm.RANDOM else np.nan for v in visits], dtype=float),
     )  # fmt: skip
+
+
+def score_as_it_stands(version: "ModelVersion", rows: Rows) -> Array:
+    """Scores of a version's own points, nothing learnt again, for the visits of ``rows``."""
+    from risk.engine.values import Asked
+
+    uses = _uses(version)
+    X = _matrix(uses, Asked.rows(rows.asked)) if rows.asked else np.zeros((0, len(uses)))
+    return Scorecard(_cards(uses), version.kind).score(X)
 
 
 def _last(sites: list[int], y: Array) -> Array:

@@ -18,7 +18,7 @@ from risk.learning.ceiling import Ceiling
 from risk.learning.ebm import Boosted
 from risk.learning.logistic import Logistic
 from risk.learning.points import Points
-from risk.learning.protocol import Model
+from risk.learning.protocol import Ranker
 from risk.learning.rolling import Panel, Window, backtest, refuse_leaks
 
 Array = NDArray[Any]
@@ -99,9 +99,9 @@ class Candidate:
         """Whether it may be chosen: additive, and not there for comparison alone."""
         return self.kind != "trees" and not self.compared_only
 
-    def maker(self, names: tuple[str, ...]) -> Callable[[], Model]:
+    def maker(self, names: tuple[str, ...]) -> Callable[[], Ranker]:
         options = dict(self.options)
-        kinds: dict[str, Callable[[], Model]] = {
+        kinds: dict[str, Callable[[], Ranker]] = {
             "logistic": lambda: Logistic(names, bands=0, **options),
             "binned": lambda: Logistic(names, binned=True, bands=0, **options),
             "points": lambda: Points(names, bands=0, **options),
@@ -194,6 +194,19 @@ def rolling_intervals(task: Task, candidate: Candidate) -> dict[str, Any]:
     return total
 
 
+def fitted(task: Task, candidate: Candidate, rows: Array) -> tuple[Ranker, Array]:
+    """The candidate learnt from some rows, and the matrix of all."""
+    names = task.features.names(candidate.groups)
+    X = task.features.matrix(names)
+    groups = task.group[rows] if candidate.nuisance and task.group is not None else None
+    return candidate.maker(names)().fit(X[rows], task.y[rows], groups, task.day[rows]), X
+
+
+def log_odds(model: Ranker, X: Array) -> Array:
+    p = np.clip(model.predict(X), 1e-6, 1 - 1e-6)
+    return np.asarray(np.log(p / (1 - p)))
+
+
 def measure(task: Task, candidate: Candidate, bins: int = 10) -> dict[str, Any]:
     """Fit on the training rows, measure on the test rows, with intervals."""
     names = task.features.names(candidate.groups)
@@ -203,9 +216,7 @@ def measure(task: Task, candidate: Candidate, bins: int = 10) -> dict[str, Any]:
         names, X[seen], task.y[seen], task.day[seen],
         None if task.known_from is None else task.known_from[seen],
     )  # fmt: skip
-    groups = task.group[task.train] if candidate.nuisance and task.group is not None else None
-    model = candidate.maker(names)()
-    model.fit(X[task.train], task.y[task.train], groups, task.day[task.train])
+    model, X = fitted(task, candidate, task.train)
     score, p = model.score(X[task.test]), model.predict(X[task.test])
     return ranked(task, score, bins) | calibrated(task, p, bins) | {"candidate": candidate.name}
 

@@ -34,6 +34,8 @@ class Fact(ClassifiedModel):
     valid_to = models.DateField(null=True, blank=True)
     known_from = models.DateTimeField()
     known_to = models.DateTimeField(null=True, blank=True)
+    # When its keeper knew it, where the source says so: rows to learn from go by it.
+    told_on = models.DateField(null=True, blank=True)
     source = models.CharField(max_length=60)
     source_key = models.CharField(max_length=120)
     authority = models.ForeignKey(Authority, on_delete=models.PROTECT, related_name="+")

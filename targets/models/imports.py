@@ -215,6 +215,7 @@ class ImportRow(models.Model):
     v_about = models.TextField(blank=True)  # source key of the site
     v_on = models.DateField(null=True)
     v_to = models.DateField(null=True)
+    v_told = models.DateField(null=True)
     v_kind = models.TextField(blank=True)
     v_outcome = models.TextField(blank=True)
     v_value = models.JSONField(null=True)

@@ -378,6 +378,8 @@ class PastVisit(ClassifiedModel):
     detail = models.JSONField(default=dict)  # source's grades as received
     # When it came into the register, so that a score of a past day can be made again.
     known_from = models.DateTimeField(db_default=Now(), editable=False)
+    # When whoever made it knew the result, where the source says so: rows to learn from go by it.
+    told_on = models.DateField(null=True, blank=True)
     source = models.CharField(max_length=40)
     source_key = models.CharField(max_length=120)
     # The import that last said this, and what it said over: [{"run": id, "values": {...}}, ...].

@@ -27,15 +27,16 @@ FOREIGN = (
 
 
 @transaction.atomic
-def load_mappings() -> int:
-    """Make or renew the shipped mappings; returns how many."""
+def load_mappings(entries: list[dict[str, Any]] | None = None) -> int:
+    """Make or renew the shipped mappings, or those given in their form; returns how many."""
     for country, region_code, region_name, code, name in FOREIGN:
         names = {"name_fi": region_name, "name_sv": region_name, "name_en": region_name}
         region = upsert_area(AreaKind.REGION, region_code, country=country, **names)
         names = {"name_fi": name, "name_sv": name, "name_en": name}
         upsert_area(AreaKind.MUNICIPALITY, code, country=country, region=region, **names)
-    file = settings.REFERENCE_DIR / "mappings.yaml"
-    entries = yaml.safe_load(file.read_text(encoding="utf-8"))
+    if entries is None:
+        file = settings.REFERENCE_DIR / "mappings.yaml"
+        entries = yaml.safe_load(file.read_text(encoding="utf-8"))
     for entry in entries:
         ImportMapping.objects.update_or_create(
             code=entry["code"],

@@ -22,6 +22,9 @@ FILES = {
     "NACE21": ("nace_rev21_en.csv",),
     "TOL2025": ("nace_rev21_en.csv", "tol2025_sections_divisions.csv"),
 }
+# Editions of which only the upper levels were obtained in Finnish and Swedish: below, a class has the
+# names of the edition before where code and English name are the same.
+NAMED_BY = {"NACE21": "nace_rev2.csv", "TOL2025": "nace_rev2.csv"}
 DEEPEST_LEVEL = 4  # level five of the source file is another country's
 
 
@@ -40,11 +43,23 @@ def load_industries(folder: Path) -> int:
     for code, (_name, _first, _last, base) in EDITIONS.items():
         if base:
             IndustryEdition.objects.filter(code=code).update(base=editions[base])
-        _load_edition(editions[code], [folder / name for name in FILES[code]])
+        named_by = folder / NAMED_BY[code] if code in NAMED_BY else None
+        _load_edition(editions[code], [folder / name for name in FILES[code]], named_by)
     return Industry.objects.count()
 
 
-def _load_edition(edition: IndustryEdition, files: list[Path]) -> None:
+def _name_alike(classes: dict[str, dict[str, str]], file: Path) -> None:
+    """Finnish and Swedish names for classes that have none, of the same ones in another edition."""
+    for row in rows(file):
+        entry = classes.get(row["code"])
+        if entry and entry.get("name_en", "").casefold() == row["name_en"].strip()[:200].casefold():
+            entry.setdefault("name_fi", row["name_fi"][:200])
+            entry.setdefault("name_sv", row["name_sv"][:200])
+
+
+def _load_edition(
+    edition: IndustryEdition, files: list[Path], named_by: Path | None = None
+) -> None:
     classes: dict[str, dict[str, str]] = {}
     for file in files:
         for row in rows(file):
@@ -60,6 +75,8 @@ def _load_edition(edition: IndustryEdition, files: list[Path]) -> None:
                 {"parent": row.get("parent") or row.get("parentCode") or "", "level": row["level"]},
             )
             entry.update({key: value[:200] for key, value in names.items() if value})
+    if named_by is not None:
+        _name_alike(classes, named_by)
     for level in range(1, DEEPEST_LEVEL + 1):
         known = {i.code: i for i in Industry.objects.filter(edition=edition)}
         batch = []

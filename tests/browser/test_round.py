@@ -150,15 +150,20 @@ def decide(lead, operation) -> None:
     """Open the points of the first site, pick two and leave the others out, each with a reason."""
     page = lead.open(f"/operations/{operation.public_id}/selection/")
     page.locator("details.more > summary").first.click()
-    assert page.get_by_role("link", name="Open the reasons").first.is_visible()
-    count = page.locator("ol.stack > li").count()
+    page.get_by_role("link", name="Open the reasons").first.wait_for()
+    count = page.locator("#list-pool > li").count()
     for number in range(count):
-        card = page.locator("ol.stack > li").nth(number)
-        card.get_by_label("Select" if number < 2 else "Leave out", exact=True).check()
-        card.locator("input[name$=-reason]").fill("By points and by two nominators")
-        card.get_by_role("button", name="Save the decision").click()
-        page.wait_for_load_state()
-    assert "Undecided: 0" in page.locator("main").inner_text()
+        card = page.locator("#list-pool > li").first
+        card.get_by_role("button", name="Select" if number < 2 else "Leave out").click()
+        form = page.locator("#board-dialog form.form")
+        form.get_by_label("Reason").first.fill("By points and by two nominators")
+        form.get_by_role("button", name="Save the decision").click()
+        page.locator("#board-dialog").wait_for(state="hidden")
+        page.wait_for_function(
+            "left => document.querySelectorAll('#list-pool > li').length === left",
+            arg=count - number - 1,
+        )
+    assert page.locator("#list-chosen > li").count() == 2
 
 
 def days(lead, operation) -> None:

@@ -20,8 +20,8 @@ from authorities.models import Competence, Interest
 from execution.services import add_photo
 from feedback.services import open_measure
 from planning.calendar import renew_feed
-from planning.models import Overlap, PlannedVisit
-from planning.services import set_hold
+from planning.models import DayPlan, Overlap, PlannedVisit
+from planning.services import add_absence, add_vehicle, set_hold
 from risk.services.indicators import new_indicator_version
 from risk.services.reports import new_report
 from targets.models import (
@@ -31,6 +31,7 @@ from targets.models import (
     ImportRun,
     LinkThreshold,
     MatchPair,
+    Site,
     SuccessorHint,
 )
 from targets.services.handovers import hand_over
@@ -74,6 +75,9 @@ OSH_SUPERVISORS = of("OSH", roles=("administrator", "manager"))
 SUPERVISORS = of(*CODES, roles=("administrator", "manager"))
 INTEREST_EDITORS = of("OSH", roles=("administrator", "manager", "analyst"))
 LEADS = {("OSH", "coordinator")}
+KEEPERS = of(*CODES, roles=("coordinator", "administrator"))
+OSH_KEEPERS = of("OSH", roles=("coordinator", "administrator"))
+RECORDERS = of(*CODES[:3], roles=("coordinator", "inspector"))
 WRITERS = of(*CODES[:3], roles=("coordinator", "inspector", "manager"))
 OSH_TEAM = {("OSH", "inspector")}
 TEAM = {("OSH", "inspector"), ("TAX", "inspector")}
@@ -199,6 +203,8 @@ ROUTES: dict[str, tuple[str, str | None, set[tuple[str, str]] | str, int]] = {
     "risk:model_card": ("get", "own_model", of("OSH", roles=TARGETING), 4),
     "risk:report_cancel": ("post", "own_test", of("OSH", roles=("analyst", "manager")), 4),
     "risk:site_reasons": ("get", "site", EVERYBODY, 0),
+    "risk:random_arm": ("get", None, RISK_READERS, 403),
+    "risk:overrides": ("get", None, of(*CODES, roles=("analyst", "manager")), 403),
     "risk:simulation": ("get", None, EVERYBODY, 0),
     "risk:method": ("get", None, EVERYBODY, 0),
     "risk:method_json": ("get", None, EVERYBODY, 0),
@@ -222,8 +228,22 @@ ROUTES: dict[str, tuple[str, str | None, set[tuple[str, str]] | str, int]] = {
     "planning:nominate_chosen": (
         "get", None, of(*CODES, roles=("coordinator", "analyst", "inspector")), 403,
     ),
+    "planning:pool": ("get", "operation", PARTICIPANTS, 404),
+    "planning:pool_take": ("post", "operation", PARTICIPANTS, 404),
+    "planning:pool_chosen": ("get", None, of(*CODES, roles=("coordinator", "analyst")), 403),
     "planning:nominate_sites": ("get", "operation", PARTICIPANTS, 404),
     "planning:nomination_withdraw": ("post", "nomination", of("OSH"), 404),
+    "planning:criteria": ("get", "operation", PARTICIPANTS, 404),
+    "planning:terms": ("get", "aside", of(*CODES[:3], roles=("coordinator",)), 5),
+    "planning:quota_remove": ("post", "quota", PARTICIPANTS, 404),
+    "planning:resource_remove": ("post", "resource", PARTICIPANTS, 404),
+    "planning:runs": ("get", "operation", PARTICIPANTS, 404),
+    "planning:draw_step": ("post", "draw_step", PARTICIPANTS, 404),
+    "planning:draw_frame": ("get", "operation", PARTICIPANTS, 404),
+    "planning:run": ("get", "run", PARTICIPANTS, 404),
+    "planning:run_cancel": ("post", "run", PARTICIPANTS, 404),
+    "planning:run_inputs": ("get", "run", PARTICIPANTS, 404),
+    "planning:why": ("get", "why", PARTICIPANTS, 404),
     "planning:selection": ("get", "operation", PARTICIPANTS, 404),
     "planning:meeting": ("get", "operation", PARTICIPANTS, 404),
     "planning:meeting_room": ("get", "meeting", PARTICIPANTS, 404),
@@ -231,6 +251,12 @@ ROUTES: dict[str, tuple[str, str | None, set[tuple[str, str]] | str, int]] = {
     "planning:meeting_step": ("post", "meeting_step", PARTICIPANTS, 404),
     "planning:agenda_step": ("post", "agenda_step", PARTICIPANTS, 404),
     "planning:minutes": ("get", "minutes", PARTICIPANTS, 404),
+    "planning:board_changes": ("get", "operation", PARTICIPANTS, 404),
+    "planning:board_history": ("get", "operation", PARTICIPANTS, 404),
+    "planning:board_points": ("get", "aside", PARTICIPANTS, 404),
+    "planning:board_site": ("get", "aside", of(*CODES[:3], roles=("coordinator",)), 4),
+    "planning:board_undo": ("post", "board_change", of(*CODES[:3], roles=("coordinator",)), 4),
+    "planning:board_adopt": ("post", "operation", set(), 404),  # no proposal, no answer
     "planning:signoff": ("get", "operation", PARTICIPANTS, 404),
     "planning:decision_record": ("get", "record_pdf", PARTICIPANTS, 404),
     "planning:days": ("get", "operation", PARTICIPANTS, 404),
@@ -238,6 +264,20 @@ ROUTES: dict[str, tuple[str, str | None, set[tuple[str, str]] | str, int]] = {
     "planning:day_edit": ("get", "day", LEADS, 404),
     "planning:day_remove": ("post", "day", PARTICIPANTS, 404),
     "planning:visit_add": ("post", "day", PARTICIPANTS, 404),
+    "planning:days_plan": ("get", "operation", LEADS, 404),
+    "planning:days_replan": ("get", "operation", LEADS, 404),
+    "planning:day_plan": ("get", "plan", PARTICIPANTS, 404),
+    "planning:day_plan_undo": ("post", "plan", PARTICIPANTS, 404),
+    "planning:day": ("get", "day", PARTICIPANTS, 404),
+    "planning:day_team": ("get", "day", LEADS, 404),
+    "planning:day_order": ("post", "day", PARTICIPANTS, 404),
+    "planning:hours": ("get", "aside", RECORDERS, 4),
+    "planning:people": ("get", None, KEEPERS, 403),
+    "planning:absence_add": ("get", None, KEEPERS, 403),
+    "planning:absence_end": ("post", "absence", OSH_KEEPERS, 5),
+    "planning:vehicle_add": ("get", None, KEEPERS, 403),
+    "planning:vehicle_edit": ("get", "vehicle", OSH_KEEPERS, 5),
+    "planning:skills": ("get", "membership", OSH_KEEPERS, 5),
     "planning:briefing": ("get", "day", PARTICIPANTS, 404),
     "planning:shared_signals": ("get", "operation", PARTICIPANTS, 404),
     "planning:powers": ("get", "day", PARTICIPANTS, 404),
@@ -341,7 +381,10 @@ def stage(db: None) -> tuple[Cast, dict[str, dict[str, Any]]]:
         "overlap": {"public_id": Overlap.objects.create(
             site=planned.site, first=planned, second=other, first_operation=operation,
             second_operation=other.operation).public_id},
+        "board_change": {"public_id": operation.public_id,
+                         "number": operation.board.order_by("-number").first().number},
         "aside": {"public_id": operation.public_id, "site": planned.site.public_id},
+        **selection_values(operation, planned.site, lead),
         "competence": {"public_id": Competence.objects.create(
             authority=lead.authority, action="enter", text_fi="x").public_id},
         "ground": {"code": "G-1"}, "ground_version": {"public_id": ground.public_id},
@@ -369,6 +412,13 @@ def stage(db: None) -> tuple[Cast, dict[str, dict[str, Any]]]:
             authority__code="OSH", site=cast.sites[0]).public_id},
         "record_pdf": {"public_id": operation.public_id, "language": "fi"},
         "day": {"public_id": day.public_id},
+        "plan": {"public_id": DayPlan.objects.create(
+            operation=operation, asked_by=lead.membership, starts_at="09:00", ends_at="16:00",
+            minutes=90, state="done", finished_at=timezone.now()).public_id},
+        "absence": {"public_id": add_absence(
+            actor=lead, person=lead.user, starts_on=timezone.localdate(),
+            ends_on=timezone.localdate()).public_id},
+        "vehicle": {"public_id": add_vehicle(actor=lead, name="Secret van", seats=4).public_id},
         "planned": {"public_id": day.visits.order_by("order").first().public_id},
         "visit": {"public_id": second.public_id}, "record": {"public_id": record.public_id},
         "submitted": {"public_id": submitted.public_id},
@@ -446,6 +496,33 @@ def meeting_values(cast: Cast) -> dict[str, dict[str, Any]]:
         "meeting_step": {"public_id": going.public_id, "step": "join"},
         "agenda_step": {"public_id": item.public_id, "step": "open"},
         "minutes": {"public_id": over.public_id, "language": "fi"},
+    }
+
+
+def selection_values(operation: Operation, site: Site, lead: Any) -> dict[str, dict[str, Any]]:
+    """A quota, a resource, a draw and a finished plan that says why the site is in it."""
+    quota = operation.quotas.create(region=operation.regions.get(), maximum=50)
+    resource = operation.resources.create(kind="interpreter", name="x", per_week=1)
+    frame = lottery.Frame((lottery.Row(str(site.public_id), "a", 1.0, None),), 1)
+    operation.draws.create(
+        round=operation.round, state="drawn", share=10, seed=b"s" * 32, commitment="c" * 64,
+        frame={"draws": 1, "rows": [[str(site.public_id), "a", 1.0, None]]},
+        frame_hash=lottery.frame_hash(frame), committed_by=lead.user, drawn_at=timezone.now(),
+    )  # fmt: skip
+    inputs = freeze(operation)
+    answer = {"verdict": "excluded", "firm": []}
+    run = operation.runs.create(
+        number=90, round=operation.round, state="done", inputs=inputs, inputs_hash="h" * 64,
+        finished_at=timezone.now(), value=1.0, bound=1.0, asked_by=lead.user,
+        asked_for=lead.authority,
+        result={"answers": {str(site.public_id): answer}, "marginal": []},
+    )  # fmt: skip
+    return {
+        "quota": {"public_id": operation.public_id, "number": quota.pk},
+        "resource": {"public_id": operation.public_id, "resource": resource.public_id},
+        "draw_step": {"public_id": operation.public_id, "step": "draw"},
+        "run": {"public_id": run.public_id},
+        "why": {"public_id": run.public_id, "site": site.public_id},
     }
 
 

@@ -313,7 +313,7 @@ def closed() -> tuple[Cast, Meeting]:
         last = item == items[-1]
         decide(
             actor=cast.lead, item=item, state="picked" if last else "dropped",
-            reason="A fresh tip by phone" if last else "Later", code="fresh_tip" if last else "other",
+            reason="A fresh tip by phone" if last else "Later", code="tip" if last else "other",
         )  # fmt: skip
     add_note(actor=cast.lead, meeting=meeting, text="Next meeting in May")
     return cast, close_meeting(actor=cast.lead, meeting=meeting)

@@ -28,7 +28,7 @@ def test_site_list_costs_the_same_whatever_its_length(count, as_user, django_ass
         make_past_visit(make_site(), shared=True)
     client = as_user(make_actor("OSH", "analyst"))
     client.get(reverse("targets:site_list"))
-    with django_assert_num_queries(19):
+    with django_assert_num_queries(15):
         client.get(reverse("targets:site_list"), {"per_page": 100})
 
 

@@ -138,7 +138,6 @@ def test_long_lists_are_counted_and_sorted_within_bounds(as_user, monkeypatch):
         visited = 15 if "last_visit" in order else 25
         assert got[:visited] == short[order][:visited], order
         assert set(got[visited:]) <= set(short[order][visited:])
-    monkeypatch.setattr(lists, "VISITS_WALKED", 3)
     monkeypatch.setattr(lists, "LOOKS", (2, 3))
     page = client.get(reverse("targets:site_list"), {"sort": "-last_visit"})
     assert "this page goes by name" in page.content.decode()
@@ -233,7 +232,7 @@ def test_the_map_costs_the_same_whatever_it_shows(as_user):
     few = cost()
     for number in range(200):
         at(f"S{number}", 60 + number / 100, 24)
-    assert cost() == few == 11
+    assert cost() == few == 8
 
 
 def test_tiles_of_a_window_hold_every_site_in_it():

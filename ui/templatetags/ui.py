@@ -1,5 +1,6 @@
 """Components: icons, badges, risk, links that keep the address's state."""
 
+from functools import lru_cache
 from typing import Any
 
 from django import template
@@ -44,11 +45,18 @@ STATE_STYLE: dict[str, tuple[str, str]] = {
 @register.simple_tag
 def icon(name: str, label: str = "") -> SafeString:
     """An icon of the sprite; without ``label`` it is decoration and hidden from readers."""
+    if not label:
+        return _decoration(name)
     href = f"{static('icons.svg')}#{name}"
-    if label:
-        return format_html(
-            '<svg class="icon" role="img" aria-label="{}"><use href="{}"></use></svg>', label, href
-        )
+    return format_html(
+        '<svg class="icon" role="img" aria-label="{}"><use href="{}"></use></svg>', label, href
+    )
+
+
+@lru_cache(maxsize=500)
+def _decoration(name: str) -> SafeString:
+    """Some sixty on a page, of a few kinds."""
+    href = f"{static('icons.svg')}#{name}"
     return format_html(
         '<svg class="icon" aria-hidden="true" focusable="false"><use href="{}"></use></svg>', href
     )
@@ -98,7 +106,8 @@ def risk(points: Any) -> SafeString:
 def address_with(context: template.Context, **changes: Any) -> str:
     """The present address with some of its parameters changed (None removes one)."""
     query = context["request"].GET.copy()
-    query.pop("page", None)
+    for name in ("page", "after", "before"):
+        query.pop(name, None)
     for name, value in changes.items():
         if value is None:
             query.pop(name, None)

@@ -12,6 +12,7 @@ from demo.load import SITES, TOTP_SECRET, load_people, load_register
 from demo.operations import load_operations
 from demo.people import AUTHORITIES, PASSWORD, PEOPLE, address
 from demo.sharing import load_sharing
+from demo.teams import load_teams
 from execution.services.checklists import load_checklists
 
 
@@ -38,6 +39,7 @@ class Command(BaseCommand):
             actors = load_people()
             self.stdout.write(f"People: {User.objects.count()}")
             load_register(today, self.stdout.write, options["sites"])
+            load_teams(actors, today)
             load_operations(actors, today, self.stdout.write)
             load_sharing(actors, today, self.stdout.write)
 

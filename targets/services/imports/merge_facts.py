@@ -31,7 +31,7 @@ REFUSE_COMPANY = f"""INSERT INTO targets_importrefusal (run_id, line, field, cod
 # ------------------------------------------------------------------------------- visits
 VISIT = {
     "site_id": "s.site_id", "\"on\"": "s.v_on", "kind": "s.v_kind", "outcome": "s.v_outcome",
-    "detail": "coalesce(s.v_value, '{}')", "shared": "%(shared)s",
+    "detail": "coalesce(s.v_value, '{}')", "shared": "%(shared)s", "told_on": "s.v_told",
 }  # fmt: skip
 _DIFFERS = " OR ".join(f"t.{name} IS DISTINCT FROM {said}" for name, said in VISIT.items())
 _FOUND = "t.source = %(owned_source)s AND t.source_key = s.key"
@@ -65,8 +65,8 @@ COMPARE_VISITS = f"""WITH {STAGED},
 
 # ------------------------------------------------------------------------------- facts
 _SAME = """t.value = coalesce(s.v_value, '{}') AND t.kind = s.v_kind
-    AND (t.valid_from, t.valid_to, t.site_id, t.company_id, t.shared)
-    IS NOT DISTINCT FROM (s.v_on, s.v_to, s.site_id,
+    AND (t.valid_from, t.valid_to, t.told_on, t.site_id, t.company_id, t.shared)
+    IS NOT DISTINCT FROM (s.v_on, s.v_to, s.v_told, s.site_id,
         CASE WHEN s.site_id IS NULL THEN s.company_id END, %(shared)s)"""
 _IN_FORCE = """t.authority_id = %(authority)s AND t.source = %(source)s
     AND t.source_key = s.key AND t.known_to IS NULL"""
@@ -80,10 +80,10 @@ CLOSE_FACTS = f"""WITH {STAGED},
 NEW_FACTS = f"""WITH {STAGED},
     made AS (
       INSERT INTO targets_fact (public_id, company_id, site_id, kind, value, valid_from, valid_to,
-             known_from, source, source_key, authority_id, shared, delete_on, run_id)
+             known_from, told_on, source, source_key, authority_id, shared, delete_on, run_id)
       SELECT gen_random_uuid(), CASE WHEN s.site_id IS NULL THEN s.company_id END, s.site_id,
-             s.v_kind, coalesce(s.v_value, '{{}}'), s.v_on, s.v_to, %(now)s, %(source)s, s.key,
-             %(authority)s, %(shared)s, %(delete_on)s, %(run)s
+             s.v_kind, coalesce(s.v_value, '{{}}'), s.v_on, s.v_to, %(now)s, s.v_told, %(source)s,
+             s.key, %(authority)s, %(shared)s, %(delete_on)s, %(run)s
         FROM staged s WHERE coalesce(s.site_id, s.company_id) IS NOT NULL
       ON CONFLICT (authority_id, source, source_key) WHERE known_to IS NULL DO NOTHING
       RETURNING site_id, company_id)

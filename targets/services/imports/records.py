@@ -99,6 +99,7 @@ class FactRecord:
     value: dict[str, Any] = field(default_factory=dict)
     valid_from: dt.date | None = None
     valid_to: dt.date | None = None
+    told_on: dt.date | None = None
 
 
 @dataclass(slots=True)
@@ -135,6 +136,7 @@ class VisitRecord:
     outcome: str
     kind: str = ""
     detail: dict[str, Any] = field(default_factory=dict)
+    told_on: dt.date | None = None
 
 
 @lru_cache(maxsize=100_000)

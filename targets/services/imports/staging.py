@@ -27,12 +27,12 @@ COMPANY = (
     "c_industry", "c_municipality", "c_address", "c_postal_code", "c_website", "c_registered",
     "c_ended", "c_raw", "more",
 )  # fmt: skip
-VISIT = ("v_about", "v_on", "v_to", "v_kind", "v_outcome", "v_value")
+VISIT = ("v_about", "v_on", "v_to", "v_kind", "v_outcome", "v_value", "v_told")
 COLUMNS = ("run_id", "line", "key", "said_at", *SITE, *COMPANY, *VISIT)
 NUMBERS = {
     "run_id", "line", "s_industry", "s_municipality", "s_region", "s_longitude", "s_latitude",
     "s_staff", "s_opened", "s_closed", "said_at", "c_full", "c_industry", "c_municipality",
-    "c_registered", "c_ended", "c_raw", "more", "v_on", "v_to", "v_value",
+    "c_registered", "c_ended", "c_raw", "more", "v_on", "v_to", "v_value", "v_told",
 }  # fmt: skip
 # An empty cell is no value in the columns above and an empty text in the others.
 COPY = (
@@ -67,18 +67,26 @@ class Stage:
         head = (self.run_id, line, record.source_key, None)
         if isinstance(record, RoleRecord):
             mention = CompanyRecord(business_id=record.business_id, name=record.company_name)
-            values = (record.person, record.valid_from, record.valid_to, record.role, "", None)
+            values = (
+                record.person,
+                record.valid_from,
+                record.valid_to,
+                record.role,
+                "",
+                None,
+                None,
+            )
             return (*head, *NO_SITE, *self._company(mention), *values)
         if isinstance(record, VisitRecord):
             values = (record.site_key, record.on, None, record.kind, record.outcome,
-                      _json(record.detail))  # fmt: skip
+                      _json(record.detail), record.told_on)  # fmt: skip
             return (*head, *NO_SITE, *NO_COMPANY, *values)
         company = (record.business_id, *NO_COMPANY[1:])
         if record.business_id and record.company_name:
             mention = CompanyRecord(business_id=record.business_id, name=record.company_name)
             company = self._company(mention)
         values = (record.site_key, record.valid_from, record.valid_to, record.kind, "",
-                  _json(record.value))  # fmt: skip
+                  _json(record.value), record.told_on)  # fmt: skip
         return (*head, *NO_SITE, *company, *values)
 
     def _site(self, record: SiteRecord) -> tuple[Any, ...]:

@@ -247,9 +247,19 @@ class Table:
             value=self._values(row, self.options.get("values", {})),
             valid_from=first,
             valid_to=last,
+            told_on=self._told(row),
         )
         self._seen.add(hash(key))
         return record
+
+    def _told(self, row: dict[str, Any], earliest: dt.date | None = None) -> dt.date | None:
+        """The day on which the row's keeper knew it, as the file says."""
+        told = self._date(row, "told_on")
+        if told is not None and told > timezone.localdate():
+            raise Refused("told_on", "future", told)
+        if told is not None and earliest is not None and told < earliest:
+            raise Refused("told_on", "dates_order", told)
+        return told
 
     def role(self, row: dict[str, Any]) -> RoleRecord:
         """Somebody's role in a company: the name is used for its hash and forgotten."""
@@ -294,6 +304,7 @@ class Table:
                 self._text(row, "kind", 60), self._text(row, "kind", 60)
             ),
             detail=self._detail(row),
+            told_on=self._told(row, earliest=on),
         )
 
     def _detail(self, row: dict[str, Any]) -> dict[str, Any]:

@@ -220,6 +220,20 @@ def test_facts_of_other_measures(reference):
 
 
 # ------------------------------------------------------------------------------- register
+def test_facts_of_one_kind_fade_and_are_narrowed_to_what_they_say(reference):
+    site = make_site()
+    for days, purpose in ((200, "complaint"), (100, "licence"), (50, "complaint")):
+        make_fact(site, kind="visit_log", value={"purpose": purpose}, valid_from=ago(days))
+    ask = lambda **d: value(make_indicator("facts", d | {"kind": "visit_log"}), site)  # noqa: E731
+    assert ask(measure="days_since") == 50
+    assert ask(measure="days_since", field="purpose", among=["licence"]) == 100
+    assert ask(measure="count", within_days=999, field="purpose", among=["complaint"]) == 2
+    assert ask(measure="exists", field="purpose", among=["fire"]) == 0
+    complaints = {"field": "purpose", "among": ["complaint"], "half_life_days": 50}
+    assert ask(measure="decayed", **complaints) == pytest.approx(0.5 + 0.0625, abs=1e-5)
+    assert ask(measure="decayed", half_life_days=50, within_days=60) == pytest.approx(0.5, abs=1e-5)
+
+
 def test_the_register_of_a_past_day_is_found_from_its_history(reference):
     site = make_site(staff_estimate=50, industry=make_industry("56"))
     Site.objects.filter(pk=site.pk).update(created_at=moment(900))
@@ -296,6 +310,100 @@ def test_measures_of_visits(reference):
     both = 0.5 / (0.5 + 0.5**0.5)
     assert mine(measure="rate", half_life_days=100) == pytest.approx(100 * both, abs=1e-3)
     assert value(make_indicator("visits", {"measure": "level"}), make_site()) is None
+
+
+def test_numbers_that_visits_gave(reference):
+    site = make_site()
+    for days, score, kind, outcome in (
+        (300, 80, "ordinary", "serious"), (200, 90, "ordinary", "no_remarks"),
+        (100, 60, "follow-up", "severe"), (50, None, "ordinary", "no_remarks"),
+        (10, 10, "ordinary", "not_possible"),
+    ):  # fmt: skip
+        detail = {"score": score} if score is not None else {"score": "absent"}
+        make_past_visit(
+            site, "OSH", on=ago(days), outcome=outcome, kind=kind, detail=detail, shared=True
+        )
+    ask = lambda **d: value(make_indicator("visits", d), site)  # noqa: E731
+    said = {"measure": "said", "field": "score"}
+    assert [ask(**said), ask(**said, nth=2), ask(**said, nth=3), ask(**said, nth=4)] == [
+        60, 90, 80, None,
+    ]  # fmt: skip
+    assert ask(**said, kinds=["ordinary"]) == 90
+    assert ask(**said, within_days=90) is None
+    assert ask(measure="level", nth=2) == 3
+    assert ask(measure="days_since", nth=2) == 50
+    assert ask(measure="days_since", kinds=["follow-up"]) == 100
+    assert ask(measure="count", within_days=365, kinds=["ordinary"]) == 4
+    mean = {"measure": "said_mean", "field": "score"}
+    assert ask(**mean) == pytest.approx(230 / 3)
+    assert ask(**mean, last_visits=2) == 75
+    assert ask(**mean, usual=90, usual_visits=2) == pytest.approx((230 + 180) / 5)
+    faded = 80 * 0.125 + 90 * 0.25 + 60 * 0.5
+    assert ask(**mean, half_life_days=100) == pytest.approx(faded / 0.875, abs=1e-4)
+    assert ask(**said | {"measure": "said_sum"}, half_life_days=100) == pytest.approx(
+        faded, abs=1e-4
+    )
+    rate = {"measure": "rate", "half_life_days": 36500}
+    assert ask(**rate) == pytest.approx(50, abs=0.2)
+    assert ask(**rate, last_visits=1) == 0
+    assert ask(**rate, usual=10, usual_visits=6) == pytest.approx((200 + 60) / 10, abs=0.2)
+    other = make_site()
+    assert value(make_indicator("visits", mean | {"usual": 90}), other) is None
+    nothing = said | {"measure": "said_sum", "half_life_days": 9}
+    assert value(make_indicator("visits", nothing), other) == 0
+
+
+def test_a_number_that_was_said_over_is_the_old_one_on_a_past_day(reference):
+    from targets.models import ImportRun
+
+    site = make_site()
+    visit = make_past_visit(site, shared=True, on=ago(200), detail={"score": 70})
+    run = ImportRun.objects.create(
+        kind="visits", format="x", file_name="x", authority=make_authority("OSH"), state="done",
+        finished_at=moment(20),
+    )  # fmt: skip
+    PastVisit.objects.filter(pk=visit.pk).update(
+        known_from=moment(190), detail={"score": 95}, run_id=run.pk,
+        previous=[{"run": None, "outcome": "severe", "detail": {"score": 70}}],
+    )  # fmt: skip
+    said = make_indicator("visits", {"measure": "said", "field": "score"})
+    assert value(said, site) == 95
+    assert value(said, site, ago(10), moment(10)) == 95
+    assert value(said, site, ago(50), moment(50)) == 70
+
+
+def test_rows_to_learn_from_go_by_the_day_on_which_the_source_knew(reference):
+    """Only there: what was known here on a past day is never made to have been known earlier."""
+    site = make_site()
+    make_past_visit(site, shared=True, on=ago(300), told_on=ago(295))
+    make_fact(site, valid_from=ago(300), known_from=moment(5), told_on=ago(295))
+    versions = [
+        make_indicator("visits", {"measure": "count", "within_days": 999}),
+        make_indicator("facts", {"measure": "count", "kind": "tax_debt", "within_days": 999}),
+        make_indicator("facts", {"measure": "last", "kind": "tax_debt", "field": "amount"}),
+    ]
+    rows = values(versions, Asked.rows([(site.pk, ago(294)), (site.pk, ago(295))]))
+    assert [v.number for v in rows[0].values] == [1, 1, 1000]
+    assert [v.number for v in rows[1].values] == [0, 0, None]
+    strict = values(versions, Asked.rows([(site.pk, ago(294))], late=False))
+    assert [v.number for v in strict[0].values] == [0, 0, None]
+    then = values(versions, Asked.some([site.pk], ago(200), moment(200)))
+    assert [v.number for v in then[0].values] == [0, 0, None]
+
+
+def test_neighbours_of_a_postal_code_few_ones_pulled_to_the_usual(reference):
+    here = [make_site(postal_code="00100") for _ in range(3)]
+    elsewhere, nowhere = make_site(postal_code="00200"), [make_site(postal_code="") for _ in "ab"]
+    for site in (*here[1:], elsewhere, *nowhere):
+        make_past_visit(site, shared=True, on=ago(100), outcome="severe")
+    near = {"measure": "neighbours", "near": "postal_code", "within_days": 365, "least": 1}
+    assert value(make_indicator("visits", near), here[0]) == 100
+    pulled = make_indicator("visits", near | {"usual": 20, "usual_visits": 6})
+    assert value(pulled, here[0]) == pytest.approx((200 + 120) / 8)
+    assert value(pulled, here[1]) == pytest.approx((100 + 120) / 7)
+    assert value(pulled, nowhere[0]) is None
+    rows = values([pulled], Asked.rows([(here[0].pk, ago(1)), (here[0].pk, ago(110))]))
+    assert [r.values[0].number for r in rows] == [pytest.approx(40), None]
 
 
 def test_neighbours_are_the_others_of_the_same_place(reference):

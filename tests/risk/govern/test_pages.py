@@ -7,9 +7,11 @@ import pytest
 from django.urls import reverse
 from pypdf import PdfReader
 
+from audit.models import AccessEntry
 from risk.jobs_reports import run_report
 from risk.models import Indicator, IndicatorVersion, ModelVersion
 from risk.services.approvals import approve_model
+from risk.services.indicators import new_indicator_version
 from tests.factories import make_actor
 from tests.risk.govern.factories import (
     WORDS,
@@ -111,6 +113,35 @@ def test_the_preview_shows_distribution_coverage_and_examples(analyst, as_user):
     whole = client.post(reverse("risk:indicator_create"), FORM | {"step": "preview"})
     assert "Sites by line of points" in text(whole)
     assert not Indicator.objects.exists()
+
+
+def test_a_preview_is_a_look_that_the_log_keeps(analyst, as_user):
+    """Values of signals and visits belong to somebody: whom they were shown to is written down."""
+    results(sites=25)
+    client = as_user(analyst)
+    before = AccessEntry.objects.count()
+    client.post(reverse("risk:indicator_preview"), FORM | {"bins-0-points": ""})  # shows nothing
+    assert AccessEntry.objects.count() == before
+    client.post(reverse("risk:indicator_preview"), FORM)
+    looks = list(AccessEntry.objects.order_by("pk")[before:])
+    assert {(e.object_type, e.user, e.owner) for e in looks} == {
+        ("targets.site", analyst.user, analyst.authority)
+    }  # fmt: skip
+    shown = [e.object_id for e in looks if e.object_id is not None]
+    assert len(set(shown)) == 20  # the examples one by one
+    assert [e.count for e in looks if e.object_id is None] == [5]  # the rest as a number
+    assert {e.purpose.text for e in looks} == {"Building an indicator"}
+    assert "risk:indicator_preview" in looks[0].route or "preview" in looks[0].route
+    draft = published(analyst).indicator
+    draft = new_indicator_version(actor=analyst, indicator=draft)
+    client.post(f"{reverse('risk:indicator_preview')}?version={draft.public_id}", FORM)
+    assert AccessEntry.objects.latest("pk").purpose.text == (
+        f"Building the indicator {draft.indicator.code}"
+    )
+    count = AccessEntry.objects.count()
+    register = {"source": "register", "d-measure": "company_age"}
+    client.post(reverse("risk:indicator_preview"), FORM | register)
+    assert AccessEntry.objects.count() == count  # columns of the register are public
 
 
 def test_from_draft_to_use_in_the_browser(analyst, as_user):

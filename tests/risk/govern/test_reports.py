@@ -7,6 +7,7 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import transaction
+from django.urls import reverse
 from django.utils import timezone
 
 from audit.errors import Conflict, NotAllowed, RuleViolation
@@ -225,3 +226,149 @@ def test_the_command_tests_a_model_and_prints_numbers(analyst):
     assert json.loads(out.getvalue())["labels"] == 480
     with pytest.raises(CommandError, match="no such model"):
         call_command("backtest", "nothing")
+
+
+def test_the_ceiling_stands_beside_the_model_and_ranks_nothing(analyst, as_user):
+    results(sites=100)
+    version = drafted(analyst, published(analyst), published(analyst, **POSTED))
+    report = test_now(analyst, version, "backtest", window_days=120)
+    total = report.results["total"]
+    value, low, high = total["ceiling"]["auc"]
+    assert low <= value <= high
+    assert value > 0.6
+    assert total["to_ceiling"]["auc"][0] == pytest.approx(total["model"]["auc"][0] - value)
+    page = as_user(analyst).get(reverse("risk:model_detail", args=[version.public_id]))
+    words = page.content.decode()
+    assert "Ceiling: free trees" in words
+    assert "It is never used to rank a site" in words
+    assert "ceiling" not in json.dumps(version.params)
+
+
+def test_too_few_results_for_trees_leave_the_ceiling_out(analyst, monkeypatch):
+    monkeypatch.setattr("risk.learning.rolling.TREES", 10**6)
+    results(sites=30)
+    version = drafted(analyst, published(analyst))
+    total = test_now(analyst, version, "backtest", window_days=120).results["total"]
+    assert "ceiling" not in total
+    assert "to_ceiling" not in total
+
+
+def killed_after(monkeypatch, count):
+    """A worker that ends after it has kept ``count`` parts of its test."""
+    put, done = reports.Kept.__setitem__, []
+
+    def dying(self, key, content):
+        put(self, key, content)
+        done.append(key)
+        if len(done) == count:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(reports.Kept, "__setitem__", dying)
+
+
+def abandoned(report):
+    Report.objects.filter(pk=report.pk).update(
+        heartbeat_at=timezone.now() - dt.timedelta(seconds=reports.STALE_SECONDS + 1)
+    )
+    return reports.claim(report.pk)
+
+
+def taken_up(analyst, version, kind, monkeypatch, count, **params):
+    """A test that is killed after ``count`` parts and done by another worker; and what was done."""
+    first = reports.claim(ask(analyst, version, kind, **params).pk)
+    with monkeypatch.context() as patched:
+        killed_after(patched, count)
+        with pytest.raises(KeyboardInterrupt):
+            reports.perform(first)
+    put, again = reports.Kept.__setitem__, []
+    second = abandoned(first)
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            reports.Kept, "__setitem__", lambda s, k, v: (again.append(k), put(s, k, v))[1]
+        )
+        done = reports.perform(second)
+    version.refresh_from_db()
+    return done, again
+
+
+def test_finished_windows_are_not_done_again(analyst, monkeypatch):
+    results(sites=40)
+    version = drafted(analyst, published(analyst), kind="logistic")
+    done, again = taken_up(analyst, version, "backtest", monkeypatch, 2, window_days=120)
+    assert (done.state, version.state) == ("done", "tested")
+    assert again
+    assert not {"window:0", "window:1"} & set(again)
+    assert done.kept.count() == 0
+    whole = test_now(analyst, version, "backtest", window_days=120)
+    assert whole.results == done.results
+
+
+def test_windows_of_other_results_are_not_taken(analyst, monkeypatch):
+    results(sites=40)
+    version = drafted(analyst, published(analyst))
+    put = reports.claim
+
+    def changed(pk):
+        visit = PastVisit.objects.filter(outcome="no_remarks").earliest("on", "pk")
+        PastVisit.objects.filter(pk=visit.pk).update(outcome="serious")
+        return put(pk)
+
+    monkeypatch.setattr("tests.risk.govern.test_reports.abandoned", _abandoned_by(changed))
+    done, again = taken_up(analyst, version, "backtest", monkeypatch, 2, window_days=120)
+    assert "window:0" in again
+    whole = test_now(analyst, version, "backtest", window_days=120)
+    assert whole.results["total"]["model"] == done.results["total"]["model"]
+
+
+def _abandoned_by(claim):
+    def take(report):
+        Report.objects.filter(pk=report.pk).update(
+            heartbeat_at=timezone.now() - dt.timedelta(seconds=reports.STALE_SECONDS + 1)
+        )
+        return claim(report.pk)
+
+    return take
+
+
+def learnt(analyst, **values):
+    results(sites=100, proxy=True)
+    version = drafted(analyst, published(analyst), published(analyst, **POSTED), kind="logistic")
+    test_now(analyst, version, "backtest")
+    return version
+
+
+def test_the_audit_learns_anew_without_each_indicator_and_goes_on_after_a_kill(
+    analyst, monkeypatch
+):
+    from risk.services import training
+
+    version = learnt(analyst)
+    done, again = taken_up(analyst, version, "audit", monkeypatch, 1)
+    assert len(again) == 1
+    lines = {line["indicator"]: line for line in done.results["without"]}
+    assert len(lines) == 2
+    assert all(line["refit"] for line in lines.values())
+    whole = test_now(analyst, version, "audit")
+    assert whole.results["without"] == done.results["without"]
+    history = next(code for code, line in lines.items() if line["moved"] > 0.2)
+    assert lines[history]["auc_change"] < -0.05  # what tells most is missed most
+    value, low, high = lines[history]["drawn_auc_change"]
+    assert low <= value <= high
+    # Not the same as taking the points out of the sum: the other one learns to tell more.
+    rows = training.rows(version)
+    card = rows.scorecard(version)
+    j = rows.names.index(history)
+    from risk.learning import metrics
+
+    rest = card.score(rows.X) - card.contributions(rows.X)[:, j]
+    gone = float(metrics.auc(rows.y, rest) - metrics.auc(rows.y, card.score(rows.X)))
+    assert gone <= lines[history]["auc_change"] + 1e-9
+
+
+def test_when_the_time_is_used_up_the_audit_says_so(analyst, as_user, monkeypatch):
+    monkeypatch.setattr("risk.services.without.MOST_SECONDS", 0.0)
+    version = learnt(analyst)
+    report = test_now(analyst, version, "audit")
+    assert not any(line["refit"] for line in report.results["without"])
+    page = as_user(analyst).get(reverse("risk:model_detail", args=[version.public_id]))
+    assert "not learnt anew" in page.content.decode()

@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from audit.context import acting_as
+from risk.models import ReportStep
 from risk.services.approvals import approve_model
 from risk.services.indicators import draft_indicator
 from risk.services.models import activate_model
@@ -134,7 +135,10 @@ def test_raw_sql_of_another_authority_finds_nothing_sealed(world):
     analyst, watchers = world[0], world[4]
     sealed = published(analyst, visibility="sealed", **SECRET)
     own = drafted(analyst, sealed, joint=False)
-    test_now(analyst, own, "backtest")
+    report = test_now(analyst, own, "backtest")
+    ReportStep.objects.create(report=report, key="window:0", content={"score": [1]})
+    joint = world[2].reports.first()
+    ReportStep.objects.create(report=joint, key="window:0", content={"score": [1]})
     with transaction.atomic(), acting_as(watchers[0]), connection.cursor() as cursor:
         for statement in (
             "SELECT 1 FROM risk_indicatorversion WHERE visibility = 'sealed'",
@@ -143,6 +147,7 @@ def test_raw_sql_of_another_authority_finds_nothing_sealed(world):
             f"SELECT 1 FROM risk_modelversion WHERE id = {own.pk}",
             f"SELECT 1 FROM risk_modelindicator WHERE version_id = {own.pk}",
             f"SELECT 1 FROM risk_report WHERE version_id = {own.pk}",
+            "SELECT 1 FROM risk_reportstep",  # scores of single visits, also of joint models
         ):
             cursor.execute(statement)
             assert cursor.fetchall() == [], statement

@@ -96,3 +96,46 @@ def test_small_groups_never_block() -> None:
     assert not any(b["group"] == "language=tiny" for b in report["blocking"])
     blocked = audit(score, chosen, visited(w, chosen), {"language": group}, limits=Limits(few=20))
     assert any(b["group"] == "language=tiny" for b in blocked["blocking"])
+
+
+def chosen_of(sizes: dict[str, tuple[int, int]]) -> dict[str, Any]:
+    """An audit of groups of (rows, chosen among them) in which nothing but that differs."""
+    labels = np.concatenate([np.full(n, name) for name, (n, _k) in sizes.items()])
+    chosen = np.concatenate([np.arange(n) < k for n, k in sizes.values()])
+    y = np.tile([1.0, 0.0], len(labels))[: len(labels)]
+    return audit(np.full(len(labels), 0.5), chosen, y, {"region": labels})
+
+
+def test_a_ratio_that_may_be_accident_does_not_block() -> None:
+    """Eight of 120 chosen where others are chosen at 10 %: 0.67, but that happens by chance."""
+    report = chosen_of({"a": (5000, 500), "b": (120, 8)})
+    row = report["findings"]["region"]["b"]
+    assert row["selection_ratio"] < 0.8
+    low, high = row["selection_interval"]
+    assert low < 1 < high
+    assert row["selection_unsure"]
+    assert ("region=b", "selection_ratio") not in codes(report)
+
+
+def test_a_ratio_that_is_no_accident_blocks() -> None:
+    """None of 300 chosen; the same share as above in a large group."""
+    report = chosen_of({"a": (5000, 500), "b": (300, 0), "c": (1500, 110)})
+    assert ("region=b", "selection_ratio") in codes(report)
+    assert ("region=c", "selection_ratio") in codes(report)
+    assert report["findings"]["region"]["b"]["selection_interval"][1] < 1
+
+
+def test_the_interval_of_a_ratio_covers_what_it_says() -> None:
+    """Of equal rates the interval leaves out 1 as seldom as the level says."""
+    from risk.learning.audit import _ratio_interval
+
+    g = np.random.default_rng(3)
+    out = 0
+    for _ in range(2000):
+        found = {
+            "chosen": int(g.binomial(200, 0.1)), "n": 200,
+            "chosen_others": int(g.binomial(3000, 0.1)), "n_others": 3000,
+        }  # fmt: skip
+        low, high = _ratio_interval(found, 0.05)
+        out += not low <= 1 <= high
+    assert 0.02 < out / 2000 < 0.07

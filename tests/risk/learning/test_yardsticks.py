@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from risk.yardsticks import chicago, common
+from risk.yardsticks import chicago, common, san_francisco
 from risk.yardsticks.history import History, Neighbourhood
+from risk.yardsticks.level import followed, shift
 
 ROOT = Path(__file__).resolve().parents[3]
 DATA = Path(os.environ.get("YARDSTICK_DATA", ROOT.parent / "shared" / "data"))
@@ -58,6 +59,39 @@ def test_neighbourhood_looks_at_nine_squares_and_only_back() -> None:
     assert found[0] == pytest.approx(2)
     assert found[1] == 0
     assert np.isnan(found[2])
+
+
+def test_a_level_is_of_earlier_days_only_and_keeps_the_order_of_a_day() -> None:
+    chance = np.random.default_rng(5)
+    day = np.repeat(np.arange(100), 20)
+    score = chance.normal(-2, 1, 2000)
+    y = (chance.random(2000) < 1 / (1 + np.exp(-score - 1))).astype(float)
+    weights = 2.0 ** ((day - 99) / 30)
+    p = 1 / (1 + np.exp(-score - shift(score, y, weights)))
+    assert weights @ p == pytest.approx(weights @ y)
+    rows = np.flatnonzero(day >= 60)
+    found = followed(score, y, day, rows, 30)
+    assert found.mean() == pytest.approx(y[rows].mean(), abs=0.03)
+    assert abs((1 / (1 + np.exp(-score[rows]))).mean() - y[rows].mean()) > 0.05
+    today = day[rows] == 80
+    assert (np.argsort(found[today]) == np.argsort(score[rows][today])).all()
+    changed = np.where(day >= 80, 1 - y, y)  # results of the day itself and later ones
+    again = followed(score, changed, day, rows, 30)
+    assert again[day[rows] <= 80].tolist() == found[day[rows] <= 80].tolist()
+    assert again[day[rows] > 80].tolist() != found[day[rows] > 80].tolist()
+
+
+def test_without_a_database_the_way_through_the_product_says_what_to_run(tmp_path: Path) -> None:
+    sample = ROOT / "tests" / "risk" / "yardsticks" / "sanfrancisco"
+    (tmp_path / san_francisco.FOLDER).symlink_to(sample)
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("DATABASE_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "risk.yardsticks", "--data", str(tmp_path), "--way", "product"],
+        cwd=ROOT, capture_output=True, text=True, env=environment,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "run make yardsticks" in done.stderr
+    assert "model_table.parquet is not there" in done.stdout or "features.parquet" in done.stdout
 
 
 def test_absent_files_are_told_in_words(tmp_path: Path) -> None:

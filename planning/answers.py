@@ -1,0 +1,244 @@
+"""Why a candidate is in a plan or not, and why there is none, in sentences.
+
+Everything is read from what the run stored; each sentence gives the numbers it stands on.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db.models.fields.json import KeyTransform
+from django.utils.dateparse import parse_date
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from authorities.models import Area, AreaKind, Authority
+from planning.models import SelectionRun
+from targets.models import Industry, Site
+
+
+@dataclass
+class Answer:
+    """Of one site in one plan. ``rows``: what is reckoned for and against it, summing to ``reduced``."""
+
+    verdict: str
+    words: list[str]
+    rows: list[tuple[str, float]] = field(default_factory=list)
+    reduced: float | None = None
+
+
+def number(value: float, decimals: int = 2) -> str:
+    return number_format(round(value, decimals), decimals, use_l10n=True, force_grouping=True)
+
+
+def days_words(days: float) -> str:
+    return number_format(round(days, 2), use_l10n=True)
+
+
+class Names:
+    """Short names for the codes that stand in a run, fetched once."""
+
+    def __init__(self, run: SelectionRun) -> None:
+        rows = list(Authority.objects.order_by("pk"))
+        self.authorities = {a.code: a.short for a in rows}
+        self.by_id = {a.pk: a.short for a in rows}
+        wanted = {p["region"] for p in (run.inputs or {}).get("pools", [])}
+        wanted |= set((run.inputs or {}).get("regions", []))
+        areas = Area.objects.filter(kind=AreaKind.REGION, code__in=wanted).order_by("pk")
+        self.regions = {a.code: a.name for a in areas}
+        self.periods: list[str] = (run.inputs or {}).get("periods", ["window"])
+        self.resources = {r["id"]: r["name"] for r in (run.inputs or {}).get("resources", [])}
+
+    def team(self, codes: list[str]) -> str:
+        return ", ".join(self.authorities.get(code, code) for code in codes)
+
+    def team_of(self, ids: list[int]) -> str:
+        """The same of authority ids."""
+        return ", ".join(self.by_id.get(pk, "") for pk in ids)
+
+    def pool(self, key: str) -> str:
+        """ "OSH, Lapland", or the authority alone where it has one pool."""
+        code, region = key.split("/", 1)
+        name = self.authorities.get(code, code)
+        return name if region == "*" else f"{name}, {self.regions.get(region, region)}"
+
+    def period(self, number: int) -> str:
+        name = self.periods[number]
+        return "" if name == "window" else week_words(name)
+
+    def quota(self, key: str) -> str:
+        """What the quota counts, in words."""
+        region, rest = key.split("/", 1)
+        industry, authority = rest.rsplit("/", 1)
+        parts = [self.regions.get(region, region)] if region else []
+        if industry:
+            row = Industry.objects.filter(path=industry).order_by("-pk").first()
+            parts.append(row.name if row else industry)
+        if authority:
+            parts.append(self.authorities.get(authority, authority))
+        return ", ".join(parts)
+
+
+def week_words(iso: str) -> str:
+    day = parse_date(iso)
+    return iso if day is None else _("week %(week)s") % {"week": day.isocalendar().week}
+
+
+def stored_answer(run: SelectionRun, site: Site) -> dict[str, Any] | None:
+    """What the run stored of the site; only that part is read from the database."""
+    path = KeyTransform(str(site.public_id), KeyTransform("answers", "result"))
+    found: dict[str, Any] | None = (
+        SelectionRun.objects.filter(pk=run.pk).order_by("pk").values_list(path, flat=True).first()
+    )
+    return found
+
+
+def why(run: SelectionRun, site: Site, names: Names | None = None) -> Answer | None:
+    """The site's answer in the plan; None when it was no candidate then."""
+    stored = stored_answer(run, site)
+    if stored is None:
+        return None
+    names = names or Names(run)
+    return Answer(
+        stored["verdict"], [_VERDICTS[stored["verdict"]](stored, names)],
+        list(_rows(stored, names)), stored.get("reduced"),
+    )  # fmt: skip
+
+
+def _costs(stored: dict[str, Any], names: Names) -> str:
+    parts = [
+        _("%(days)s days of %(pool)s at %(price)s each")
+        % {"days": days_words(days), "pool": names.pool(pool), "price": number(price)}
+        for _code, pool, days, price in stored["costs"]
+    ]
+    return "; ".join(parts)
+
+
+def _chosen(stored: dict[str, Any], names: Names) -> str:
+    return _("Proposed: is worth %(worth)s, takes %(costs)s.") % {
+        "worth": number(stored["worth"]), "costs": _costs(stored, names),
+    }  # fmt: skip
+
+
+def _filled(stored: dict[str, Any], names: Names) -> str:
+    return _(
+        "Proposed although it is worth %(worth)s, less than the price of its days (%(costs)s): "
+        "whole visits left room that nothing better could use."
+    ) % {"worth": number(stored["worth"]), "costs": _costs(stored, names)}
+
+
+def _dear(stored: dict[str, Any], names: Names) -> str:
+    return _("Not proposed: needs %(costs)s, is worth %(worth)s.") % {
+        "worth": number(stored["worth"]), "costs": _costs(stored, names),
+    }  # fmt: skip
+
+
+def _rounding(stored: dict[str, Any], names: Names) -> str:
+    return _(
+        "Not proposed although it is worth its price (%(worth)s for %(costs)s): visits are whole, "
+        "and better ones left no room."
+    ) % {"worth": number(stored["worth"]), "costs": _costs(stored, names)}
+
+
+def _firm(stored: dict[str, Any], names: Names) -> str:
+    return _("Not proposed: other sites of the same firm have its visits.")
+
+
+_VERDICTS: dict[str, Callable[[dict[str, Any], Names], str]] = {
+    "chosen": _chosen,
+    "filled": _filled,
+    "pinned": lambda s, n: _("Proposed because it was pinned or drawn at random."),
+    "excluded": lambda s, n: _("Not proposed: it is excluded, or not available for this round."),
+    "no_team": lambda s, n: _(
+        "Not proposed: no participant could come, or none that may enter this kind of place by right."
+    ),
+    "closed": lambda s, n: _("Not proposed: there is no week in which it may be visited."),
+    "too_big": lambda s, n: _(
+        "Not proposed: every team that could come needs more days than there are."
+    ),
+    "too_dear": _dear,
+    "firm": _firm,
+    "rounding": _rounding,
+}
+
+
+def _rows(stored: dict[str, Any], names: Names) -> Any:
+    if "worth" not in stored:
+        return
+    yield (
+        _("Worth of the visit by %(team)s") % {"team": names.team(stored["team"])},
+        stored["worth"],
+    )
+    for _code, pool, days, price in stored["costs"]:
+        label = _("%(days)s days of %(pool)s at %(price)s each") % {
+            "days": days_words(days), "pool": names.pool(pool), "price": number(price),
+        }  # fmt: skip
+        yield label, -days * price
+    for key, amount in stored["quotas"]:
+        if abs(amount) > 1e-9:
+            yield _("Quota: %(quota)s") % {"quota": names.quota(key)}, amount
+    for key, units, price in stored["resources"]:
+        if price > 1e-9:
+            yield names.resources.get(key, key), -units * price
+    if abs(stored["joint"]) > 1e-9:
+        yield _("Share of joint visits"), stored["joint"]
+
+
+# --------------------------------------------------------------------------- no plan at all
+def clash_words(run: SelectionRun) -> list[str]:
+    """A smallest set of limits that no plan keeps: one sentence each."""
+    names = Names(run)
+    keys = [
+        key for kind, key, _data in run.clash or [] if kind in ("pin", "entry", "period", "team")
+    ]
+    sites = {
+        str(s.public_id): s.shown_name
+        for s in Site.objects.filter(public_id__in=keys).order_by("pk")
+    }
+    return [_clash(kind, key, data, names, sites) for kind, key, data in run.clash or []]
+
+
+def _clash(kind: str, key: str, data: dict[str, Any], names: Names, sites: dict[str, str]) -> str:
+    needs, has = data.get("needs"), data.get("has")
+    site = sites.get(key, key)
+    if kind == "capacity":
+        return _("%(pool)s has %(has)s days, the other limits need %(needs)s.") % {
+            "pool": names.pool(key), "has": days_words(has or 0), "needs": days_words(needs or 0),
+        }  # fmt: skip
+    if kind == "quota_min":
+        words = ngettext(
+            "At least %(needs)s visit is asked for (%(quota)s); at most %(has)s can be made.",
+            "At least %(needs)s visits are asked for (%(quota)s); at most %(has)s can be made.",
+            int(needs or 0),
+        )
+        return words % {"needs": needs, "has": has, "quota": names.quota(key)}
+    if kind == "quota_max":
+        words = ngettext(
+            "At most %(has)s visit is allowed (%(quota)s); the other limits force %(needs)s.",
+            "At most %(has)s visits are allowed (%(quota)s); the other limits force %(needs)s.",
+            int(has or 0),
+        )
+        return words % {"needs": needs, "has": has, "quota": names.quota(key)}
+    if kind == "pin":
+        return _("%(site)s is pinned.") % {"site": site}
+    if kind == "entry":
+        return _("Nobody on the team of %(site)s may enter this kind of place by right.") % {
+            "site": site
+        }
+    if kind == "period":
+        return _("%(site)s cannot be visited in the week it is pinned to.") % {"site": site}
+    if kind == "team":
+        return _("No team that could go to %(site)s keeps the rules about who goes.") % {
+            "site": site
+        }
+    if kind == "firm":
+        return _("A firm is visited at most %(has)s times; %(needs)s of its sites are pinned.") % {
+            "has": has, "needs": needs,
+        }  # fmt: skip
+    if kind == "resource":
+        return _("%(resource)s: %(has)s visits can be served, %(needs)s are needed.") % {
+            "resource": names.resources.get(key, key), "has": days_words(has or 0),
+            "needs": days_words(needs or 0),
+        }  # fmt: skip
+    return _("The share of joint visits that is asked for cannot be reached.")

@@ -1,0 +1,167 @@
+"""From a problem to a plan with its proof.
+
+Prices first, then a greedy plan, then as much as the gap asks for and the effort allows: many
+small moves, and where few columns are left that could be in a better plan, the proof to the end.
+Only counted steps decide; the clock stops nothing but what runs past the safety limit.
+"""
+
+import numpy as np
+
+from planning.optimise.anneal import Annealing
+from planning.optimise.exact import prove, relevant
+from planning.optimise.feasible import first_feasible, hard_counts
+from planning.optimise.frame import NEVER, Choice
+from planning.optimise.greedy import dive, greedy
+from planning.optimise.model import Picked, pick
+from planning.optimise.prices import Relaxation, descend, first_prices
+from planning.optimise.problem import (
+    PINNED,
+    Cancelled,
+    Infeasible,
+    Options,
+    Plan,
+    Problem,
+    Progress,
+)
+from planning.optimise.run import Run
+from planning.optimise.state import choice_of, empty, longest, refill
+
+ROUNDS = 400
+# Above so many sites the first rounds look at a sample of them.
+SAMPLED, SAMPLE, LAST_ROUNDS = 60_000, 30_000, 60
+# The first sweep of the greedy plan at these parts of the prices; the best of them is taken.
+SCALES = (1.0, 0.97, 0.93)
+# Columns up to which the search goes on until there is a proof, and nodes for a try above that.
+SMALL, TRIED, NODES = 2_000, 6_000, 2_000
+# Moves by site, at most so many in all, in parts between which the gap is looked at.
+MOVES, MOST_MOVES, PARTS = 40, 600_000, 16
+# Heat in worth: a visit is worth about one. Columns further below the best are not tried.
+HOT, COLD, FEW, BAND = 0.02, 0.002, 20, 0.05
+
+
+def solve(
+    problem: Problem,
+    options: Options,
+    *,
+    start: Plan | None = None,
+    progress: Progress | None = None,
+    cancelled: Cancelled | None = None,
+) -> Plan:
+    """The best plan found and a proven bound. ``start``: a former plan to begin from.
+
+    Raises ``Infeasible`` if no plan keeps all hard limits. Stopped (``cancelled``, ``time_limit``)
+    before any plan keeps them, the plan has no visits: ``check.violations`` tells.
+    """
+    run = Run(problem, options, progress, cancelled)
+    _pins_possible(run)
+    _prices(run)
+    _first_plan(run, start)
+    _improve(run)
+    run.tell("proof", 1.0)
+    return run.plan()
+
+
+def _prices(run: Run) -> None:
+    """At a million sites the sample's prices are near the end already."""
+    run.tell("prices", 0.0)
+    rounds = max(60, int(ROUNDS * min(1.0, run.options.effort)))
+    n, prices = len(run.f.start) - 1, first_prices(run.f)
+    if n > SAMPLED:
+        rows = np.sort(np.random.default_rng(run.options.seed).permutation(n)[:SAMPLE])
+        sample = Relaxation(run.f, rows, run.options.threads, SAMPLE / n)
+        prices = descend(sample, prices, rounds, run.halted).prices
+        found = descend(run.relaxation, prices, LAST_ROUNDS, run.halted, 0.1, 20)
+    else:
+        found = descend(run.relaxation, prices, rounds, run.halted)
+    run.proved(found.bound, found.prices)
+    run.tell("prices", 0.1)
+
+
+def _first_plan(run: Run, start: Plan | None) -> None:
+    run.relaxation.at(run.prices)
+    best = run.relaxation.best
+    if (best[run.f.pinned] < 0.5 * NEVER).any():  # a pin's team is more than any pool has
+        _no_plan(run)
+    scales = SCALES if len(best) <= SAMPLED else SCALES[:1]
+    for scale in scales:
+        choice = choice_of(greedy(run.f, run.prices, best, first=scale))
+        run.found(choice)
+    if start is not None:
+        state = empty(run.f)
+        former = _former(run, start)
+        every = np.arange(len(best))
+        refill(run.f, state, former.column, former.period, every, True, longest(run.f))
+        run.found(choice_of(greedy(run.f, run.prices, best, state)))
+    if run.choice is None and not first_feasible(run, choice) and not run.stopped:
+        _no_plan(run)
+    run.tell("greedy", 0.15)
+
+
+def _former(run: Run, start: Plan) -> Choice:
+    """What is still possible of a former plan, by position."""
+    n = len(run.f.start) - 1
+    choice = Choice(np.full(n, -1, np.int64), np.zeros(n, np.int64))
+    for i, team, w in zip(start.site, start.team, start.period, strict=True):
+        if i < n and w < len(run.f.discount) and run.f.open[i, w]:
+            choice.column[i], choice.period[i] = run.columns.find(int(i), int(team)), w
+    return choice
+
+
+def _dive(run: Run) -> None:
+    """Where periods are many, sites are indifferent between them and the greedy plan is coarse."""
+    if len(run.f.discount) > 1 and run.choice is not None:
+        run.found(choice_of(dive(run.f, run.prices, run.halted, run.options.threads)))
+    run.tell("rounding", 0.2)
+
+
+def _improve(run: Run) -> None:
+    if run.good_enough or run.halted():
+        return
+    small = relevant(run, SMALL)
+    if small is None:
+        _dive(run)
+        if not run.good_enough and not run.halted():
+            _move(run)
+        small = None if run.good_enough or run.halted() else relevant(run, TRIED)
+    if small is not None:
+        run.tell("proof", 0.7)
+        limit = None if small.size <= SMALL else max(1, int(NODES * run.options.effort))
+        prove(run, small, limit)
+
+
+def _move(run: Run) -> None:
+    if run.choice is None:
+        return
+    n = len(run.f.start) - 1
+    moves = int(run.options.effort * min(MOVES * n, MOST_MOVES) / PARTS) + 1
+    annealing = Annealing(hard_counts(run.f), run.choice, _near(run), run.options.seed)
+    # With few moves a site there is no time to cool down from far above.
+    hot = HOT if moves * PARTS >= FEW * n else 2 * COLD
+    heat = hot * (COLD / hot) ** (np.arange(PARTS + 1) / PARTS)
+    for k in range(PARTS):
+        run.found(annealing.part(moves, heat[k], heat[k + 1]))
+        run.tell("repair", 0.2 + 0.5 * (k + 1) / PARTS)
+        if run.good_enough or run.halted():
+            return
+
+
+def _near(run: Run) -> Picked:
+    """Columns whose reduced value is near the best of their site."""
+    run.relaxation.at(run.prices)
+    best = run.relaxation.best
+    near = np.where(run.f.pinned, best, np.maximum(0.0, best)) - BAND
+    return pick(run.f, run.prices, np.arange(len(best)), near)
+
+
+def _pins_possible(run: Run) -> None:
+    possible = (np.diff(run.f.start) > 0) & run.f.open.any(axis=1)
+    if not possible[run.problem.fixed == PINNED].all():
+        _no_plan(run)
+
+
+def _no_plan(run: Run) -> None:
+    try:
+        from planning.optimise.clash import smallest_clash
+    except ImportError:
+        raise Infeasible([]) from None
+    raise Infeasible(smallest_clash(run.problem))

@@ -1,0 +1,145 @@
+"""A run's results in words and as a chart; nothing here is reckoned anew."""
+
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from planning.answers import Names, days_words, number
+from planning.models import SelectionRun
+
+WEIGHTINGS = {
+    "default": gettext_lazy("As set"),
+    "findings": gettext_lazy("Findings alone"),
+    "burden": gettext_lazy("Burden spared"),
+    "travel": gettext_lazy("Less travel"),
+    "coverage": gettext_lazy("Places of which little is known"),
+    "wishes": gettext_lazy("Authorities’ own ratings"),
+}
+STOPPED = {
+    "gap": gettext_lazy("it was near enough to the bound"),
+    "effort": gettext_lazy("the set effort was used up"),
+    "time": gettext_lazy("time was up: made again it may come out otherwise"),
+    "cancelled": gettext_lazy("it was cancelled"),
+}
+
+
+def plan_facts(run: SelectionRun) -> list[dict[str, Any]]:
+    """The proof, in a few lines."""
+    gap = run.gap
+    facts = [
+        {"label": _("Worth of the plan"), "value": number(run.value or 0, 3)},
+        {"label": _("Proven bound"), "value": number(run.bound or 0, 3),
+         "note": _("No plan within these limits is worth more.")},
+        {"label": _("Distance at most"), "value": "–" if gap is None else f"{number(100 * gap, 3)} %"},
+        {"label": _("Fingerprint of the inputs"), "value": run.inputs_hash},
+        {"label": _("Solver"), "value": run.solver},
+    ]  # fmt: skip
+    if run.stopped in STOPPED:
+        facts.insert(3, {"label": _("Looking ended because"), "value": STOPPED[run.stopped]})
+    measures = (run.result or {}).get("measures")
+    return facts + (measure_facts(measures) if measures else [])
+
+
+def measure_facts(measures: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {"label": _("Expected findings"), "value": number(measures["findings"], 1)},
+        {"label": _("Visits"), "value": measures["visits"]},
+        {"label": _("Visits spared to firms"), "value": measures["spared"]},
+        {"label": _("Travel (100 km)"), "value": number(measures["travel"], 1)},
+    ]
+
+
+def _visit(visit: list[Any], names: Names, titles: dict[str, str]) -> dict[str, Any]:
+    key, team, period = visit
+    return {"site": titles.get(key, ""), "id": key, "team": names.team(team),
+            "week": names.period(period)}  # fmt: skip
+
+
+def run_difference(found: dict[str, Any], names: Names, titles: dict[str, str]) -> dict[str, Any]:
+    """What another plan does otherwise: visits that enter, leave, move, change their team."""
+    same = [(_visit(a, names, titles), _visit(b, names, titles))
+            for a, b in [*found["moved"], *found["changed"]]]  # fmt: skip
+    value = found["value"]
+    if abs(value) < 5e-4:
+        words = _("Worth as much as before.")
+    elif value > 0:
+        words = _("Worth %(value)s more.") % {"value": number(value, 3)}
+    else:
+        words = _("Worth %(value)s less.") % {"value": number(-value, 3)}
+    return {
+        "words": words,
+        "entered": [_visit(v, names, titles) for v in found["entered"]],
+        "left": [_visit(v, names, titles) for v in found["left"]],
+        "changed": same,
+        "nothing": not (found["entered"] or found["left"] or same),
+        "days": [
+            _("%(authority)s: %(days)s days")
+            % {"authority": names.authorities.get(code, code),
+               "days": f"{'+' if days > 0 else ''}{days_words(days)}"}
+            for code, days in found["days"].items() if abs(days) > 1e-9
+        ],
+    }  # fmt: skip
+
+
+def take_words(
+    run: SelectionRun, take: dict[str, Any], names: Names, titles: dict[str, str]
+) -> dict[str, Any]:
+    """What it would take to include a site: worth, days, or instead of which visits."""
+    lines = []
+    if take["points"] > 1e-6:
+        lines.append(
+            _("It would have to be worth %(points)s more.") % {"points": number(take["points"], 3)}
+        )
+    short = [(pool, needs - free) for _code, pool, needs, free in take["days"] if needs > free]
+    for pool, more in short:
+        lines.append(
+            _("Or %(pool)s needs %(days)s days more.")
+            % {"pool": names.pool(pool), "days": days_words(more)}
+        )
+    if take["days"] and not short and not take["blocked"]:
+        lines.append(_("There are days left for it: it can be added on the board as it is."))
+    instead = take["instead"]
+    if instead is None:
+        lines.append(_("No plan that holds it keeps all limits."))
+    return {
+        "site": titles.get(run.change.get("take", ""), ""), "lines": lines,
+        "instead": run_difference(instead, names, titles) if instead else None,
+    }  # fmt: skip
+
+
+WIDTH, HEIGHT, LEFT, TOP = 420, 300, 56, 14
+RIGHT, BOTTOM = WIDTH - 20, HEIGHT - 46
+
+
+def frontier_chart(points: list[dict[str, Any]]) -> dict[str, Any]:
+    """Expected findings against visits, one mark a weighting, with its table."""
+    xs = [p["measures"]["visits"] for p in points]
+    ys = [p["measures"]["findings"] for p in points]
+
+    def scale(value: float, values: list[float], start: float, end: float) -> float:
+        low, high = min(values), max(values)
+        room = (high - low) or 1.0
+        low, high = low - room * 0.1, high + room * 0.1
+        return round(start + (end - start) * (value - low) / (high - low), 1)
+
+    rows = []
+    for letter, p in zip("ABCDEFGH", points, strict=False):
+        m = p["measures"]
+        rows.append({
+            "letter": letter, "name": WEIGHTINGS.get(p["name"], p["name"]),
+            "own": p["name"] == "default", "dominated": p["dominated"],
+            "x": scale(m["visits"], xs, LEFT, RIGHT), "y": scale(m["findings"], ys, BOTTOM, TOP),
+            "findings": number(m["findings"], 1), "visits": m["visits"], "spared": m["spared"],
+            "calls": m["authority_visits"], "travel": number(m["travel"], 1),
+            "value": number(p["value"], 2),
+        })  # fmt: skip
+    return {
+        "rows": rows, "width": WIDTH, "height": HEIGHT, "left": LEFT, "right": RIGHT, "top": TOP,
+        "bottom": BOTTOM, "x_low": min(xs), "x_high": max(xs), "y_low": number(min(ys), 1),
+        "y_high": number(max(ys), 1),
+    }  # fmt: skip
+
+
+def count_words(count: int) -> str:
+    return ngettext("%(count)s visit", "%(count)s visits", count) % {"count": count}

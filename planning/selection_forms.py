@@ -1,0 +1,224 @@
+"""Forms of the selection: weights and rules, days, quotas, single candidates, questions."""
+
+import datetime as dt
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from authorities.models import Area, Authority
+from planning.answers import week_words
+from planning.models import (
+    Fixed,
+    Operation,
+    Periods,
+    ResourceKind,
+    SelectionResource,
+    SelectionSettings,
+    SiteTerms,
+)
+from planning.workdays import weeks
+from targets.models import Industry
+
+
+def week_choices(operation: Operation, empty: Any) -> list[tuple[str, Any]]:
+    rows = [week for week, _days in weeks(operation.window_start, operation.window_end)]
+    return [("", empty), *((week.isoformat(), week_words(week.isoformat())) for week in rows)]
+
+
+def _to_date(value: str) -> dt.date | None:
+    return dt.date.fromisoformat(value) if value else None
+
+
+class SettingsForm(forms.ModelForm):
+    """Each weight says in plain words what more of it does."""
+
+    version = forms.IntegerField(widget=forms.HiddenInput, required=False)
+
+    class Meta:
+        model = SelectionSettings
+        fields = ["periods", "random_share", "evidence", "burden", "wish", "coverage", "travel",
+                  "later", "joint_share", "most_per_firm", "min_people"]  # fmt: skip
+        labels = {
+            "periods": _("The proposal gives"),
+            "random_share": _("Random share (%)"),
+            "evidence": _("Shared evidence"),
+            "burden": _("Burden spared"),
+            "wish": _("Authorities’ own ratings"),
+            "coverage": _("Places of which little is known"),
+            "travel": _("Travel"),
+            "later": _("Earlier is better"),
+            "joint_share": _("Joint visits, at least (%)"),
+            "most_per_firm": _("Visits to one firm, at most"),
+            "min_people": _("Inspectors on a visit, at least"),
+        }
+        help_texts = {
+            "periods": _(
+                "Week by week takes longer and finds a little less, for weeks hold little."
+            ),
+            "random_share": _(
+                "Part of the inspector-days drawn by lot. Ten per cent costs some three per cent of "
+                "the findings and shows how common violations really are."
+            ),
+            "evidence": _(
+                "In findings: what a finding gains when a second authority was there. More: larger teams."
+            ),
+            "burden": _(
+                "In findings, for each visit spared to a firm because authorities come together. "
+                "More: fewer, larger visits."
+            ),
+            "wish": _(
+                "In findings, for a rating of 5. More: the authorities’ own wishes count more."
+            ),
+            "coverage": _("In findings, for a place of which nothing is known. More: newer firms."),
+            "travel": _(
+                "In findings, for a hundred kilometres from the middle of the region’s candidates. "
+                "More: visits closer together."
+            ),
+            "later": _("Part of a visit’s worth that is lost with each week it waits."),
+            "min_people": _("A team of fewer does not go."),
+        }
+        widgets = {"periods": forms.RadioSelect}
+
+    periods = forms.ChoiceField(
+        label=_("The proposal gives"), choices=Periods.choices, widget=forms.RadioSelect,
+        help_text=_("Week by week takes longer and finds a little less, for weeks hold little."),
+    )  # fmt: skip
+
+
+class DaysForm(forms.Form):
+    days = forms.DecimalField(
+        label=_("Inspector-days a week"), min_value=0, max_value=9999, decimal_places=1,
+        required=False, help_text=_("Empty: as the wider line says."),
+    )  # fmt: skip
+    region = forms.ModelChoiceField(
+        label=_("Region"), queryset=Area.objects.none(), required=False,
+        empty_label=_("all regions together"),
+    )  # fmt: skip
+    week = forms.TypedChoiceField(
+        label=_("Week"), required=False, coerce=_to_date, empty_value=None
+    )
+
+    def __init__(self, *args: Any, operation: Operation, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["region"].queryset = operation.regions.order_by("code")  # type: ignore[attr-defined]
+        self.fields["week"].choices = week_choices(operation, _("every week"))  # type: ignore[attr-defined]
+
+
+class QuotaForm(forms.Form):
+    region = forms.ModelChoiceField(label=_("Region"), queryset=Area.objects.none(), required=False)
+    industry = forms.ModelChoiceField(
+        label=_("Industry"), queryset=Industry.objects.none(), required=False,
+        help_text=_("With everything below it."),
+    )  # fmt: skip
+    authority = forms.ModelChoiceField(
+        label=_("Visits on which goes"), queryset=Authority.objects.none(), required=False
+    )
+    minimum = forms.IntegerField(label=_("At least"), min_value=0, max_value=20_000, initial=0)
+    maximum = forms.IntegerField(label=_("At most"), min_value=0, max_value=20_000, required=False)
+    hard = forms.BooleanField(
+        label=_("Without this minimum there is no plan"), required=False,
+        help_text=_("Else the proposal says how many visits are lacking."),
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, operation: Operation, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        taking = operation.participations.accepted().values("authority")
+        self.fields["region"].queryset = operation.regions.order_by("code")  # type: ignore[attr-defined]
+        self.fields["industry"].queryset = (  # type: ignore[attr-defined]
+            Industry.objects.filter(level__lte=2, edition__valid_to__isnull=True).order_by(
+                "edition", "path"
+            )
+        )
+        self.fields["authority"].queryset = (  # type: ignore[attr-defined]
+            Authority.objects.filter(pk__in=taking).order_by("code")
+        )
+
+
+class ResourceForm(forms.Form):
+    kind = forms.ChoiceField(label=_("What"), choices=ResourceKind.choices)
+    name = forms.CharField(label=_("Language or kind of vehicle"), max_length=80)
+    per_week = forms.IntegerField(
+        label=_("Visits a week that can be served"), min_value=0, max_value=1000
+    )
+
+
+class TermsForm(forms.Form):
+    fixed = forms.ChoiceField(
+        label=_("This candidate is"), choices=Fixed.choices, widget=forms.RadioSelect
+    )
+    reason = forms.CharField(
+        label=_("Reason"), required=False, widget=forms.Textarea(attrs={"rows": 2}), max_length=1000,
+        help_text=_("Every participant reads it: write nothing that was not disclosed."),
+    )  # fmt: skip
+    team = forms.ModelMultipleChoiceField(
+        label=_("Who goes"), queryset=Authority.objects.none(), required=False,
+        widget=forms.CheckboxSelectMultiple, help_text=_("None: whichever team is best."),
+    )  # fmt: skip
+    week = forms.TypedChoiceField(
+        label=_("Week"), required=False, coerce=_to_date, empty_value=None
+    )
+    needs = forms.ModelMultipleChoiceField(
+        label=_("The visit needs"), queryset=SelectionResource.objects.none(), required=False,
+        widget=forms.CheckboxSelectMultiple,
+    )  # fmt: skip
+    version = forms.IntegerField(widget=forms.HiddenInput, initial=0)
+
+    def __init__(
+        self, *args: Any, operation: Operation, row: SiteTerms | None, **kwargs: Any
+    ) -> None:
+        kwargs["initial"] = {"fixed": Fixed.FREE, "version": 0}
+        if row is not None:
+            kwargs["initial"] = {
+                "fixed": row.fixed, "reason": row.reason, "team": row.team,
+                "week": row.week.isoformat() if row.week else "",
+                "needs": [n.pk for n in row.needs.all()], "version": row.version,
+            }  # fmt: skip
+        super().__init__(*args, **kwargs)
+        taking = operation.participations.accepted().values("authority")
+        self.fields["team"].queryset = Authority.objects.filter(pk__in=taking).order_by("code")  # type: ignore[attr-defined]
+        self.fields["week"].choices = week_choices(operation, _("any week"))  # type: ignore[attr-defined]
+        needs = operation.resources.order_by("kind", "name")
+        self.fields["needs"].queryset = needs  # type: ignore[attr-defined]
+        self.fields["needs"].label_from_instance = lambda r: f"{r.get_kind_display()}: {r.name}"  # type: ignore[attr-defined]
+
+
+class WhatIfForm(forms.Form):
+    """One question about a plan; several fields together are one question."""
+
+    pin = forms.ChoiceField(label=_("Visit"), required=False)
+    exclude = forms.ChoiceField(label=_("Do not visit"), required=False)
+    authority = forms.ChoiceField(label=_("Authority"), required=False)
+    days = forms.DecimalField(
+        label=_("Inspector-days more (or fewer)"), required=False, decimal_places=1,
+        min_value=-9999, max_value=9999, help_text=_("In each week or, with one period, in all."),
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, inputs: dict[str, Any], names: dict[str, str],
+                 authorities: dict[str, str], **kwargs: Any) -> None:  # fmt: skip
+        super().__init__(*args, **kwargs)
+        sites = [("", "–"), *sorted(names.items(), key=lambda pair: pair[1])]
+        self.fields["pin"].choices = sites  # type: ignore[attr-defined]
+        self.fields["exclude"].choices = sites  # type: ignore[attr-defined]
+        codes = [a["code"] for a in inputs["authorities"]]
+        self.fields["authority"].choices = [  # type: ignore[attr-defined]
+            ("", "–"),
+            *((code, authorities.get(code, code)) for code in codes),
+        ]
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        if bool(data.get("authority")) != (data.get("days") is not None):
+            self.add_error("days", gettext("Choose the authority and give the days."))
+        return data
+
+    def change(self) -> dict[str, Any]:
+        """The question in the terms of ``planning.services.changes``."""
+        data, change = self.cleaned_data, {}
+        for name in ("pin", "exclude"):
+            if data[name]:
+                change[name] = [data[name]]
+        if data["authority"]:
+            change["days"] = {data["authority"]: float(data["days"])}
+        return change

@@ -1,0 +1,368 @@
+"""Freezing everything a plan depends on, and making the solver's arrays of it.
+
+``freeze`` reads the database once and gives plain data by public ids and codes; ``problem_of`` needs
+nothing but that data. What is stored with a run is therefore what its plan can be made from again.
+"""
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from django.conf import settings
+from django.utils import timezone
+
+from planning.candidates import Candidate, Chances, candidates
+from planning.models import (
+    AvailabilityState,
+    Fixed,
+    Operation,
+    Participation,
+    Periods,
+    SelectionSettings,
+)
+from planning.optimise.problem import (
+    EXCLUDED,
+    FREE,
+    PINNED,
+    Problem,
+    Quota,
+    Resource,
+    Weights,
+)
+from planning.workdays import monday, weeks
+from risk.models import ScoringRun
+from targets.models import PastVisit
+
+FORM = 1  # of the frozen data
+ALL = "*"  # the one pool of an authority, for every region without a pool of its own
+FULL_TEAM = 4  # authorities that visit a site drawn at random, at most
+WEEK_DAYS = 5
+
+
+def settings_of(operation: Operation) -> SelectionSettings:
+    """The operation's settings; the usual ones until somebody changes them."""
+    row = SelectionSettings.objects.filter(operation=operation).first()
+    return row or SelectionSettings(operation=operation)
+
+
+def fingerprint(inputs: dict[str, Any]) -> str:
+    """SHA-256 of the canonical JSON: keys sorted, no spaces, UTF-8."""
+    text = json.dumps(inputs, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+# ------------------------------------------------------------------------------------ capacity
+def weekly_days(
+    operation: Operation, places: Iterable[Participation]
+) -> dict[tuple[int, int | None], list[float]]:
+    """Inspector-days by (authority id, region id or None) for each week of the window.
+
+    The narrowest row counts: region and week, region, week, authority, answer to the invitation. A
+    week of which only some days are workdays in the window counts in part.
+    """
+    rows: dict[int, dict[tuple[int | None, dt.date | None], float]] = {}
+    for row in operation.capacities.all():
+        rows.setdefault(row.authority_id, {})[row.region_id, row.week] = float(row.days)
+    window = weeks(operation.window_start, operation.window_end)
+    found = {}
+    for place in places:
+        own = rows.get(place.authority_id, {})
+        usual = own.get((None, None), float(place.inspector_days_per_week or 0))
+        for region in sorted({r for r, _w in own}, key=lambda r: r or 0) or [None]:
+            found[place.authority_id, region] = _weeks_of(own, region, usual, window)
+        if (place.authority_id, None) not in found and any(w for r, w in own if r is None):
+            found[place.authority_id, None] = _weeks_of(own, None, usual, window)
+    return found
+
+
+def _weeks_of(
+    own: dict[tuple[int | None, dt.date | None], float], region: int | None, usual: float,
+    window: list[tuple[dt.date, int]],
+) -> list[float]:  # fmt: skip
+    return [
+        round(own.get((region, week), own.get((region, None), usual)) * days / WEEK_DAYS, 2)
+        for week, days in window
+    ]
+
+
+def days_in_window(operation: Operation, places: list[Participation]) -> dict[int, float]:
+    """Inspector-days of each authority (id) over the whole window and all its pools."""
+    totals = {place.authority_id: 0.0 for place in places}
+    for (authority, _region), days in weekly_days(operation, places).items():
+        totals[authority] += sum(days)
+    return totals
+
+
+# -------------------------------------------------------------------------------------- freeze
+def freeze(operation: Operation, today: dt.date | None = None) -> dict[str, Any]:
+    """Everything a plan of the operation depends on, as it stands now. Constant queries.
+
+    Contains what every participant sees of the selection, and nothing else: joint scores,
+    nominations, capacities, limits, availability.
+    """
+    today = today or timezone.localdate()
+    chosen = settings_of(operation)
+    chances = Chances(operation)
+    window = weeks(operation.window_start, operation.window_end)
+    by_week = chosen.periods == Periods.WEEKS
+    rows = candidates(operation)
+    places = chances.places
+    codes = {p.authority_id: p.authority.code for p in places}
+    regions = {r.pk: r.code for r in operation.regions.order_by("code", "pk")}
+    run = ScoringRun.objects.shown()
+    visited = _last_visits(rows)
+    sites = [_site(row, chances, codes, window, by_week, visited) for row in rows]
+    _add_travel(sites)
+    return {
+        "form": FORM, "operation": operation.number, "round": operation.round,
+        "on": today.isoformat(),
+        "models": sorted(str(v) for v in run.versions.filter(model__joint=True)) if run else [],
+        "weights": {name: float(getattr(chosen, name)) for name in Weights.__dataclass_fields__
+                    if hasattr(chosen, name)},
+        "rules": {"random_share": chosen.random_share, "joint_share": chosen.joint_share,
+                  "most_per_firm": chosen.most_per_firm, "min_people": chosen.min_people},
+        "periods": [week.isoformat() for week, _days in window] if by_week else ["window"],
+        "authorities": [
+            {"code": p.authority.code, "severity": chances.severity(p.authority_id),
+             "people": _people(p)}
+            for p in places
+        ],
+        "regions": list(regions.values()),
+        "pools": _pools(operation, places, codes, regions, by_week),
+        "quotas": _quotas(operation, codes, regions),
+        "resources": _resources(operation, len(window), by_week),
+        "sites": sites,
+    }  # fmt: skip
+
+
+def _people(place: Participation) -> int:
+    """Inspectors whom an authority sends on a visit: two, or the one it has."""
+    inspectors = place.unit.memberships.usable().filter(roles__contains=["inspector"]).count()
+    return max(1, min(2, inspectors))
+
+
+def _last_visits(rows: list[Candidate]) -> dict[int, dt.date]:
+    found: dict[int, dt.date] = {}
+    visits = PastVisit.objects.filter(site__in=[r.site.pk for r in rows], shared=True)
+    for site, on in visits.order_by("on", "pk").values_list("site_id", "on"):
+        found[site] = on
+    return found
+
+
+def _site(
+    row: Candidate, chances: Chances, codes: dict[int, str],
+    window: list[tuple[dt.date, int]], by_week: bool, visited: dict[int, dt.date],
+) -> dict[str, Any]:  # fmt: skip
+    _able, enter, anybody = chances.powers(row.kind)
+    found = chances.of(row)
+    terms, site = row.terms, row.site
+    fixed = terms.fixed if terms else Fixed.FREE
+    team = [codes[pk] for pk in (terms.team if terms else []) if pk in codes]
+    if not row.available:
+        fixed = Fixed.EXCLUDED
+    elif row.drawn is not None:
+        fixed, team = Fixed.PINNED, full_team(found, chances, codes, enter, anybody)
+    return {
+        "id": str(site.public_id),
+        "region": site.region.code if site.region else "",
+        "industry": site.industry.path if site.industry else "",
+        "firm": str(site.company.public_id) if site.company else "",
+        "place": _point(row),
+        "unseen": 1.0 if row.card.coverage is None else round(1 - row.card.coverage / 100, 4),
+        "entry": {"asked": anybody, "by": sorted(codes[pk] for pk in enter)},
+        "come": {
+            codes[pk]: {"p": round(c.p, 6), "days": c.days, "wish": c.wish, "rated": c.rated}
+            for pk, c in sorted(found.items())
+        },
+        "fixed": str(fixed), "team": team,
+        "week": terms.week.isoformat() if terms and terms.week and by_week else "",
+        "needs": sorted(str(n.public_id) for n in terms.needs.all()) if terms else [],
+        "weeks": _weeks_allowed(visited.get(site.pk), window) if by_week else [1],
+        "drawn": row.drawn.probability if row.drawn else None,
+        "state": row.availability.state if row.availability else AvailabilityState.CHECKING,
+    }  # fmt: skip
+
+
+def full_team(
+    found: dict[int, Any], chances: Chances, codes: dict[int, str], enter: set[int], anybody: bool
+) -> list[str]:
+    """Who visits a site drawn at random: all that can come, the four likeliest to find something."""
+    order = sorted(found, key=lambda pk: (-found[pk].p * chances.severity(pk), codes[pk]))
+    team = order[:FULL_TEAM]
+    opens = [pk for pk in order if pk in enter]
+    if anybody and opens and not set(team) & set(opens):
+        team[-1] = opens[0]
+    return sorted(codes[pk] for pk in team)
+
+
+def _point(row: Candidate) -> list[float] | None:
+    site = row.site
+    if site.latitude is not None and site.longitude is not None:
+        return [round(site.latitude, 5), round(site.longitude, 5)]
+    area = site.municipality
+    if area is not None and area.latitude is not None and area.longitude is not None:
+        return [round(area.latitude, 5), round(area.longitude, 5)]
+    return None
+
+
+def _weeks_allowed(last: dt.date | None, window: list[tuple[dt.date, int]]) -> list[int]:
+    """1 for weeks in which the site has rested since its last visit that others may know of."""
+    if last is None:
+        return [1] * len(window)
+    free = monday(last + dt.timedelta(days=settings.REST_DAYS))
+    return [int(week >= free) for week, _days in window]
+
+
+def _add_travel(sites: list[dict[str, Any]]) -> None:
+    """``travel``: hundreds of kilometres from the middle of the region's candidates, straight."""
+    by_region: dict[str, list[list[float]]] = {}
+    for site in sites:
+        if site["place"]:
+            by_region.setdefault(site["region"], []).append(site["place"])
+    middle = {
+        region: [float(np.median([p[0] for p in points])), float(np.median([p[1] for p in points]))]
+        for region, points in by_region.items()
+    }
+    for site in sites:
+        site["travel"] = 0.0
+        if site["place"]:
+            lat, lon = middle[site["region"]]
+            dy = (site["place"][0] - lat) * 111.2
+            dx = (site["place"][1] - lon) * 111.2 * np.cos(np.radians(lat))
+            site["travel"] = round(float(np.hypot(dx, dy)) / 100, 4)
+
+
+def _pools(
+    operation: Operation, places: list[Participation], codes: dict[int, str],
+    regions: dict[int, str], by_week: bool,
+) -> list[dict[str, Any]]:  # fmt: skip
+    return [
+        {"authority": codes[authority], "region": regions.get(region, "") if region else ALL,
+         "days": days if by_week else [round(sum(days), 2)]}
+        for (authority, region), days in weekly_days(operation, places).items()
+        if region is None or region in regions
+    ]  # fmt: skip
+
+
+def _quotas(
+    operation: Operation, codes: dict[int, str], regions: dict[int, str]
+) -> list[dict[str, Any]]:
+    rows = operation.quotas.select_related("region", "industry").order_by("pk")
+    return [
+        {"region": q.region.code if q.region else "",
+         "industry": q.industry.path if q.industry else "",
+         "authority": codes.get(q.authority_id, "") if q.authority_id else "",
+         "minimum": q.minimum, "maximum": q.maximum, "hard": q.hard}
+        for q in rows
+        if not q.authority_id or q.authority_id in codes
+    ]  # fmt: skip
+
+
+def _resources(operation: Operation, weeks_in_all: int, by_week: bool) -> list[dict[str, Any]]:
+    return [
+        {"id": str(r.public_id), "kind": r.kind, "name": r.name,
+         "capacity": [r.per_week] * weeks_in_all if by_week else [r.per_week * weeks_in_all]}
+        for r in operation.resources.order_by("kind", "name")
+    ]  # fmt: skip
+
+
+# --------------------------------------------------------------------------------- to arrays
+def problem_of(inputs: dict[str, Any]) -> Problem:
+    """The solver's arrays of frozen inputs; the same inputs give the same arrays."""
+    sites, names = inputs["sites"], [a["code"] for a in inputs["authorities"]]
+    index = {code: a for a, code in enumerate(names)}
+    regions = {code: r for r, code in enumerate(inputs["regions"])}
+    n, authorities = len(sites), len(names)
+    p, days, wishes = (np.zeros((n, authorities)) for _ in range(3))
+    able, entry = (np.zeros((n, authorities), dtype=bool) for _ in range(2))
+    for i, site in enumerate(sites):
+        for code, chance in site["come"].items():
+            a = index[code]
+            able[i, a] = True
+            p[i, a], days[i, a], wishes[i, a] = chance["p"], chance["days"], chance["wish"]
+        for code in site["entry"]["by"]:
+            if code in index:
+                entry[i, index[code]] = True
+    firms = {firm: k for k, firm in enumerate(sorted({s["firm"] for s in sites if s["firm"]}))}
+    rules = inputs["rules"]
+    fixed = {Fixed.FREE: FREE, Fixed.PINNED: PINNED, Fixed.EXCLUDED: EXCLUDED}
+    periods = inputs["periods"]
+    return Problem(
+        keys=tuple(s["id"] for s in sites), authorities=tuple(names),
+        regions=tuple(inputs["regions"]), periods=tuple(periods),
+        **_pool_arrays(inputs, index, regions),
+        region=_ints(regions.get(s["region"], 0) for s in sites),
+        firm=_ints(firms.get(s["firm"], -1) for s in sites),
+        able=able, entry=entry, needs_entry=np.array([s["entry"]["asked"] for s in sites], bool),
+        required=_ints(0 for _ in sites), p=p,
+        severity=np.array([a["severity"] for a in inputs["authorities"]], float),
+        days=days, wishes=wishes, unseen=np.array([s["unseen"] for s in sites], float),
+        travel=np.array([s["travel"] for s in sites], float),
+        allowed=np.array([s["weeks"] for s in sites], bool).reshape(n, len(periods)),
+        fixed=_ints(fixed[s["fixed"]] for s in sites),
+        fixed_team=_ints(sum(1 << index[c] for c in s["team"]) for s in sites),
+        fixed_period=_ints(periods.index(s["week"]) if s["week"] in periods else -1 for s in sites),
+        weights=Weights(**inputs["weights"]),
+        quotas=tuple(_quota(q, sites, index) for q in inputs["quotas"]),
+        resources=tuple(_resource(r, sites) for r in inputs["resources"]),
+        most_per_firm=rules["most_per_firm"], joint_share=rules["joint_share"] / 100,
+        min_people=rules["min_people"],
+        people=_ints(a["people"] for a in inputs["authorities"]),
+    )  # fmt: skip
+
+
+def _ints(values: Iterable[int]) -> Any:
+    return np.fromiter(values, dtype=np.int64)
+
+
+def _pool_arrays(
+    inputs: dict[str, Any], index: dict[str, int], regions: dict[str, int]
+) -> dict[str, Any]:
+    pools = inputs["pools"]
+    pool_of = np.full((len(index), len(regions)), -1, dtype=np.int64)
+    for q, pool in enumerate(pools):
+        if pool["region"] == ALL:
+            row = pool_of[index[pool["authority"]]]
+            row[row < 0] = q
+    for q, pool in enumerate(pools):
+        if pool["region"] != ALL:
+            pool_of[index[pool["authority"]], regions[pool["region"]]] = q
+    capacity = np.array([pool["days"] for pool in pools], float)
+    return {
+        "pools": tuple(f"{pool['authority']}/{pool['region']}" for pool in pools),
+        "pool_authority": _ints(index[pool["authority"]] for pool in pools),
+        "pool_of": pool_of, "capacity": capacity.reshape(len(pools), len(inputs["periods"])),
+    }  # fmt: skip
+
+
+def quota_key(quota: dict[str, Any]) -> str:
+    """Names a quota among the others: "region/industry/authority"."""
+    return f"{quota['region']}/{quota['industry']}/{quota['authority']}"
+
+
+def _quota(quota: dict[str, Any], sites: list[dict[str, Any]], index: dict[str, int]) -> Quota:
+    wanted = [
+        i for i, site in enumerate(sites)
+        if quota["region"] in ("", site["region"])
+        and (not quota["industry"] or _within(site["industry"], quota["industry"]))
+    ]  # fmt: skip
+    return Quota(
+        key=quota_key(quota), sites=_ints(wanted), minimum=quota["minimum"],
+        maximum=quota["maximum"], hard=quota["hard"],
+        authority=index[quota["authority"]] if quota["authority"] else None,
+    )  # fmt: skip
+
+
+def _within(path: str, top: str) -> bool:
+    return path == top or path.startswith(f"{top}/")
+
+
+def _resource(resource: dict[str, Any], sites: list[dict[str, Any]]) -> Resource:
+    return Resource(
+        key=resource["id"],
+        need=np.array([float(resource["id"] in s["needs"]) for s in sites]),
+        capacity=np.array(resource["capacity"], float),
+    )

@@ -1,0 +1,300 @@
+"""From a run's frozen inputs to what is stored of it: the plan, its proof, an answer for each site.
+
+Only the worker imports this with the solvers; pages read what it stored.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from authorities.models import Authority
+from planning.models import Proposal, RunKind, SelectionRun
+from planning.optimise.problem import Infeasible, Options, Plan, Problem, Step
+from planning.services.inputs import problem_of
+from risk.models import Arm
+from targets.models import Site
+
+Save = Callable[..., None]
+EVERY = 1.0  # seconds between two notes of progress
+ANSWERED_MOST = 20_000
+
+
+class NoPlan(Exception):
+    """No plan keeps all hard limits; ``clash`` as ``planning.optimise.clash`` gives it."""
+
+    def __init__(self, clash: list[Any]) -> None:
+        super().__init__()
+        self.clash = clash
+
+
+class Broken(Exception):
+    """The solver's plan breaks a limit when it is reckoned again; it is not stored."""
+
+
+@dataclass
+class Found:
+    """What a run leaves: columns of its row, and the visits it proposes."""
+
+    columns: dict[str, Any]
+    visits: list[dict[str, Any]] = field(default_factory=list)
+
+
+def work(run: SelectionRun, save: Save) -> Found:
+    """Do what the run was asked for. Raises NoPlan; TakenOver comes from ``save``."""
+    assert run.inputs is not None
+    problem, options = problem_of(run.inputs), Options(**run.options)
+    if run.kind in (RunKind.PLAN, RunKind.WHAT_IF) and "take" not in run.change:
+        start = stored_plan(run.based_on, problem) if run.based_on else _last(run, problem)
+        plan = _solve(problem, options, start, _tell(save))
+        return _plan_found(run, problem, plan)
+    assert run.based_on is not None
+    before = stored_plan(run.based_on, problem)
+    assert before is not None
+    save(phase="repair", progress=0.1)
+    result = {
+        RunKind.WHAT_IF: _take, RunKind.FRONTIER: _frontier, RunKind.ALTERNATIVES: _alternatives,
+    }[RunKind(run.kind)](run, problem, before, options)  # fmt: skip
+    return Found({
+        "value": before.value, "bound": before.bound, "result": result, "solver": before.solver,
+    })  # fmt: skip
+
+
+def _tell(save: Save) -> Callable[[Step], None]:
+    """Notes progress at most once a second; ends the work when the row is no longer ours."""
+    last = [0.0]
+
+    def tell(step: Step) -> None:
+        now = time.monotonic()
+        if now - last[0] >= EVERY:
+            last[0] = now
+            save(phase=step.phase, progress=round(step.done, 3), value=_finite(step.incumbent),
+                 bound=_finite(step.bound))  # fmt: skip
+
+    return tell
+
+
+def _finite(number: float | None) -> float | None:
+    return float(number) if number is not None and math.isfinite(number) else None
+
+
+def _solve(
+    problem: Problem, options: Options, start: Plan | None, tell: Callable[[Step], None] | None
+) -> Plan:
+    from planning.optimise.check import violations
+    from planning.optimise.solve import solve
+
+    try:
+        plan = solve(problem, options, start=start, progress=tell)
+    except Infeasible as none:
+        raise NoPlan(none.clash) from none
+    wrong = violations(problem, plan)
+    if wrong:
+        raise Broken("; ".join(wrong[:5]))
+    return plan
+
+
+def _last(run: SelectionRun, problem: Problem) -> Plan | None:
+    """The last plan of the operation, to begin from."""
+    earlier = SelectionRun.objects.filter(
+        operation=run.operation_id, kind=RunKind.PLAN, state="done", number__lt=run.number
+    )
+    before = earlier.order_by("-number").first()
+    return stored_plan(before, problem) if before else None
+
+
+def stored_plan(run: SelectionRun | None, problem: Problem) -> Plan | None:
+    """A stored plan as arrays of ``problem``; visits to sites it does not know are left out.
+
+    None when pools, periods or quotas are others: its prices would say nothing here.
+    """
+    if run is None or run.prices is None or run.inputs is None:
+        return None
+    prices = {name: np.array(run.prices[name], float) for name in ("pools", "quotas")}
+    resources = np.array(run.prices["resources"], float).reshape(
+        len(problem.resources), len(problem.periods)
+    ) if len(run.prices["resources"]) == len(problem.resources) else None  # fmt: skip
+    same = prices["pools"].shape == problem.capacity.shape and len(prices["quotas"]) == len(
+        problem.quotas
+    )
+    if not same or resources is None or run.value is None or run.bound is None:
+        return None
+    at = {key: i for i, key in enumerate(problem.keys)}
+    code_bits = {code: 1 << a for a, code in enumerate(problem.authorities)}
+    visits = sorted(
+        (at[key], sum(code_bits[c] for c in team), period)
+        for key, team, period in run.prices["visits"]
+        if key in at and all(c in code_bits for c in team)
+    )
+    columns = np.array(visits, dtype=np.int64).reshape(len(visits), 3)
+    return Plan(
+        site=columns[:, 0], team=columns[:, 1], period=columns[:, 2], value=run.value,
+        bound=run.bound, prices=prices["pools"], quota_prices=prices["quotas"],
+        resource_prices=resources, joint_price=run.prices["joint"],
+        shortfall=np.array(run.prices["shortfall"], dtype=np.int64), stopped=run.stopped,
+        solver=run.solver, seconds=run.seconds or 0.0, memory_mb=run.memory_mb or 0.0, trail=(),
+    )  # fmt: skip
+
+
+def _plan_found(run: SelectionRun, problem: Problem, plan: Plan) -> Found:
+    from planning.optimise.explain import account
+    from planning.optimise.frontier import measures
+
+    visits = []
+    for i, team, period in zip(plan.site, plan.team, plan.period, strict=True):
+        offer = account(problem, plan, int(i)).chosen
+        assert offer is not None
+        visits.append({
+            "key": problem.keys[i], "team": _codes(problem, int(team)), "period": int(period),
+            "value": offer.worth, "reduced": offer.reduced,
+        })  # fmt: skip
+    result: dict[str, Any] = {"measures": asdict(measures(problem, plan))}
+    if run.kind == RunKind.PLAN:
+        result["answers"] = answers(problem, plan)
+        result["marginal"] = _marginal(problem, plan)
+    else:
+        result["difference"] = _difference_to(run, problem, plan)
+    return Found(
+        {
+            "value": float(plan.value), "bound": float(plan.bound), "stopped": plan.stopped,
+            "solver": plan.solver, "seconds": plan.seconds, "memory_mb": plan.memory_mb,
+            "result": result,
+            "prices": {
+                "pools": plan.prices.tolist(), "quotas": plan.quota_prices.tolist(),
+                "resources": plan.resource_prices.tolist(), "joint": float(plan.joint_price),
+                "shortfall": plan.shortfall.tolist(), "trail": [list(t) for t in plan.trail],
+                "visits": [[v["key"], v["team"], v["period"]] for v in visits],
+            },
+        },
+        visits,
+    )  # fmt: skip
+
+
+def _codes(problem: Problem, team: int) -> list[str]:
+    return [code for a, code in enumerate(problem.authorities) if team >> a & 1]
+
+
+def answers(problem: Problem, plan: Plan) -> dict[str, Any]:
+    """By site: why it is in the plan or not, reckoned from the prices that are stored with it."""
+    from planning.optimise.explain import account
+
+    return {
+        problem.keys[i]: _answer(problem, account(problem, plan, i))
+        for i in range(min(len(problem.keys), ANSWERED_MOST))
+    }
+
+
+def _answer(problem: Problem, one: Any) -> dict[str, Any]:
+    offer = one.chosen or one.best
+    answer: dict[str, Any] = {"verdict": one.verdict, "firm": [problem.keys[i] for i in one.firm]}
+    if offer is not None:
+        answer |= {
+            "team": _codes(problem, offer.visit.team), "period": offer.visit.period,
+            "worth": offer.worth, "reduced": offer.reduced, "joint": offer.joint,
+            "costs": [
+                [problem.authorities[c.authority], problem.pools[c.pool], c.days, c.price]
+                for c in offer.costs
+            ],
+            "quotas": [[problem.quotas[k].key, amount] for k, amount in offer.quotas],
+            "resources": [
+                [problem.resources[k].key, units, price] for k, units, price in offer.resources
+            ],
+        }  # fmt: skip
+    return answer
+
+
+def _marginal(problem: Problem, plan: Plan) -> list[dict[str, Any]]:
+    """What one more inspector-day is worth, by pool; the dearest period and what is free."""
+    from planning.optimise.explain import marginal
+
+    return [
+        {"authority": problem.authorities[m.authority], "pool": problem.pools[m.pool],
+         "prices": list(m.prices), "free": list(m.free)}
+        for m in marginal(problem, plan)
+    ]  # fmt: skip
+
+
+def _difference_to(run: SelectionRun, problem: Problem, plan: Plan) -> dict[str, Any] | None:
+    from planning.optimise.whatif import difference
+
+    before = stored_plan(run.based_on, problem)
+    return _difference(problem, difference(problem, before, plan)) if before else None
+
+
+def _difference(problem: Problem, one: Any) -> dict[str, Any]:
+    def visit(v: Any) -> list[Any]:
+        return [problem.keys[v.site], _codes(problem, v.team), v.period]
+
+    return {
+        "entered": [visit(v) for v in one.entered], "left": [visit(v) for v in one.left],
+        "moved": [[visit(a), visit(b)] for a, b in one.moved],
+        "changed": [[visit(a), visit(b)] for a, b in one.changed],
+        "value": one.value, "days": dict(zip(problem.authorities, one.days, strict=True)),
+    }  # fmt: skip
+
+
+def _take(run: SelectionRun, problem: Problem, plan: Plan, options: Options) -> dict[str, Any]:
+    """What it would take to include a site."""
+    from planning.optimise.explain import what_would_it_take
+
+    found = what_would_it_take(problem, plan, problem.keys.index(run.change["take"]), options)
+    return {"take": {
+        "points": found.points,
+        "team": _codes(problem, found.visit.team) if found.visit else [],
+        "days": [[problem.authorities[n.authority], problem.pools[n.pool], n.needs, n.free]
+                 for n in found.days],
+        "blocked": [list(b) for b in found.blocked],
+        "instead": _difference(problem, found.instead) if found.instead else None,
+        "clash": [list(c) for c in found.clash],
+    }}  # fmt: skip
+
+
+def _frontier(run: SelectionRun, problem: Problem, plan: Plan, options: Options) -> dict[str, Any]:
+    from planning.optimise.frontier import frontier
+
+    return {"points": [
+        {"name": p.name, "measures": asdict(p.measures), "value": p.value,
+         "dominated": p.dominated}
+        for p in frontier(problem, options)
+    ]}  # fmt: skip
+
+
+def _alternatives(
+    run: SelectionRun, problem: Problem, plan: Plan, options: Options
+) -> dict[str, Any]:
+    from planning.optimise.alternatives import alternatives
+    from planning.optimise.frontier import measures
+
+    return {"alternatives": [
+        {"value": a.value, "different": a.different, "measures": asdict(measures(problem, a.plan)),
+         "difference": _difference(problem, a.difference)}
+        for a in alternatives(problem, plan, options)
+    ]}  # fmt: skip
+
+
+def store_proposals(run: SelectionRun, found: Found) -> None:
+    """The visits of a plan as rows; what was drawn keeps its probability."""
+    if run.kind != RunKind.PLAN:
+        return
+    assert run.inputs is not None
+    keys = [v["key"] for v in found.visits]
+    sites = dict(Site.objects.filter(public_id__in=keys).values_list("public_id", "pk"))
+    by_key = {str(public): pk for public, pk in sites.items()}
+    authorities = dict(Authority.objects.values_list("code", "pk"))
+    periods, drawn = run.inputs["periods"], {s["id"]: s["drawn"] for s in run.inputs["sites"]}
+    Proposal.objects.bulk_create(
+        [
+            Proposal(
+                run=run, operation=run.operation, site_id=by_key[v["key"]],
+                team=sorted(authorities[code] for code in v["team"]),
+                week=None if periods == ["window"] else periods[v["period"]],
+                arm=Arm.CHOSEN if drawn[v["key"]] is None else Arm.RANDOM,
+                probability=drawn[v["key"]], value=v["value"], reduced=v["reduced"],
+            )
+            for v in found.visits if v["key"] in by_key
+        ],
+        batch_size=2_000,
+    )  # fmt: skip

@@ -1,0 +1,155 @@
+"""What people set before a proposal is made: weights, days, quotas, single candidates."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from audit.errors import DomainError
+from authorities.access import acting, require
+from planning.models import (
+    Operation,
+    SelectionQuota,
+    SelectionResource,
+    SelectionSettings,
+    SiteTerms,
+)
+from planning.permissions import may_select
+from planning.selection_forms import DaysForm, QuotaForm, ResourceForm, SettingsForm, TermsForm
+from planning.services import criteria as services
+from planning.services.inputs import settings_of
+from planning.views.base import attempt, fetch, frame
+from targets.models import Site
+from ui.forms import add_error, form_response
+
+
+def open_selection(request: HttpRequest, public_id: Any) -> Operation:
+    """The operation while its selection exists, for those who take part; else 404."""
+    operation = fetch(request, public_id)
+    if operation.state in ("draft", "inviting", "nominating"):
+        raise Http404
+    actor = request.actor  # type: ignore[attr-defined]
+    if not operation.participations.accepted().filter(authority=actor.authority).exists():
+        raise Http404
+    return operation
+
+
+def _forms(request: HttpRequest, operation: Operation) -> dict[str, forms.BaseForm]:
+    """The page's forms; the one that was sent is bound."""
+    sent = request.POST.get("form", "")
+    row = settings_of(operation)
+    version = row.version if row.pk else 0
+
+    def data(name: str) -> Any:
+        return request.POST if sent == name else None
+
+    return {
+        "settings": SettingsForm(
+            data("settings"), prefix="s", instance=row, initial={"version": version}
+        ),
+        "days": DaysForm(data("days"), prefix="d", operation=operation),
+        "quota": QuotaForm(data("quota"), prefix="q", operation=operation),
+        "resource": ResourceForm(data("resource"), prefix="r"),
+    }
+
+
+def _save(actor: Any, operation: Operation, name: str, values: dict[str, Any]) -> None:
+    given: dict[str, Callable[..., Any]] = {
+        "settings": services.save_settings, "days": services.set_days,
+        "quota": services.set_quota, "resource": services.set_resource,
+    }  # fmt: skip
+    if name == "settings":
+        values["version"] = values.get("version") or 0
+    given[name](actor=actor, operation=operation, **values)
+
+
+@acting()
+def criteria(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Weights and rules with their effect, days of each authority, quotas, resources."""
+    actor = request.actor  # type: ignore[attr-defined]
+    operation = open_selection(request, public_id)
+    found = _forms(request, operation)
+    name = request.POST.get("form", "")
+    form = found.get(name)
+    if form is not None and form.is_valid():
+        try:
+            _save(actor, operation, name, dict(form.cleaned_data))
+        except DomainError as error:
+            add_error(form, error)
+        else:
+            messages.success(request, _("Saved."))
+            return redirect("planning:criteria", public_id=public_id)
+    context = frame(request, operation, "criteria")
+    selecting = operation.state == "selecting"
+    context |= {
+        "forms": found, "form": form,
+        "may_lead": context["rights"]["manage"] and selecting,
+        "may_days": may_select(actor, operation) and selecting,
+        "settings_row": SelectionSettings.objects.filter(operation=operation).first(),
+        "capacities": operation.capacities.select_related("authority", "region"),
+        "places": operation.participations.accepted().select_related("authority")
+        .order_by("authority__code"),
+        "quotas": operation.quotas.select_related("region", "industry", "authority"),
+        "resources": operation.resources.order_by("kind", "name"),
+        "terms": operation.terms.exclude(fixed="free").select_related("site", "set_by", "set_for"),
+    }  # fmt: skip
+    status = 422 if form is not None and form.errors else 200
+    return render(request, "planning/criteria.html", context, status=status)
+
+
+@require_POST
+@acting()
+def quota_remove(request: HttpRequest, public_id: str, number: int) -> HttpResponse:
+    operation = open_selection(request, public_id)
+    quota = get_object_or_404(SelectionQuota, operation=operation, pk=number)
+    actor = request.actor  # type: ignore[attr-defined]
+    attempt(request, _("Removed."), lambda: services.remove_quota(actor=actor, quota=quota))
+    return redirect("planning:criteria", public_id=public_id)
+
+
+@require_POST
+@acting()
+def resource_remove(request: HttpRequest, public_id: str, resource: str) -> HttpResponse:
+    operation = open_selection(request, public_id)
+    row = get_object_or_404(SelectionResource, operation=operation, public_id=resource)
+    actor = request.actor  # type: ignore[attr-defined]
+    attempt(request, _("Removed."), lambda: services.remove_resource(actor=actor, resource=row))
+    return redirect("planning:criteria", public_id=public_id)
+
+
+@acting()
+def terms(request: HttpRequest, public_id: str, site: str) -> HttpResponse:
+    """Pin or exclude one candidate, or say what its visit needs."""
+    actor = request.actor  # type: ignore[attr-defined]
+    operation = open_selection(request, public_id)
+    target = get_object_or_404(
+        Site.objects.visible_to(actor).filter(availabilities__operation=operation), public_id=site
+    )
+    require(may_select(actor, operation), _("Coordinators of the participants do this."))
+    row = (
+        SiteTerms.objects.filter(operation=operation, site=target).prefetch_related("needs").first()
+    )
+    form = TermsForm(
+        request.POST if request.method == "POST" else None, operation=operation, row=row
+    )
+    if form.is_bound and form.is_valid():
+        values = dict(form.cleaned_data)
+        values["team"] = [a.pk for a in values["team"]]
+        try:
+            services.set_terms(actor=actor, operation=operation, site=target, **values)
+        except DomainError as error:
+            add_error(form, error)
+        else:
+            messages.success(request, _("Saved."))
+            return redirect("planning:selection", public_id=public_id)
+    context = {
+        "title": target.shown_name, "submit_label": _("Save"), "back_label": operation.name,
+        "intro": _("The next proposal keeps to it; what is on the board stays as it is."),
+        "back_url": frame(request, operation, "selection")["tabs"][0]["url"],
+    }  # fmt: skip
+    return form_response(request, "ui/form_page.html", context, form)

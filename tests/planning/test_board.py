@@ -1,0 +1,350 @@
+"""The board: what follows the proposal, what deviates, who was first, undoing, taking over."""
+
+import uuid
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from audit.errors import Conflict, NotAllowed, RuleViolation
+from planning.candidates import window_weeks
+from planning.models import (
+    BoardChange,
+    Draw,
+    DrawnSite,
+    Operation,
+    Proposal,
+    SelectionRun,
+    TargetChoice,
+)
+from planning.services import adopt, choose, move, undo, undo_choice
+from planning.services.board import ANY_WEEK, deviations
+from planning.states import ARROWS, missing_for
+from targets.models import Site
+from tests.factories import Cast
+from tests.planning.test_races import at_once
+
+pytestmark = pytest.mark.django_db
+WHY = {"reason": "A tip came in", "code": "tip"}
+
+
+def make_plan(
+    cast: Cast, sites: list[Site], *, team: tuple[str, ...] = ("OSH", "TAX"), week: Any = None
+) -> SelectionRun:
+    """A finished proposal of the operation's round that visits ``sites``, as a run leaves it."""
+    operation = cast.refresh()
+    now = timezone.now()
+    last = operation.runs.order_by("-number").first()
+    run = SelectionRun.objects.create(
+        operation=operation, number=(last.number if last else 0) + 1, round=operation.round,
+        state="running", asked_by=cast.lead.user, asked_for=cast.lead.authority,
+    )  # fmt: skip
+    ids = sorted(cast.actors[code, "coordinator"].authority.pk for code in team)
+    for site in sites:
+        Proposal.objects.create(
+            run=run, operation=operation, site=site, team=ids, week=week, value=0.4, reduced=0.1
+        )
+    run.state, run.inputs_hash, run.finished_at = "done", "0" * 64, now
+    run.value, run.bound = 1.0, 1.0
+    run.save()
+    return run
+
+
+def draw(operation: Operation, site: Site, actor: Any) -> DrawnSite:
+    row = Draw.objects.create(
+        operation=operation, round=operation.round, share=10, seed=b"0" * 32, commitment="1" * 64,
+        committed_by=actor.user, state="drawn", drawn_at=timezone.now(), frame_hash="2" * 64,
+        frame=[],
+    )  # fmt: skip
+    return DrawnSite.objects.create(
+        draw=row, operation=operation, site=site, stratum="all", probability=0.25
+    )
+
+
+@pytest.fixture
+def cast(db: None) -> Cast:
+    cast = Cast()
+    cast.to("selecting")
+    return cast
+
+
+def ids(cast: Cast, *codes: str) -> list[int]:
+    return sorted(cast.actors[code, "coordinator"].authority.pk for code in codes)
+
+
+def test_following_the_proposal_needs_no_reason(cast):
+    first, second, _third = cast.sites
+    week = window_weeks(cast.operation)[1]
+    run = make_plan(cast, [first], week=week)
+    picked = choose(actor=cast.lead, operation=cast.operation, site=first, state="picked")
+    assert (picked.as_proposed, picked.run, picked.reason) == (True, run, "")
+    assert (picked.team, picked.week) == (ids(cast, "OSH", "TAX"), week)
+    dropped = choose(actor=cast.lead, operation=cast.operation, site=second, state="dropped")
+    assert dropped.as_proposed
+    assert deviations(cast.operation) == []
+
+
+@pytest.mark.parametrize(
+    ("number", "values"),
+    [
+        (0, {"state": "dropped"}),
+        (1, {"state": "picked"}),
+        (0, {"state": "picked", "team": ("POL",)}),
+        (0, {"state": "picked", "week": 3}),
+        (0, {"state": "picked", "week": ANY_WEEK}),
+    ],
+)
+def test_every_deviation_needs_a_reason_and_its_kind(cast, number, values):
+    """Scenario S7: a site that was not proposed is chosen by people: only with a reason."""
+    weeks, site = window_weeks(cast.operation), cast.sites[number]
+    make_plan(cast, cast.sites[:1], week=weeks[1])
+    if "team" in values:
+        values = values | {"team": ids(cast, *values["team"])}
+    if isinstance(values.get("week"), int):
+        values = values | {"week": weeks[values["week"]]}
+    asked = {"actor": cast.lead, "operation": cast.operation, "site": site, **values}
+    with pytest.raises(RuleViolation) as refused:
+        choose(**asked)
+    assert refused.value.field == "reason"
+    with pytest.raises(RuleViolation) as refused:
+        choose(**asked, reason="Known well")
+    assert refused.value.field == "code"
+    with pytest.raises(RuleViolation, match="from the list"):
+        choose(**asked, reason="Known well", code="because")
+    assert not TargetChoice.objects.exists()
+    choose(**asked, **WHY)
+    (found,) = deviations(cast.operation)
+    assert (found.site, found.choice.reason, found.choice.code) == (site, *WHY.values())
+    assert (found.choice.decided_by, found.choice.decided_for) == (
+        cast.lead.user, cast.lead.authority,
+    )  # fmt: skip
+    assert str(found.reason_kind) == "a fresh tip"
+    assert found.what
+
+
+def test_without_a_proposal_every_decision_needs_a_reason_but_deviates_from_nothing(cast):
+    with pytest.raises(RuleViolation, match="every pick and every drop"):
+        choose(actor=cast.lead, operation=cast.operation, site=cast.sites[0], state="picked")
+    choice = choose(
+        actor=cast.lead, operation=cast.operation, site=cast.sites[0], state="picked", reason="r"
+    )
+    assert choice.team == ids(cast, "OSH")  # who nominated it
+    assert deviations(cast.operation) == []
+
+
+def test_coordinators_of_all_participants_decide_and_nobody_else(cast):
+    for (code, role), actor in cast.actors.items():
+        asked = {
+            "actor": actor, "operation": cast.operation, "site": cast.sites[0],
+            "state": "picked", "reason": f"{code} {role}",
+        }  # fmt: skip
+        if role == "coordinator" and code != "OUT":
+            assert choose(**asked).decided_for == actor.authority
+            continue
+        for attempt in (choose, lambda **k: undo_choice(
+            actor=k["actor"], operation=k["operation"], site=k["site"])):  # fmt: skip
+            with pytest.raises(NotAllowed):
+                attempt(**asked)
+    assert BoardChange.objects.count() == 3
+
+
+def test_somebody_was_first_and_both_values_are_told(cast):
+    site, tax = cast.sites[0], cast.actors["TAX", "coordinator"]
+    first = choose(
+        actor=tax, operation=cast.operation, site=site, state="picked", reason="Tax says"
+    )
+    with pytest.raises(Conflict) as refused:
+        choose(
+            actor=cast.lead, operation=cast.operation, site=site, state="dropped", reason="No",
+            version=0,
+        )  # fmt: skip
+    for words in (tax.user.full_name, "Tax", "Now: Selected: Occ", "Yours: Left out"):
+        assert words in str(refused.value)
+    first.refresh_from_db()
+    assert (first.state, first.reason) == ("picked", "Tax says")
+    # Who has seen what stands may change it, and an undone choice is not the one never made.
+    undo_choice(actor=cast.lead, operation=cast.operation, site=site, version=first.version)
+    with pytest.raises(Conflict, match="undecided"):
+        choose(
+            actor=tax, operation=cast.operation, site=site, state="picked", reason="r",
+            version=first.version,
+        )  # fmt: skip
+    with pytest.raises(Conflict):
+        choose(
+            actor=tax, operation=cast.operation, site=site, state="picked", reason="r", version=0
+        )
+
+
+def test_the_same_request_again_is_one_change(cast):
+    asked = {
+        "actor": cast.lead, "operation": cast.operation, "site": cast.sites[0], "state": "picked",
+        "reason": "r", "request": uuid.uuid4(), "version": 0,
+    }  # fmt: skip
+    assert choose(**asked) == choose(**asked)
+    assert BoardChange.objects.count() == 1
+    for other in ({"site": cast.sites[1]}, {"state": "dropped"}):
+        with pytest.raises(Conflict, match="with something else"):
+            choose(**asked | other)
+    undo_choice(actor=cast.lead, operation=cast.operation, site=cast.sites[0])
+    with pytest.raises(Conflict, match="undone since"):
+        choose(**asked)
+
+
+@pytest.mark.parametrize(
+    ("values", "field"),
+    [
+        ({"state": "maybe"}, "state"),
+        ({"team": []}, "team"),
+        ({"team": [0]}, "team"),
+        ({"week": "soon"}, "week"),
+        ({"week": timezone.localdate().replace(year=1999)}, "week"),
+    ],
+)
+def test_bad_input_is_refused_at_its_field(cast, values, field):
+    with pytest.raises(RuleViolation) as refused:
+        choose(
+            **{"actor": cast.lead, "operation": cast.operation, "site": cast.sites[0],
+               "state": "picked", "reason": "r"} | values
+        )  # fmt: skip
+    assert refused.value.field == field
+
+
+def test_what_is_not_available_is_not_picked_whoever_asks(cast):
+    site = cast.sites[0]
+    cast.operation.availabilities.filter(site=site).update(state="not_available")
+    make_plan(cast, [site])
+    with pytest.raises(RuleViolation, match="not available"):
+        choose(actor=cast.lead, operation=cast.operation, site=site, state="picked")
+    choose(actor=cast.lead, operation=cast.operation, site=site, state="dropped", **WHY)
+
+
+def test_another_week_keeps_the_reason_and_whose_it_was(cast):
+    site, tax = cast.sites[0], cast.actors["TAX", "coordinator"]
+    weeks = window_weeks(cast.operation)
+    choose(actor=cast.lead, operation=cast.operation, site=site, state="picked", reason="Mine")
+    moved = choose(actor=tax, operation=cast.operation, site=site, state="picked", week=weeks[2])
+    assert (moved.week, moved.reason, moved.decided_by) == (weeks[2], "Mine", cast.lead.user)
+    assert BoardChange.objects.order_by("-number").first().made_by == tax.user
+    # Left out of a further change, the week stays; taken away, it is any.
+    kept = choose(actor=tax, operation=cast.operation, site=site, state="picked", reason="Ours")
+    assert kept.week == weeks[2]
+    free = choose(actor=tax, operation=cast.operation, site=site, state="picked", week=ANY_WEEK)
+    assert free.week is None
+
+
+def test_a_drawn_site_keeps_its_arm_also_when_it_is_left_out(cast):
+    """Scenario S9: what is learned from the lottery depends on what became of each drawn site."""
+    site = cast.sites[2]
+    draw(cast.operation, site, cast.lead)
+    with pytest.raises(RuleViolation):
+        choose(actor=cast.lead, operation=cast.operation, site=site, state="dropped")
+    with pytest.raises(RuleViolation) as refused:
+        choose(actor=cast.lead, operation=cast.operation, site=site, state="dropped", reason="r")
+    assert refused.value.field == "code"
+    choice = choose(actor=cast.lead, operation=cast.operation, site=site, state="dropped", **WHY)
+    assert (choice.arm, choice.probability) == ("random", 0.25)
+    assert [d.what for d in deviations(cast.operation)] == ["Drawn at random, left out"]
+    picked = choose(actor=cast.lead, operation=cast.operation, site=site, state="picked", **WHY)
+    assert (picked.arm, picked.probability) == ("random", 0.25)
+
+
+def test_undo_puts_back_what_stood_and_only_the_latest(cast):
+    site, tax = cast.sites[0], cast.actors["TAX", "coordinator"]
+    make_plan(cast, [site])
+    choose(actor=tax, operation=cast.operation, site=site, state="picked")
+    choose(actor=cast.lead, operation=cast.operation, site=site, state="dropped", **WHY)
+    first, second = BoardChange.objects.order_by("number")
+    with pytest.raises(Conflict, match="Left out"):
+        undo(actor=cast.lead, operation=cast.operation, change=first)
+    undone = undo(actor=cast.lead, operation=cast.operation, change=second)
+    choice = TargetChoice.objects.get()
+    assert (choice.state, choice.as_proposed, choice.decided_by) == ("picked", True, tax.user)
+    assert undone.undoes == second
+    with pytest.raises(Conflict, match="undone already"):
+        undo(actor=cast.lead, operation=cast.operation, change=second)
+    undo(actor=cast.lead, operation=cast.operation, change=undone)  # and done again
+    choice = TargetChoice.objects.get()
+    assert (choice.state, choice.reason, choice.decided_by) == ("dropped", WHY["reason"],
+                                                                cast.lead.user)  # fmt: skip
+
+
+def test_a_proposal_is_taken_over_but_for_what_people_decided(cast):
+    first, second, third = cast.sites
+    run = make_plan(cast, [first, second])
+    own = choose(actor=cast.lead, operation=cast.operation, site=second, state="dropped", **WHY)
+    cast.operation.availabilities.filter(site=first).update(state="not_available")
+    request = uuid.uuid4()
+    tax = cast.actors["TAX", "coordinator"]
+    done = adopt(actor=tax, operation=cast.operation, run=run, request=request)
+    assert done.unavailable == [first]
+    states = {c.site: (c.state, c.as_proposed) for c in TargetChoice.objects.all()}
+    assert states == {second: ("dropped", False), third: ("dropped", True)}
+    assert done.change.after == {"run": 1, "picked": 0, "dropped": 1, "kept": 2}
+    assert (
+        adopt(actor=tax, operation=cast.operation, run=run, request=request).change == done.change
+    )
+    cast.operation.availabilities.update(state="available")
+    again = adopt(actor=tax, operation=cast.operation, run=run, overwrite=True)
+    assert again.unavailable == []
+    assert {c.state for c in TargetChoice.objects.filter(site__in=[first, second])} == {"picked"}
+    assert deviations(cast.operation) == []
+    undo(actor=cast.lead, operation=cast.operation, change=again.change)
+    own.refresh_from_db()
+    assert (own.state, own.reason) == ("dropped", WHY["reason"])
+    assert not TargetChoice.objects.filter(site=first).exists()
+
+
+def test_only_the_newest_proposal_of_the_round_is_taken_over(cast):
+    old = make_plan(cast, cast.sites[:1])
+    make_plan(cast, cast.sites[1:])
+    with pytest.raises(RuleViolation, match="newer proposal"):
+        adopt(actor=cast.lead, operation=cast.operation, run=old)
+
+
+def test_a_board_taken_over_can_be_signed(cast):
+    run = make_plan(cast, cast.sites[:2])
+    assert missing_for(ARROWS["ask_signatures"], cast.refresh())
+    adopt(actor=cast.lead, operation=cast.operation, run=run)
+    assert missing_for(ARROWS["ask_signatures"], cast.refresh()) == []
+    move(actor=cast.lead, operation=cast.refresh(), arrow="ask_signatures")
+    with pytest.raises(RuleViolation, match="cannot be done now"):
+        choose(
+            actor=cast.lead, operation=cast.operation, site=cast.sites[0], state="dropped", **WHY
+        )
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_people_at_one_site_at_once_and_one_is_told():
+    cast = Cast()
+    operation = cast.to("selecting")
+    people = [cast.lead, cast.actors["TAX", "coordinator"]]
+    results = at_once(
+        8,
+        lambda n: choose(
+            actor=people[n % 2], operation=operation, site=cast.sites[0],
+            state=("picked", "dropped")[n % 2], reason=f"Reason {n}", version=0,
+        ),
+    )  # fmt: skip
+    refused = [r for r in results if isinstance(r, Conflict)]
+    assert len(refused) == 7, results
+    assert BoardChange.objects.count() == 1
+    kept = next(r for r in results if isinstance(r, TargetChoice))
+    assert TargetChoice.objects.get().reason == kept.reason
+
+
+@pytest.mark.django_db(transaction=True)
+def test_changes_of_many_people_stand_in_one_line_without_gaps():
+    cast = Cast()
+    operation = cast.to("selecting", sites=6)
+    people = [cast.actors[code, "coordinator"] for code in cast.CODES]
+    request = uuid.uuid4()
+    results = at_once(
+        12,
+        lambda n: choose(
+            actor=people[n % 3], operation=operation, site=cast.sites[n % 6], state="picked",
+            reason="r", request=request if n % 6 == 0 else None,
+        ),
+    )  # fmt: skip
+    assert all(isinstance(r, TargetChoice) for r in results), results
+    numbers = list(BoardChange.objects.order_by("number").values_list("number", flat=True))
+    assert numbers == list(range(2, 13))  # the doubled request is one change

@@ -1,0 +1,176 @@
+"""Pages of the selection: weights, the lottery, a proposal with its proof, questions about it."""
+
+import json
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from planning.models import SelectionQuota, SelectionRun, SelectionSettings, SiteTerms
+from planning.services import inputs, runs
+from tests.factories import Cast, make_region
+from tests.planning.test_runs import plan, selecting
+
+pytestmark = pytest.mark.django_db
+
+
+def address(name: str, *args) -> str:
+    return reverse(f"planning:{name}", args=args)
+
+
+def settings_data(**values) -> dict[str, str]:
+    base = {"form": "settings", "s-version": "0", "s-periods": "window", "s-random_share": "10",
+            "s-evidence": "0.25", "s-burden": "0.10", "s-wish": "0.10", "s-coverage": "0.05",
+            "s-travel": "0.05", "s-later": "0.005", "s-joint_share": "0", "s-most_per_firm": "1",
+            "s-min_people": "1"}  # fmt: skip
+    return base | {f"s-{k}": v for k, v in values.items()}
+
+
+def test_the_lead_sets_weights_and_a_clash_of_two_is_told(as_user):
+    cast = selecting()
+    page = address("criteria", cast.operation.public_id)
+    client = as_user(cast.lead)
+    assert "Shared evidence" in client.get(page).content.decode()
+    assert client.post(page, settings_data(burden="0.50")).status_code == 302
+    assert float(SelectionSettings.objects.get().burden) == 0.5
+    second = client.post(page, settings_data(burden="0.70"))
+    assert second.status_code == 422
+    assert "Somebody else changed this" in second.content.decode()
+    assert "0.70" in second.content.decode()
+    bad = client.post(page, settings_data(version="1", random_share="80"))
+    assert bad.status_code == 422
+    other = as_user(cast.actors["TAX", "coordinator"])
+    text = other.get(page).content.decode()
+    assert "Save the weights" not in text
+    assert "Save the days" in text
+    assert other.post(page, settings_data(version="1")).status_code == 422
+
+
+def test_each_authority_says_its_own_days_and_the_lead_sets_quotas(as_user):
+    cast = selecting()
+    page = address("criteria", cast.operation.public_id)
+    tax = as_user(cast.actors["TAX", "coordinator"])
+    assert tax.post(page, {"form": "days", "d-days": "7.5"}).status_code == 302
+    row = cast.operation.capacities.get()
+    assert (row.authority.code, float(row.days)) == ("TAX", 7.5)
+    lead = as_user(cast.lead)
+    data = {"form": "quota", "q-region": str(make_region().pk), "q-minimum": "2"}
+    assert lead.post(page, data).status_code == 302
+    quota = SelectionQuota.objects.get()
+    assert lead.post(page, {"form": "quota", "q-minimum": "2"}).status_code == 422
+    remove = address("quota_remove", cast.operation.public_id, quota.pk)
+    tax.post(remove)
+    assert SelectionQuota.objects.exists()
+    lead.post(remove)
+    assert not SelectionQuota.objects.exists()
+
+
+def test_a_candidate_is_pinned_with_a_reason(as_user):
+    cast = selecting()
+    page = address("terms", cast.operation.public_id, cast.sites[0].public_id)
+    client = as_user(cast.actors["POL", "coordinator"])
+    assert client.get(page).status_code == 200
+    refused = client.post(page, {"fixed": "pinned", "version": "0"})
+    assert refused.status_code == 422
+    assert "Say why" in refused.content.decode()
+    client.post(page, {"fixed": "pinned", "version": "0", "reason": "Statutory duty"})
+    assert SiteTerms.objects.get().set_for.code == "POL"
+
+
+def test_a_proposal_from_the_page_to_its_proof_and_answers(as_user):
+    cast = selecting()
+    client = as_user(cast.lead)
+    answer = client.post(address("runs", cast.operation.public_id))
+    run = SelectionRun.objects.get()
+    assert answer["Location"] == address("run", run.public_id)
+    waiting = client.get(address("run", run.public_id)).content.decode()
+    assert "every 2s" in waiting
+    part = client.get(address("run", run.public_id), headers={"HX-Request": "true"})
+    assert "<html" not in part.content.decode()
+    runs.perform(runs.claim(run.pk))
+    run.refresh_from_db()
+    text = client.get(address("run", run.public_id)).content.decode()
+    assert "No plan within these limits is worth more." in text
+    assert run.inputs_hash in text
+    for site in cast.sites:
+        page = client.get(address("why", run.public_id, site.public_id))
+        assert page.status_code == 200
+        assert "roposed" in page.content.decode()
+    frozen = client.get(address("run_inputs", run.public_id))
+    assert inputs.fingerprint(json.loads(frozen.content)) == run.inputs_hash
+    what = client.post(
+        address("run", run.public_id), {"kind": "what_if", "pin": "", "authority": "OSH"}
+    )
+    assert what.status_code == 422
+    asked = client.post(
+        address("run", run.public_id),
+        {"kind": "what_if", "exclude": str(cast.sites[0].public_id), "authority": "OSH",
+         "days": "2"},
+    )  # fmt: skip
+    assert asked.status_code == 302
+    question = SelectionRun.objects.exclude(pk=run.pk).get()
+    runs.perform(runs.claim(question.pk))
+    text = client.get(address("run", question.public_id)).content.decode()
+    assert "What would be otherwise" in text
+    for kind, words in (("frontier", "Findings alone"), ("alternatives", "lternative"),
+                        ("take", "What it would take")):  # fmt: skip
+        data = {"kind": kind, "site": str(cast.sites[0].public_id)}
+        made = client.post(address("run", run.public_id), data)
+        assert made.status_code == 302, kind
+        latest = SelectionRun.objects.order_by("-number").first()
+        assert runs.perform(runs.claim(latest.pk)).state == "done"
+        text = client.get(address("run", latest.public_id)).content.decode()
+        if kind != "alternatives":
+            assert words in text
+
+
+def test_limits_that_clash_are_told_in_words(as_user):
+    cast = selecting()
+    SelectionQuota.objects.create(
+        operation=cast.operation, region=make_region(), minimum=50, hard=True
+    )
+    run = runs.ask_run(actor=cast.lead, operation=cast.operation)
+    runs.perform(runs.claim(run.pk))
+    text = as_user(cast.lead).get(address("run", run.public_id)).content.decode()
+    assert "At least 50 visits are asked for" in text
+
+
+def test_the_lottery_on_its_page_never_shows_the_seed_before_its_time(as_user):
+    cast = selecting(sites=9)
+    SelectionSettings.objects.create(operation=cast.operation, random_share=50)
+    client = as_user(cast.lead)
+    client.post(address("draw_step", cast.operation.public_id, "commit"))
+    draw = cast.operation.draws.get()
+    page = client.get(address("runs", cast.operation.public_id)).content.decode()
+    assert draw.commitment in page
+    assert bytes(draw.seed).hex() not in page
+    frame = client.get(address("draw_frame", cast.operation.public_id))
+    assert frame.status_code == 200
+    client.post(address("draw_step", cast.operation.public_id, "draw"))
+    page = client.get(address("runs", cast.operation.public_id)).content.decode()
+    assert bytes(draw.seed).hex() not in page
+    assert draw.sites.exists()
+    assert client.post(address("draw_step", cast.operation.public_id, "x")).status_code == 404
+
+
+def test_pages_cost_the_same_whatever_the_number_of_candidates(as_user):
+    small = selecting(sites=3)
+    few_run = plan(small)
+    client = as_user(small.lead)
+    names = ("runs", "criteria")
+
+    def cost(operation, run) -> list[int]:
+        found = []
+        for page in [*(address(n, operation.public_id) for n in names),
+                     address("run", run.public_id)]:  # fmt: skip
+            with CaptureQueriesContext(connection) as queries:
+                assert client.get(page).status_code == 200
+            found.append(len(queries))
+        return found
+
+    few = cost(small.operation, few_run)
+    large = Cast.__new__(Cast)
+    large.__dict__ |= dict(small.__dict__.items())
+    large.to("selecting", sites=12)
+    assert cost(large.operation, plan(large)) == few
