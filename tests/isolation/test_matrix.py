@@ -20,8 +20,10 @@ from authorities.models import Competence, Interest
 from execution.services import add_photo
 from feedback.services import open_measure
 from planning.calendar import renew_feed
-from planning.models import DayPlan, Overlap, PlannedVisit
+from planning.models import DayPlan, Operation, Overlap, PlannedVisit
+from planning.optimise import lottery
 from planning.services import add_absence, add_vehicle, set_hold
+from planning.services.inputs import freeze
 from risk.services.indicators import new_indicator_version
 from risk.services.reports import new_report
 from targets.models import (
