@@ -5,9 +5,9 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from planning.candidates import candidates
 from planning.forms import AREA
 from planning.models import Meeting, VoiceState
-from planning.selectors import joint_list
 from planning.words import CODES
 
 
@@ -59,8 +59,8 @@ class AddForm(forms.Form):
         super().__init__(*args, **kwargs)
         there = set(meeting.items.values_list("site_id", flat=True))
         self.by_id = {
-            str(entry.site.public_id): entry.site
-            for entry in joint_list(meeting.operation)
-            if entry.site.pk not in there
+            str(row.site.public_id): row.site
+            for row in candidates(meeting.operation)
+            if row.site.pk not in there
         }
         self.fields["site"].choices = [(key, s.shown_name) for key, s in self.by_id.items()]

@@ -104,13 +104,13 @@ def _clock(value: Any) -> str:
 
 
 @transaction.atomic
-def make_minutes(meeting: Meeting) -> int:
+def make_minutes(meeting_id: int) -> int:
     """Store the minutes of a closed meeting in every language, once. Returns how many are new."""
     with as_system("the minutes hold what every participant said"):
         meeting = (
             Meeting.objects.select_for_update(of=("self",))
             .select_related("operation")
-            .get(pk=meeting.pk)
+            .get(pk=meeting_id)
         )
         if meeting.state != MeetingState.CLOSED:
             return 0

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from django.db.models import Max
 
 from authorities.models import Authority
+from planning.candidates import Candidate, candidates
 from planning.minutes import short_names, words_of
 from planning.models import (
     AgendaItem,
-    Availability,
     ItemState,
     Meeting,
     MinuteLine,
@@ -19,7 +19,6 @@ from planning.models import (
     Voice,
     VoiceState,
 )
-from planning.selectors import Entry, joint_list
 from planning.services.meetings import left_out_by
 
 
@@ -28,8 +27,7 @@ class Current:
     """The item that is being discussed; ``voices`` of every participant, None: nothing said yet."""
 
     item: AgendaItem
-    entry: Entry | None
-    availability: Availability | None
+    entry: Candidate | None
     voices: list[tuple[Authority, Voice | None]]
     left_out: bool  # by vetoes: it cannot be selected
 
@@ -93,10 +91,8 @@ def _current(meeting: Meeting, item: AgendaItem, authorities: list[Authority]) -
     operation = meeting.operation
     voices = {v.authority_id: v for v in item.voices.select_related("given_by")}
     off = {pk for pk, voice in voices.items() if voice.state == VoiceState.VETO}
+    entry = next((c for c in candidates(operation) if c.site.pk == item.site_id), None)
     return Current(
-        item,
-        next((e for e in joint_list(operation) if e.site.pk == item.site_id), None),
-        operation.availabilities.filter(site_id=item.site_id).first(),
-        [(a, voices.get(a.pk)) for a in authorities],
-        left_out_by(operation, off),
-    )
+        item, entry, [(a, voices.get(a.pk)) for a in authorities],
+        entry is not None and left_out_by(entry, operation, off),
+    )  # fmt: skip

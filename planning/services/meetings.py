@@ -15,6 +15,7 @@ from audit.context import as_system, service
 from audit.errors import Conflict, NotAllowed, RuleViolation
 from audit.services import record
 from authorities.models import Membership, Role
+from planning.candidates import Candidate, candidates
 from planning.models import (
     AgendaItem,
     ChoiceState,
@@ -26,14 +27,12 @@ from planning.models import (
     Operation,
     OperationState,
     ParticipationState,
-    TargetChoice,
     Voice,
     VoiceState,
 )
-from planning.selectors import joint_list
-from planning.services.board import choose
+from planning.services.board import choose, usual_team
 from planning.services.common import check, check_state, lock, own_participation
-from planning.services.parts import digest, plan_of
+from planning.services.parts import digest
 from planning.services.tasks import operation_url
 from targets.models import Site
 from worklist.services import notify
@@ -69,9 +68,23 @@ def vetoes(item: AgendaItem) -> set[int]:
     return set(item.voices.filter(state=VoiceState.VETO).values_list("authority_id", flat=True))
 
 
-def left_out_by(operation: Operation, off: set[int]) -> bool:
+def who_could_come(candidate: Candidate, operation: Operation) -> set[int]:
+    """Ids of the participants with a part in the visit; of all when that is not known."""
+    return {a.pk for a in candidate.could_come} or participants(operation)
+
+
+def left_out_by(candidate: Candidate, operation: Operation, off: set[int]) -> bool:
     """Whether vetoes of ``off`` keep a site out: the lead's, or those of all that could come."""
-    return operation.lead_authority_id in off or not participants(operation) - off
+    return operation.lead_authority_id in off or not who_could_come(candidate, operation) - off
+
+
+def _candidate(operation: Operation, site: Site) -> Candidate:
+    found = next((c for c in candidates(operation) if c.site.pk == site.pk), None)
+    if found is None:
+        raise RuleViolation(
+            _("%(site)s is not on the joint list.") % {"site": site.name}, field="site"
+        )
+    return found
 
 
 def kept_off(operation: Operation) -> dict[int, set[int]]:
@@ -154,10 +167,8 @@ def open_meeting(*, actor: "Actor", operation: Operation, quorum: int | None = N
 
 def _agenda(operation: Operation) -> list[Site]:
     """Sites of the joint list in its order, those that the plan proposes first."""
-    plan = plan_of(operation)
-    proposed = set(plan.proposals.values_list("site_id", flat=True)) if plan else set()
-    sites = [entry.site for entry in joint_list(operation)]
-    return sorted(sites, key=lambda site: site.pk not in proposed)
+    rows = sorted(candidates(operation), key=lambda row: row.proposal is None)
+    return [row.site for row in rows]
 
 
 def _tell(actor: "Actor", meeting: Meeting) -> None:
@@ -269,10 +280,7 @@ def add_item(*, actor: "Actor", meeting: Meeting, site: Site) -> AgendaItem:
         raise RuleViolation(
             _("%(site)s is on the agenda already.") % {"site": site.name}, field="site"
         )
-    if all(entry.site.pk != site.pk for entry in joint_list(meeting.operation)):
-        raise RuleViolation(
-            _("%(site)s is not on the joint list.") % {"site": site.name}, field="site"
-        )
+    _candidate(meeting.operation, site)
     with as_system("items that a recused person does not see have places too"):
         last = meeting.items.aggregate(last=Max("order"))["last"] or 0
     item = AgendaItem.objects.create(meeting=meeting, site=site, order=last + 1)
@@ -365,30 +373,27 @@ def decide(
             _("Nothing is decided now: %(there)s of the %(quorum)s authorities needed are present.")
             % {"there": len(present(meeting)), "quorum": meeting.quorum}
         )
-    off = vetoes(item)
-    if state == ChoiceState.PICKED and left_out_by(meeting.operation, off):
+    off, candidate = vetoes(item), _candidate(meeting.operation, item.site)
+    picked = state == ChoiceState.PICKED
+    if picked and left_out_by(candidate, meeting.operation, off):
         raise RuleViolation(
             _("The lead, or everybody who could come, vetoes this site: it can only be left out."),
             field="state",
         )
-    choice = choose(
-        actor=actor, operation=meeting.operation, site=item.site, state=state, reason=reason
-    )
-    _complete(meeting.operation, choice, off, code)
+    choose(
+        actor=actor, operation=meeting.operation, site=item.site, state=state, reason=reason,
+        code=code, team=_team(candidate, meeting.operation, off) if picked and off else None,
+    )  # fmt: skip
     _close(meeting, item, result=state, reason=reason.strip(), kept_off=off, actor=actor)
     return item
 
 
-def _complete(operation: Operation, choice: TargetChoice, off: set[int], code: str) -> None:
-    """Write the kind of the reason, and keep those off the team who veto the visit."""
-    choice.code = code
-    if choice.state == ChoiceState.PICKED and off:
-        choice.team = sorted((set(choice.team) or participants(operation)) - off)
-        if not choice.team:
-            raise RuleViolation(
-                _("Everybody on the team vetoes this site: give it another team first.")
-            )
-    choice.save(update_fields=["code", "team"])
+def _team(candidate: Candidate, operation: Operation, off: set[int]) -> list[int]:
+    """Who was to go but those who veto; when none is left, all others who could come."""
+    choice = candidate.choice
+    standing = choice.team if choice and choice.state == ChoiceState.PICKED else []
+    team = set(standing or usual_team(candidate)) - off
+    return sorted(team or who_could_come(candidate, operation) - off)
 
 
 @service

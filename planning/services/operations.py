@@ -14,7 +14,6 @@ from audit.services import record
 from authorities.models import Area, Authority, Role, Unit
 from planning import states
 from planning.models import (
-    DrawState,
     Operation,
     OperationCounter,
     OperationState,
@@ -24,6 +23,7 @@ from planning.models import (
 )
 from planning.services.common import check, check_state, lock
 from planning.services.grants import sync_grants
+from planning.services.lottery import reveal
 from planning.services.parts import digest, part_contents, unsigned
 from planning.services.tasks import make_tasks
 from targets.models import Industry
@@ -268,17 +268,8 @@ def settle(*, actor: "Actor", operation: Operation) -> None:
     if unsigned(operation):
         return
     take(actor=actor, operation=operation, step=states.ARROWS["all_signed"])
-    _reveal(actor, operation)
-    schedule_records(operation)
-
-
-def _reveal(actor: "Actor", operation: Operation) -> None:
-    """Everybody may now draw again what was drawn: the seed is shown."""
-    if not operation.draws.filter(round=operation.round, state=DrawState.DRAWN).exists():
-        return
-    from planning.services.lottery import reveal
-
     reveal(actor=actor, operation=operation)
+    schedule_records(operation)
 
 
 def schedule_records(operation: Operation) -> None:

@@ -104,8 +104,6 @@ def _room_context(request: HttpRequest, found: Room, **bound: forms.Form) -> dic
         "speaks": actor.has_role(*services.SPEAKERS),
         "voice_form": bound.get("voice", VoiceForm(prefix="voice")),
         "decide_form": bound.get("decide", DecideForm(prefix="decide")),
-        "note_form": bound.get("note", NoteForm(prefix="note")),
-        "add_form": bound.get("add", AddForm(prefix="add", meeting=row)),
     }  # fmt: skip
 
 
@@ -119,6 +117,8 @@ def _render_room(request: HttpRequest, row: Meeting, **bound: forms.Form) -> Htt
         .exclude(pk=row.pk)
         .order_by("-number"),
         "error_form": next(iter(bound.values()), None),
+        "note_form": bound.get("note", NoteForm(prefix="note")),
+        "add_form": bound.get("add", AddForm(prefix="add", meeting=row)),
     }
     return render(request, "planning/meeting.html", context, status=422 if bound else 200)
 

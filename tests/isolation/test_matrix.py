@@ -492,7 +492,7 @@ def meeting_values(cast: Cast) -> dict[str, dict[str, Any]]:
         meeting=going, number=1, at=now, kind="note",
         data={"person": "Secret person", "authority": "OSH", "text": "Secret words"},
     )  # fmt: skip
-    make_minutes(over)
+    make_minutes(over.pk)
     return {
         "meeting": {"public_id": going.public_id},
         "meeting_step": {"public_id": going.public_id, "step": "join"},

@@ -139,6 +139,17 @@ def test_only_those_whom_a_change_touches_are_asked_again(as_user):
     assert cast.refresh().state == "scheduled"
 
 
+def test_redating_one_visit_asks_only_those_who_go_on_it():
+    """S19: a plan is re-dated without approving the unchanged parts again."""
+    cast = signing()
+    cast._sign()
+    reopen(cast)
+    cast.operation.choices.filter(site=cast.sites[0]).update(week=dt.date(2026, 11, 2))
+    ask(cast)
+    assert asked() == {"OSH", "TAX"}
+    assert cast.operation.signoffs.get(round=2).participation == cast.place("POL")
+
+
 def test_when_nothing_changed_for_anybody_the_operation_goes_on_at_once(
     django_capture_on_commit_callbacks, monkeypatch
 ):
