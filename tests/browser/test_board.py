@@ -2,7 +2,7 @@
 
 import pytest
 
-from planning.board_candidates import window_weeks
+from planning.candidates import window_weeks
 from planning.models import BoardChange, TargetChoice
 from tests.browser.test_search_map import shoot
 from tests.factories import PASSWORD, Cast, make_site
