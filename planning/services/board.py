@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Max, Q
+from django.db.models import Max
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
@@ -27,14 +27,13 @@ from planning.models import (
     ChoiceState,
     Operation,
     OperationState,
-    Proposal,
     SelectionRun,
     TargetChoice,
 )
 from planning.permissions import may_select
 from planning.services.availability import ask_availability, check_available
 from planning.services.common import check_state, lock
-from planning.words import CODES
+from planning.words import CODES, decision_in_words
 from risk.models import Arm
 from risk.selectors import contributions_of
 from risk.services.overrides import record_override, withdraw_override
@@ -62,20 +61,6 @@ class Decision:
     as_proposed: bool = False
     by: int | None = None
     for_authority: int | None = None
-
-
-@dataclass(frozen=True)
-class Deviation:
-    """A decision that differs from the proposal it was made on (``proposed`` None: not in it)."""
-
-    site: Site
-    choice: TargetChoice
-    proposed: Proposal | None
-    what: str
-
-    @property
-    def reason_kind(self) -> Any:
-        return CODES.get(self.choice.code, self.choice.code)
 
 
 @dataclass(frozen=True)
@@ -320,10 +305,10 @@ def check_version(
         .select_related("made_by", "made_for")
         .first()
     )
-    stands = _("undecided") if choice is None else in_words(_decision(choice))
+    stands = _("undecided") if choice is None else decision_in_words(_decision(choice))
     values = {
         "site": site.shown_name, "now": stands,
-        "yours": _("undecided") if wanted is None else in_words(wanted),
+        "yours": _("undecided") if wanted is None else decision_in_words(wanted),
     }  # fmt: skip
     if last is None:
         raise Conflict(
@@ -340,22 +325,6 @@ def check_version(
         )
         % values
     )
-
-
-def in_words(decision: Decision) -> str:
-    """“Selected: OSH, Tax; week 49” without a full stop. One query for the team."""
-    word = str(ChoiceState(decision.state).label)
-    if decision.state == ChoiceState.DROPPED:
-        return word
-    rows = Authority.objects.filter(pk__in=decision.team).order_by("code")
-    return team_in_words([row.short for row in rows], decision.week)
-
-
-def team_in_words(names: list[str], week: dt.date | None) -> str:
-    values = {"team": ", ".join(names), "week": week.isocalendar().week if week else ""}
-    if week is None:
-        return _("Selected: %(team)s, any week") % values
-    return _("Selected: %(team)s, week %(week)s") % values
 
 
 # ----------------------------------------------------------------------------------- writing
@@ -632,48 +601,3 @@ def _undo_whole(
         data={"number": change.after["run"], "count": count},
     )  # fmt: skip
     return undone
-
-
-# --------------------------------------------------------------------------------- reading it
-def deviations(operation: Operation) -> list[Deviation]:
-    """Decisions that differ from the proposal on which they were made, by rank. Three queries.
-
-    Decisions made before there was any proposal deviate from none; a drawn site that is left out
-    always does.
-    """
-    choices = list(
-        operation.choices.filter(as_proposed=False)
-        .filter(Q(run__isnull=False) | Q(arm=Arm.RANDOM, state=ChoiceState.DROPPED))
-        .select_related("site", "decided_by", "decided_for", "run")
-        .order_by("rank", "pk")
-    )
-    proposals = {
-        (p.run_id, p.site_id): p
-        for p in Proposal.objects.filter(
-            run__in={c.run_id for c in choices if c.run_id},
-            site__in=[c.site_id for c in choices],
-        )
-    }
-    names = {a.pk: a.short for a in Authority.objects.filter(
-        pk__in={pk for p in proposals.values() for pk in p.team}
-        | {pk for c in choices for pk in c.team})}  # fmt: skip
-    return [
-        Deviation(c.site, c, proposal, _deviation_in_words(c, proposal, names))
-        for c in choices
-        for proposal in [proposals.get((c.run_id, c.site_id))]
-    ]
-
-
-def _deviation_in_words(
-    choice: TargetChoice, proposal: Proposal | None, names: Mapping[int, str]
-) -> str:
-    def said(row: TargetChoice | Proposal) -> str:
-        return team_in_words([names[pk] for pk in row.team if pk in names], row.week)
-
-    if choice.state == ChoiceState.DROPPED:
-        if choice.arm == Arm.RANDOM:
-            return _("Drawn at random, left out")
-        return _("Proposed, left out")
-    if proposal is None:
-        return _("Not proposed. %(now)s") % {"now": said(choice)}
-    return _("%(now)s. Proposed was: %(before)s") % {"now": said(choice), "before": said(proposal)}

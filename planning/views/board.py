@@ -26,11 +26,11 @@ from planning.board import (
     undoable,
 )
 from planning.board_forms import UNDECIDED, BoardFilter, DecisionForm, initial_of
+from planning.deviations import deviations
 from planning.models import BoardChange, Operation, OperationState
 from planning.permissions import may_select
 from planning.services import adopt, choose, undo, undo_choice
 from planning.services.availability import OPEN_STATES, not_available_words
-from planning.services.board import deviations
 from planning.services.common import check_state
 from planning.views.base import fetch, frame
 from risk.selectors import joint_scores

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from audit.errors import Conflict, NotAllowed, RuleViolation
 from planning.candidates import window_weeks
+from planning.deviations import deviations
 from planning.models import (
     BoardChange,
     Draw,
@@ -18,7 +19,7 @@ from planning.models import (
     TargetChoice,
 )
 from planning.services import adopt, choose, move, undo, undo_choice
-from planning.services.board import ANY_WEEK, deviations
+from planning.services.board import ANY_WEEK
 from planning.states import ARROWS, missing_for
 from targets.models import Site
 from tests.factories import Cast
