@@ -385,8 +385,8 @@ def test_the_decision_record_names_the_meeting_and_the_deviation():
     rows = {row[0]: row for row in sections["Deviations from the proposal"]["rows"]}
     picked = rows[cast.operation.choices.get(state="picked").site.name]
     assert picked[1:5] == [
-        "selected from further down the joint list", "fresh tip, not yet in the register", "A fresh tip by phone",
-        cast.lead.user.full_name,
+        "selected from further down the joint list", "fresh tip, not yet in the register",
+        "A fresh tip by phone", cast.lead.user.full_name,
     ]  # fmt: skip
     assert sections["Meetings"]["rows"][0][-1] == meeting.sha256
 
