@@ -1,4 +1,4 @@
-"""Six operations of the demonstration set, each left in another state; one closed with results."""
+"""Seven operations of the demonstration set, each left in another state; one closed with results."""
 
 import datetime as dt
 import random
@@ -27,6 +27,7 @@ from planning.models import Operation, Participation
 from planning.selectors import joint_list
 from planning.services import (
     accept,
+    add_to_pool,
     add_visit,
     choose,
     create_day,
@@ -39,7 +40,9 @@ from planning.services import (
     sign,
 )
 from planning.services.availability import sweep
+from planning.services.lottery import commit, draw
 from planning.services.parts import selection_hash
+from planning.services.runs import ask_run, claim, perform
 from targets.models import Industry, Site
 
 PURPOSE = (
@@ -79,6 +82,9 @@ PLANS = (
     Plan("Marja- ja puutarha-ala, Savo", "Kausityö maatiloilla ja puutarhoissa",
          "Valvoa kausityöntekijöiden ehtoja ja majoitusta.", "LVV_OSH",
          ("BORDER", "TAX", "CUSTOMS"), ("10", "11"), ("01",), 45, "nominating"),
+    Plan("Majoitus ja ravintolat, Keski-Suomi ja Häme", "Vuokratyö majoitus- ja ravintola-alalla",
+         "Valita yhdessä paras käyntien joukko kolmen viranomaisen voimille.", "LVV_OSH",
+         ("TAX", "LVV_ALCOHOL"), ("05", "07", "13"), ("55", "56"), 35, "selecting"),
     Plan("Autokorjaamot ja pesulat, Kymenlaakso", "Pimeä työ autoalalla",
          "Selvittää työnteko-oikeuksia ja kuittikäytäntöjä autokorjaamoissa.", "BORDER",
          ("TAX", "CUSTOMS"), ("08", "09"), ("95",), 60, "draft"),
@@ -125,6 +131,7 @@ class _Builder:
         steps = (
             ("draft", lambda: None),
             ("nominating", self.invite_all),
+            ("selecting", self.propose),
             ("signing", self.select),
             ("scheduled", self.sign_all),
             ("executing", self.execute),
@@ -194,11 +201,27 @@ class _Builder:
                     own_note="Oma tieto, ei jaettu." if self.rng.random() < 0.4 else "",
                 )  # fmt: skip
 
-    def select(self) -> None:
+    def propose(self) -> None:
+        """Open the selection; the operation left there has a pool, a lottery and a proposal."""
+        if self.plan.reach == "selecting":
+            known = Site.objects.filter(
+                source="demo", status="active", region__in=self.operation.regions.all(),
+                industry__code__regex=f"^({'|'.join(self.plan.industries)})",
+            )  # fmt: skip
+            add_to_pool(actor=self.lead, operation=self.refresh(), sites=known)
         self.move("start_selection")
         # The set is made in one go: the instant at which targets are checked is taken to be now.
         self.operation.availabilities.update(due_at=timezone.now())
         sweep()
+        if self.plan.reach == "selecting":
+            commit(actor=self.lead, operation=self.refresh())
+            draw(actor=self.lead, operation=self.refresh())
+            run = ask_run(actor=self.lead, operation=self.refresh())
+            claimed = claim(run.pk)
+            assert claimed is not None
+            perform(claimed)
+
+    def select(self) -> None:
         open_sites = set(
             self.operation.availabilities.filter(state="available").values_list(
                 "site_id", flat=True

@@ -38,7 +38,7 @@ def test_set_holds_what_it_promises_and_loads_once():
     assert User.objects.count() == 40
     states = Counter(Operation.objects.values_list("state", flat=True))
     assert states == {"closed": 1, "executing": 1, "scheduled": 1, "signing": 1,
-                      "nominating": 1, "draft": 1}  # fmt: skip
+                      "nominating": 1, "selecting": 1, "draft": 1}  # fmt: skip
     closed = Operation.objects.get(state="closed")
     assert Outcome.objects.filter(visit__operation=closed).count() >= 15
     assert Measure.objects.filter(operation=closed).exists()
