@@ -3,12 +3,14 @@
 Closed and cancelled operations keep the old authority; its successor's people may read them.
 """
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from authorities.models import UnitGroup
 from authorities.services.succession import Move, moves, next_person, rename_owner
 from planning.models import (
     Absence,
+    Capacity,
     Hold,
     HoldPerson,
     HoldState,
@@ -17,7 +19,11 @@ from planning.models import (
     OperationGroupObjectPermission,
     Participation,
     ParticipationState,
+    PoolEntry,
     Reservation,
+    SelectionQuota,
+    SiteTerms,
+    TargetChoice,
     TeamMember,
     Vehicle,
 )
@@ -42,6 +48,7 @@ def move_operations(move: Move) -> dict[str, int]:
     rename_owner(TeamMember.objects.filter(date__gte=move.succession.on), move, "authority")
     rename_owner(Absence.objects.filter(ends_on__gte=move.succession.on), move, "authority")
     _move_vehicles(move)
+    _move_selection(move, open_operations)
     _move_holds(move)
     return {"places": places, "grants": _move_grants(move)}
 
@@ -75,6 +82,29 @@ def _move_place(move: Move, place: Participation) -> None:
         place.answered_by = place.answered_by or place.operation.lead
         place.answer_note = str(move.new)
         place.save(update_fields=["state", "answered_at", "answered_by", "answer_note"])
+
+
+def _move_selection(move: Move, operations: QuerySet[Operation]) -> None:
+    """Teams that are chosen or pinned, days and quotas of the selection; what a finished run
+    proposed stays as it was written."""
+    part = {"operation__in": operations}
+    for model in (TargetChoice, SiteTerms):
+        for row in model.objects.filter(**part, team__contains=[move.old.pk]).order_by("pk"):
+            row.team = sorted({*row.team, move.new.pk} - {move.old.pk})
+            row.save(update_fields=["team"])
+    for own in Capacity.objects.filter(**part, authority=move.new).order_by("pk"):
+        # Where both have said their days, those of the authority that goes on count.
+        Capacity.objects.filter(
+            operation=own.operation_id, authority=move.old, region=own.region_id, week=own.week
+        ).delete()
+    rename_owner(Capacity.objects.filter(**part), move, "authority")
+    for quota in SelectionQuota.objects.filter(**part, authority=move.new).order_by("pk"):
+        SelectionQuota.objects.filter(
+            operation=quota.operation_id, authority=move.old, region=quota.region_id,
+            industry=quota.industry_id,
+        ).delete()  # fmt: skip
+    rename_owner(SelectionQuota.objects.filter(**part), move, "authority")
+    rename_owner(PoolEntry.objects.filter(**part), move, "authority")
 
 
 def _move_grants(move: Move) -> int:

@@ -15,7 +15,7 @@ from authorities.gateway import answer
 from authorities.models import Membership
 from authorities.services.succession import plan_succession, sweep
 from execution.models import InspectionRecord
-from planning.models import Hold, Operation, Participation
+from planning.models import Capacity, Hold, Operation, Participation, TargetChoice
 from planning.permissions import can
 from planning.services import set_hold
 from targets.models import Disclosure, PastVisit, Signal
@@ -60,6 +60,7 @@ def reform():
         actor=osh, target=make_site(), kind="silent", liaison="x", reason="r",
         superior=cast.actors["OSH", "manager"].user, cleared=[left.user],
     )  # fmt: skip
+    Capacity.objects.create(operation=cast.operation, authority=osh.authority, days=3)
     day = timezone.localdate() + dt.timedelta(days=30)
     plan_succession(
         actor=None, old=osh.authority, new=successor, on=day,
@@ -113,6 +114,10 @@ def test_everything_open_moves_once_and_history_still_says_the_old_name(reform):
     assert operation.lead_authority == new
     assert Participation.objects.get(operation=operation, is_lead=True).authority == new
     assert {r.authority.code for r in InspectionRecord.objects.all()} == {"NEW", "TAX"}
+    teams = TargetChoice.objects.filter(operation=operation, state="picked")
+    assert not teams.filter(team__contains=[cast.lead.authority.pk]).exists()
+    assert teams.filter(team__contains=[new.pk]).exists()
+    assert Capacity.objects.get(operation=operation).authority == new
     for key, side in (("given", "giver"), ("received", "receiver")):
         assert getattr(Disclosure.objects.get(pk=reform[key].pk), side) == new
     assert Disclosure.objects.get(pk=reform["ended"].pk).giver == cast.lead.authority
