@@ -111,7 +111,7 @@ class BoardFilter(forms.Form):
     """The board's filters; the address is the state."""
 
     q = forms.CharField(
-        label=gettext_lazy("Text"), required=False, max_length=100,
+        label=gettext_lazy("Name or municipality"), required=False, max_length=100,
         widget=forms.TextInput(attrs={"type": "search"}),
     )  # fmt: skip
     authority = forms.ChoiceField(label=gettext_lazy("Authority"), required=False)
@@ -121,7 +121,7 @@ class BoardFilter(forms.Form):
         choices=[("", gettext_lazy("All")), *STATES.items()],
     )  # fmt: skip
     sort = forms.ChoiceField(
-        label=gettext_lazy("Order"), required=False, choices=list(SORTS.items())
+        label=gettext_lazy("Order of the cards"), required=False, choices=list(SORTS.items())
     )
     view = forms.ChoiceField(widget=forms.HiddenInput, required=False, choices=list(VIEWS.items()))
 
