@@ -5,10 +5,13 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from django.conf import settings
+from django.db.models import Q
 from django.utils import timezone
 
+from audit.context import as_system
 from authorities.models import Authority, Competence
 from planning.models import (
     Availability,
@@ -32,7 +35,10 @@ from planning.models import (
 from planning.workdays import weeks
 from risk.models import RiskModel, ScoringRun
 from risk.selectors import JointScore, joint_scores
-from targets.models import Site
+from targets.models import Recusal, Site
+
+if TYPE_CHECKING:
+    from authorities.actors import Actor
 
 USUAL_PLACE = "business_premises"  # of sites whose kind nobody has said
 
@@ -81,6 +87,16 @@ class Chance:
 def window_weeks(operation: Operation) -> list[dt.date]:
     """Mondays of the weeks in which the operation can visit."""
     return [week for week, _days in weeks(operation.window_start, operation.window_end)]
+
+
+def kept_away(actor: "Actor", operation: Operation) -> bool:
+    """Whether the person is recused from a candidate: files that hold all of them are not theirs."""
+    with as_system("what a recused person may not see is looked for in their place"):
+        sites = operation.availabilities.values("site_id")
+        return Recusal.objects.filter(
+            Q(site_id__in=sites) | Q(company__sites__in=sites),
+            user=actor.user, ended_at__isnull=True,
+        ).exists()  # fmt: skip
 
 
 def current_plan(operation: Operation) -> SelectionRun | None:

@@ -15,6 +15,7 @@ class Tab:
     label: Any
     url_name: str
     states: tuple[str, ...] = ()  # empty: in every state
+    part: bool = False  # only for authorities that take part, not for those only invited
 
 
 _tabs: list[Tab] = [
@@ -38,24 +39,28 @@ _tabs: list[Tab] = [
         _("Weights and limits"),
         "planning:criteria",
         ("selecting", "signing", "scheduled", "executing", "feedback", "closed"),
+        part=True,
     ),
     Tab(
         "runs",
         _("Proposals"),
         "planning:runs",
         ("selecting", "signing", "scheduled", "executing", "feedback", "closed"),
+        part=True,
     ),
     Tab(
         "selection",
         _("Selection"),
         "planning:selection",
         ("selecting", "signing", "scheduled", "executing", "feedback", "closed"),
+        part=True,
     ),
     Tab(
         "meeting",
         _("Meeting"),
         "planning:meeting",
         ("selecting", "signing", "scheduled", "executing", "feedback", "closed"),
+        part=True,
     ),
     Tab(
         "signoff",
@@ -79,7 +84,7 @@ def register(key: str, label: Any, url_name: str, states: tuple[str, ...]) -> No
         _tabs.append(tab)
 
 
-def tabs_for(operation: Operation, current: str) -> list[dict[str, Any]]:
+def tabs_for(operation: Operation, current: str, takes_part: bool) -> list[dict[str, Any]]:
     return [
         {
             "label": tab.label,
@@ -87,5 +92,5 @@ def tabs_for(operation: Operation, current: str) -> list[dict[str, Any]]:
             "current": tab.key == current,
         }
         for tab in _tabs
-        if not tab.states or operation.state in tab.states
+        if (not tab.states or operation.state in tab.states) and (takes_part or not tab.part)
     ]

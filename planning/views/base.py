@@ -65,18 +65,24 @@ def frame(request: HttpRequest, operation: Operation, tab: str) -> dict[str, Any
     """Context that every tab needs."""
     actor = request.actor  # type: ignore[attr-defined]
     rights = {action: can(actor, action, operation) for action in ACTIONS}
-    names = [
-        p.authority.short
-        for p in operation.participations.filter(
+    places = list(
+        operation.participations.filter(
             state__in=[ParticipationState.ACCEPTED, ParticipationState.INVITED]
         ).select_related("authority")
-    ]
+    )
+    takes_part = any(
+        p.authority_id == actor.authority.pk and p.state == ParticipationState.ACCEPTED
+        for p in places
+    )
+    shown = [p.authority for p in places] if operation.state != "draft" else [actor.authority]
     return {
         "operation": operation,
         "steps": steps(operation),
-        "tabs": tabs_for(operation, tab),
+        "tabs": tabs_for(operation, tab, takes_part),
         "rights": rights,
-        "visible_to": ", ".join(names) if operation.state != "draft" else actor.authority.short,
+        "visible_to": ", ".join(p.authority.short for p in places)
+        if operation.state != "draft"
+        else actor.authority.short,
     }
 
 

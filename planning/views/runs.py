@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET, require_POST
 from audit.errors import DomainError
 from authorities.access import acting
 from planning import answers
-from planning.candidates import current_plan
+from planning.candidates import current_plan, kept_away
 from planning.models import Draw, DrawState, Operation, RunKind, SelectionRun, SolverState
 from planning.optimise import lottery as method
 from planning.permissions import may_select
@@ -77,6 +77,8 @@ def draw_step(request: HttpRequest, public_id: str, step: str) -> HttpResponse:
 def draw_frame(request: HttpRequest, public_id: str) -> HttpResponse:
     """What could be drawn, as the file whose hash was published."""
     operation = open_selection(request, public_id)
+    if kept_away(request.actor, operation):  # type: ignore[attr-defined]
+        raise Http404
     draw = get_object_or_404(Draw, operation=operation, round=operation.round)
     response = HttpResponse(
         method.published(lottery.frame_of(draw)), content_type="application/json"
@@ -239,7 +241,7 @@ def why(request: HttpRequest, public_id: str, site: str) -> HttpResponse:
 def run_inputs(request: HttpRequest, public_id: str) -> HttpResponse:
     """The frozen inputs as the file whose hash stands in the decision record."""
     row = _run(request, public_id)
-    if row.inputs is None:
+    if row.inputs is None or kept_away(request.actor, row.operation):  # type: ignore[attr-defined]
         raise Http404
     text = json.dumps(row.inputs, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     response = HttpResponse(text.encode(), content_type="application/json")

@@ -9,6 +9,7 @@ from django.urls import reverse
 
 from planning.models import SelectionQuota, SelectionRun, SelectionSettings, SiteTerms
 from planning.services import inputs, runs
+from targets.services.recusals import recuse
 from tests.factories import Cast, make_region
 from tests.planning.test_runs import plan, selecting
 
@@ -174,3 +175,32 @@ def test_pages_cost_the_same_whatever_the_number_of_candidates(as_user):
     large.__dict__ |= dict(small.__dict__.items())
     large.to("selecting", sites=12)
     assert cost(large.operation, plan(large)) == few
+
+
+def test_files_with_every_candidate_are_not_for_whoever_is_kept_away_from_one(as_user):
+    cast = selecting()
+    SelectionSettings.objects.create(operation=cast.operation, random_share=50)
+    as_user(cast.lead).post(address("draw_step", cast.operation.public_id, "commit"))
+    run = plan(cast)
+    person = cast.actors["TAX", "coordinator"]
+    files = (address("run_inputs", run.public_id),
+             address("draw_frame", cast.operation.public_id))  # fmt: skip
+    assert [as_user(person).get(page).status_code for page in files] == [200, 200]
+    recuse(
+        actor=cast.actors["TAX", "manager"], person=person.user, target=cast.sites[0], reason="Kin"
+    )
+    assert [as_user(person).get(page).status_code for page in files] == [404, 404]
+    text = as_user(person).get(address("run", run.public_id)).content.decode()
+    assert cast.sites[0].name not in text
+
+
+def test_an_authority_only_invited_sees_no_tab_of_the_selection(as_user):
+    cast = selecting()
+    cast.operation.participations.filter(authority__code="POL").update(
+        state="invited", answered_at=None
+    )
+    client = as_user(cast.actors["POL", "manager"])
+    overview = client.get(address("operation_detail", cast.operation.public_id))
+    if overview.status_code == 200:
+        assert address("selection", cast.operation.public_id) not in overview.content.decode()
+    assert client.get(address("runs", cast.operation.public_id)).status_code == 404
