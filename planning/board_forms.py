@@ -52,7 +52,7 @@ class DecisionForm(forms.Form):
 
     def __init__(self, *args: Any, board: Board, card: Card, **kwargs: Any) -> None:
         super().__init__(*args, auto_id="decide_%s", **kwargs)
-        self.by_code = {a.code: a for a in card.candidate.could_come} | {
+        self.by_code = {a.code: a for a in card.candidate.taking_part} | {
             a.code: a for a in card.team
         }
         self.fields["team"].choices = [  # type: ignore[attr-defined]

@@ -58,6 +58,7 @@ class Candidate:
     choice: TargetChoice | None = None
     drawn: DrawnSite | None = None
     could_come: list[Authority] = field(default_factory=list)
+    taking_part: list[Authority] = field(default_factory=list)
     days: dict[int, float] = field(default_factory=dict)  # of a visit, by authority id
 
     @property
@@ -165,9 +166,10 @@ def _dress(operation: Operation, rows: list[Candidate], ids: set[int]) -> None:
         {r.site_id: r for r in DrawnSite.objects.filter(draw=draw, site__in=ids)} if draw else {}
     )
     chances = Chances(operation)
+    taking_part = [place.authority for place in chances.places]
     days = {place.authority_id: chances.visit_days(place.authority_id) for place in chances.places}
     for row in rows:
-        pk, row.days = row.site.pk, days
+        pk, row.days, row.taking_part = row.site.pk, days, taking_part
         row.availability, row.terms = availabilities.get(pk), terms.get(pk)
         row.proposal, row.choice, row.drawn = proposals.get(pk), choices.get(pk), drawn.get(pk)
         found = chances.of(row)

@@ -209,9 +209,7 @@ def _wanted(
     who = sorted(set(team)) if team is not None else []
     if team is None:
         who = sorted(standing.team) if standing and standing.team else usual_team(candidate)
-    taking_part = {a.pk for a in candidate.could_come} | set(
-        operation.participations.accepted().values_list("authority_id", flat=True)
-    )
+    taking_part = {a.pk for a in candidate.taking_part}
     if not who or not set(who) <= taking_part:
         raise RuleViolation(
             _("Choose at least one authority that takes part in the operation."), field="team"

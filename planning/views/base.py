@@ -80,9 +80,7 @@ def frame(request: HttpRequest, operation: Operation, tab: str) -> dict[str, Any
         "steps": steps(operation),
         "tabs": tabs_for(operation, tab, takes_part),
         "rights": rights,
-        "visible_to": ", ".join(p.authority.short for p in places)
-        if operation.state != "draft"
-        else actor.authority.short,
+        "visible_to": ", ".join(authority.short for authority in shown),
     }
 
 
