@@ -221,7 +221,8 @@ PAST_OUTCOME = {
 def store_results(*, operation: Operation) -> int:
     """Each authority's outcome becomes a shared past visit of the site; asked again, nothing doubles.
 
-    Beside it stays how the visit came about: chosen from nominations, by which team.
+    Beside it stays how the visit came about: drawn at random with which probability, or chosen
+    from nominations or the register, and by which team.
     """
     stored = 0
     outcomes = (
@@ -234,6 +235,8 @@ def store_results(*, operation: Operation) -> int:
     members = TeamMember.objects.filter(day__operation=operation)
     for day, authority, user in members.values_list("day_id", "authority_id", "user_id"):
         teams.setdefault((day, authority), []).append(user)
+    choices = {c.site_id: c for c in operation.choices.order_by("pk")}
+    nominated = set(operation.nominations.values_list("site_id", flat=True))
     for outcome in outcomes:
         visit = outcome.visit
         started = visit.started_at
@@ -244,9 +247,13 @@ def store_results(*, operation: Operation) -> int:
             source_key=str(outcome.public_id),
         )  # fmt: skip
         team = teams.get((visit.planned.day_id or 0, outcome.authority_id), [])
+        choice = choices.get(visit.site_id)
+        drawn = choice is not None and choice.arm == Arm.RANDOM
         label_visit(
-            visit=past, arm=Arm.CHOSEN, origin="nomination", group=team_key(team),
-            operation=operation.number,
+            visit=past, arm=Arm.RANDOM if drawn else Arm.CHOSEN,
+            probability=choice.probability if drawn and choice else None,
+            origin="draw" if drawn else "nomination" if visit.site_id in nominated else "register",
+            group=team_key(team), operation=operation.number,
         )  # fmt: skip
         stored += 1
     return stored

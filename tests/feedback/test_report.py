@@ -170,12 +170,18 @@ def test_closing_waits_for_outcomes_and_keeps_results_for_the_future(cast):
         actor=cast.actors[outcome.authority.code, "inspector"], visit=cast.visits()[0],
         kind="remarks",
     )  # fmt: skip
+    drawn = cast.visits()[0].site
+    cast.operation.choices.filter(site=drawn).update(arm="random", probability=0.25)
     move(actor=cast.lead, operation=cast.refresh(), arrow="close")
     assert PastVisit.objects.filter(source="tarkka", shared=True).count() == 6
     labels = list(Label.objects.filter(visit__source="tarkka").select_related("visit__authority"))
-    assert [(label.arm, label.origin, label.probability) for label in labels] == [
-        ("chosen", "nomination", None)
-    ] * 6
+    # Scenario S9: what was drawn is learned from as drawn, with its probability.
+    for label in labels:
+        told = ("random", "draw", 0.25) if label.visit.site_id == drawn.pk else (
+            "chosen", "nomination", None
+        )  # fmt: skip
+        assert (label.arm, label.origin, label.probability) == told
+    assert sum(label.arm == "random" for label in labels) == 2
     # One key a team, which names nobody.
     assert len({(label.visit.authority.code, label.group) for label in labels}) == 2
     assert all(len(label.group) == 16 for label in labels)

@@ -119,7 +119,7 @@ def test_every_deviation_needs_a_reason_and_its_kind(cast, number, values):
     assert (found.choice.decided_by, found.choice.decided_for) == (
         cast.lead.user, cast.lead.authority,
     )  # fmt: skip
-    assert str(found.reason_kind) == "a fresh tip"
+    assert str(found.reason_kind) == "fresh tip, not yet in the register"
     assert found.what
 
 
