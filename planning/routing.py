@@ -118,15 +118,14 @@ def _worth(stops: Sequence[Stop], order: Sequence[int], starts: int, ends: int,
 def order_stops(
     stops: Sequence[Stop], starts: int, ends: int, table: Table | None = None
 ) -> list[int]:
-    """The best order found for one day; never a worse one than that given.
+    """The best order found for one day: what lies nowhere known comes last, in the order given.
 
-    What lies nowhere known comes last, in the order given.
+    Of the others never a worse order than that given; an equal one stays as it was.
     """
     lost = [i for i, stop in enumerate(stops) if stop.place.point is None]
     known = [i for i, stop in enumerate(stops) if stop.place.point is not None]
     found = _solve([stops[i] for i in known], 1, starts, ends, table, hard=False)
-    given = list(range(len(stops)))
-    tried = [given, [known[i] for i in found.slots[0]] + lost]  # equal: as it was
+    tried = [known + lost, [known[i] for i in found.slots[0]] + lost]
     return min(tried, key=lambda order: _worth(stops, order, starts, ends, table))
 
 

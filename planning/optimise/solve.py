@@ -78,6 +78,8 @@ def _prices(run: Run) -> None:
 
 
 def _first_plan(run: Run, start: Plan | None) -> None:
+    if not len(run.columns.team) and any(q.hard and q.minimum for q in run.problem.quotas):
+        _no_plan(run)  # nobody can go anywhere, and some visits must be made
     run.relaxation.at(run.prices)
     best = run.relaxation.best
     if (best[run.f.pinned] < 0.5 * NEVER).any():  # a pin's team is more than any pool has

@@ -38,8 +38,9 @@ def build_proxy(browser) -> IndicatorVersion:
         page.get_by_label(label).fill(words)
     page.get_by_label("Where the value comes from").select_option("facts")
     page.get_by_label("Kind of fact").wait_for()
-    page.get_by_label("What is measured").select_option("exists")
-    page.locator("#id_d-field").wait_for(state="detached")
+    with page.expect_response(lambda answer: answer.request.method == "POST"):
+        page.get_by_label("What is measured").select_option("exists")
+    page.wait_for_load_state("networkidle")
     page.get_by_label("Kind of fact").fill("posted_workers")
     page.get_by_label("Limit of line 1").focus()
     page.keyboard.type("1")

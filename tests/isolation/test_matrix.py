@@ -242,9 +242,9 @@ ROUTES: dict[str, tuple[str, str | None, set[tuple[str, str]] | str, int]] = {
     "planning:runs": ("get", "operation", PARTICIPANTS, 404),
     "planning:draw_step": ("post", "draw_step", PARTICIPANTS, 404),
     "planning:draw_frame": ("get", "operation", PARTICIPANTS, 404),
-    "planning:run": ("get", "run", PARTICIPANTS, 404),
-    "planning:run_cancel": ("post", "run", PARTICIPANTS, 404),
-    "planning:run_inputs": ("get", "run", PARTICIPANTS, 404),
+    "planning:run": ("get", "solver_run", PARTICIPANTS, 404),
+    "planning:run_cancel": ("post", "solver_run", PARTICIPANTS, 404),
+    "planning:run_inputs": ("get", "solver_run", PARTICIPANTS, 404),
     "planning:why": ("get", "why", PARTICIPANTS, 404),
     "planning:selection": ("get", "operation", PARTICIPANTS, 404),
     "planning:meeting": ("get", "operation", PARTICIPANTS, 404),
@@ -523,7 +523,7 @@ def selection_values(operation: Operation, site: Site, lead: Any) -> dict[str, d
         "quota": {"public_id": operation.public_id, "number": quota.pk},
         "resource": {"public_id": operation.public_id, "resource": resource.public_id},
         "draw_step": {"public_id": operation.public_id, "step": "draw"},
-        "run": {"public_id": run.public_id},
+        "solver_run": {"public_id": run.public_id},
         "why": {"public_id": run.public_id, "site": site.public_id},
     }
 

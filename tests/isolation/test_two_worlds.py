@@ -163,14 +163,12 @@ def test_the_refusal_of_a_pick_and_its_statements_are_the_same():
     operation = cast.to("selecting")
     duty, superior = make_actor("POL", "coordinator"), make_actor("POL", "manager")
     target = cast.sites[0]
-    page = f"/operations/{operation.public_id}/selection/"
+    page = f"/operations/{operation.public_id}/selection/sites/{target.public_id}/"
     client = sign_in(cast.lead)
 
     def pick() -> tuple[str, list[str]]:
-        data = {
-            "site": str(target.public_id), f"{target.pk}-state": "picked",
-            f"{target.pk}-reason": "Together",
-        }  # fmt: skip
+        data = {"state": "picked", "team": ["OSH"], "week": "", "version": "0",
+                "reason": "Together", "code": "other"}  # fmt: skip
         client.get(page)
         with CaptureQueriesContext(connection) as captured:
             answer = client.post(page, data)

@@ -122,7 +122,7 @@ def test_a_choice_keeps_its_reason_and_its_result_comes_when_the_operation_close
     cast.to("selecting")
     operation, site = cast.operation, cast.sites[0]
     values = {"actor": cast.lead, "operation": operation, "site": site, "reason": "Seen it"}
-    with pytest.raises(RuleViolation, match="reasons of the list"):
+    with pytest.raises(RuleViolation, match="kind of reason from the list"):
         choose(**values, state="dropped", code="whim")
     choose(**values, state="dropped", code="local")
     choose(**values, state="dropped", code="data")
