@@ -8,6 +8,7 @@ Only counted steps decide; the clock stops nothing but what runs past the safety
 import numpy as np
 
 from planning.optimise.anneal import Annealing
+from planning.optimise.check import violations
 from planning.optimise.exact import prove, relevant
 from planning.optimise.feasible import first_feasible, hard_counts
 from planning.optimise.frame import NEVER, Choice
@@ -58,7 +59,10 @@ def solve(
     _first_plan(run, start)
     _improve(run)
     run.tell("proof", 1.0)
-    return run.plan()
+    plan = run.plan()
+    if not len(plan.site) and plan.stopped in ("gap", "effort") and violations(problem, plan):
+        _no_plan(run)  # no visit can be made, and some must be
+    return plan
 
 
 def _prices(run: Run) -> None:
@@ -78,8 +82,6 @@ def _prices(run: Run) -> None:
 
 
 def _first_plan(run: Run, start: Plan | None) -> None:
-    if not len(run.columns.team) and any(q.hard and q.minimum for q in run.problem.quotas):
-        _no_plan(run)  # nobody can go anywhere, and some visits must be made
     run.relaxation.at(run.prices)
     best = run.relaxation.best
     if (best[run.f.pinned] < 0.5 * NEVER).any():  # a pin's team is more than any pool has
