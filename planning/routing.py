@@ -118,14 +118,15 @@ def _worth(stops: Sequence[Stop], order: Sequence[int], starts: int, ends: int,
 def order_stops(
     stops: Sequence[Stop], starts: int, ends: int, table: Table | None = None
 ) -> list[int]:
-    """The best order found for one day: what lies nowhere known comes last, in the order given.
+    """The best order found for one day; never a worse one than that given.
 
-    Of the others never a worse order than that given; an equal one stays as it was.
+    What lies nowhere known comes last, unless its hours ask for the order given. Of equal orders
+    the one nearest to that given.
     """
     lost = [i for i, stop in enumerate(stops) if stop.place.point is None]
     known = [i for i, stop in enumerate(stops) if stop.place.point is not None]
     found = _solve([stops[i] for i in known], 1, starts, ends, table, hard=False)
-    tried = [known + lost, [known[i] for i in found.slots[0]] + lost]
+    tried = [known + lost, [known[i] for i in found.slots[0]] + lost, list(range(len(stops)))]
     return min(tried, key=lambda order: _worth(stops, order, starts, ends, table))
 
 
