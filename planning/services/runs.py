@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError, InterfaceError, OperationalError, transaction
 from django.db.models import Max, Q
+from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from audit.claims import TakenOver, keep, left_behind, take
 from audit.context import as_system, service
 from audit.errors import Conflict, NotAllowed, RuleViolation
 from audit.services import record
@@ -37,10 +39,6 @@ OPTIONS: dict[str, dict[str, float]] = {
     RunKind.FRONTIER: {"gap": 0.001, "effort": 0.1, "time_limit": 300.0, "seed": 1},
     RunKind.ALTERNATIVES: {"gap": 0.001, "effort": 0.1, "time_limit": 300.0, "seed": 1},
 }
-
-
-class TakenOver(Exception):
-    """Another process has the row, or somebody cancelled it: stop without a word."""
 
 
 @service
@@ -112,21 +110,13 @@ def cancel_run(*, actor: "Actor", run: SelectionRun) -> SelectionRun:
 # ------------------------------------------------------------------------------------- the job
 def claim(run_id: int) -> SelectionRun | None:
     """Take a waiting or abandoned run; None when another process is at it or it has ended."""
-    now = timezone.now()
-    stale = Q(state=SolverState.RUNNING, heartbeat_at__lt=now - dt.timedelta(seconds=STALE_SECONDS))
     with transaction.atomic(), as_system("a job works for whoever asked"):
-        run = SelectionRun.objects.filter(pk=run_id).first()
-        if run is None:
-            return None
-        taken = (
-            SelectionRun.objects.filter(pk=run_id, attempts=run.attempts)
-            .filter(Q(state=SolverState.QUEUED) | stale)
-            .update(state=SolverState.RUNNING, heartbeat_at=now, attempts=run.attempts + 1,
-                    started_at=run.started_at or now)
+        taken = take(
+            SelectionRun, run_id, waiting=SolverState.QUEUED, running=SolverState.RUNNING,
+            seconds=STALE_SECONDS, started_at=Coalesce("started_at", Now()),
         )  # fmt: skip
-        if not taken:
-            return None
-        return SelectionRun.objects.select_related("operation", "based_on").get(pk=run_id)
+        rows = SelectionRun.objects.select_related("operation", "based_on")
+        return rows.get(pk=run_id) if taken else None
 
 
 def perform(run: SelectionRun) -> SelectionRun:
@@ -171,16 +161,8 @@ def _freeze(run: SelectionRun) -> None:
 
 def save(run: SelectionRun, **values: Any) -> None:
     """Write how far the run has come; TakenOver when it is no longer this process's."""
-    now = timezone.now()
     with transaction.atomic(), as_system("a job works for whoever asked"):
-        kept = SelectionRun.objects.filter(
-            pk=run.pk, state=SolverState.RUNNING, heartbeat_at=run.heartbeat_at
-        ).update(heartbeat_at=now, **values)
-    if not kept:
-        raise TakenOver
-    run.heartbeat_at = now
-    for name, value in values.items():
-        setattr(run, name, value)
+        keep(run, SolverState.RUNNING, **values)
 
 
 def _finish(run: SelectionRun, found: solving.Found) -> None:
@@ -204,7 +186,7 @@ def _end(run: SelectionRun, state: str, **values: Any) -> None:
 def waiting() -> list[int]:
     """Runs whose message was lost or whose worker died."""
     now = timezone.now()
-    stale = Q(state=SolverState.RUNNING, heartbeat_at__lt=now - dt.timedelta(seconds=STALE_SECONDS))
+    stale = left_behind(SolverState.RUNNING, STALE_SECONDS)
     lost = Q(state=SolverState.QUEUED, asked_at__lt=now - dt.timedelta(seconds=60))
     with transaction.atomic(), as_system("a sweep takes up whatever is waiting"):
         rows = SelectionRun.objects.filter(stale | lost).order_by("pk")

@@ -15,6 +15,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from audit.claims import TakenOver, keep, left_behind, take
 from audit.context import as_system, service
 from audit.errors import Conflict, NotAllowed, RuleViolation
 from audit.services import record
@@ -32,10 +33,6 @@ MAX_ATTEMPTS = 5
 PROPOSAL_TASK = "risk.proposal"  # ended by whoever goes on with the draft
 OPEN = (ReportState.WAITING, ReportState.RUNNING)
 DEFAULTS = {"capacity": 0.1, "window_days": 90, "seed": 1}
-
-
-class TakenOver(Exception):
-    """Another process has the row, or somebody cancelled it: stop without a word."""
 
 
 @service
@@ -118,23 +115,13 @@ def leak_words(version: ModelVersion, code: str, reason: str) -> str:
 # ------------------------------------------------------------------------------------- the job
 def claim(report_id: int) -> Report | None:
     """Take a waiting or abandoned report; None when another process is at it or it has ended."""
-    now = timezone.now()
-    stale = Q(state=ReportState.RUNNING, heartbeat_at__lt=now - dt.timedelta(seconds=STALE_SECONDS))
     with transaction.atomic(), as_system("a job works for whoever asked"):
-        report = Report.objects.filter(pk=report_id).first()
-        if report is None:
-            return None
-        taken = (
-            Report.objects.filter(pk=report_id, attempts=report.attempts)
-            .filter(Q(state=ReportState.WAITING) | stale)
-            .update(
-                state=ReportState.RUNNING, heartbeat_at=now, attempts=report.attempts + 1,
-                done_steps=0,
-            )
+        taken = take(
+            Report, report_id, waiting=ReportState.WAITING, running=ReportState.RUNNING,
+            seconds=STALE_SECONDS, done_steps=0,
         )  # fmt: skip
-        if not taken:
-            return None
-        return Report.objects.select_related("version__model__authority").get(pk=report_id)
+        rows = Report.objects.select_related("version__model__authority")
+        return rows.get(pk=report_id) if taken else None
 
 
 def perform(report: Report) -> Report:
@@ -273,27 +260,15 @@ def _fail(report: Report, message: str) -> None:
 
 
 def _save(report: Report, **values: Any) -> None:
-    """Write how far the report has come; TakenOver when it is no longer this process's.
-
-    The heartbeat written last is the token: whoever claims the row changes it, and a cancelled row
-    is not running.
-    """
-    now = timezone.now()
+    """Write how far the report has come; TakenOver when it is no longer this process's."""
     with transaction.atomic(), as_system("a job works for whoever asked"):
-        kept = Report.objects.filter(
-            pk=report.pk, state=ReportState.RUNNING, heartbeat_at=report.heartbeat_at
-        ).update(heartbeat_at=now, **values)
-    if not kept:
-        raise TakenOver
-    report.heartbeat_at = now
-    for name, value in values.items():
-        setattr(report, name, value)
+        keep(report, ReportState.RUNNING, **values)
 
 
 def waiting() -> list[int]:
     """Reports whose message was lost or whose worker died."""
     now = timezone.now()
-    stale = Q(state=ReportState.RUNNING, heartbeat_at__lt=now - dt.timedelta(seconds=STALE_SECONDS))
+    stale = left_behind(ReportState.RUNNING, STALE_SECONDS)
     lost = Q(state=ReportState.WAITING, created_at__lt=now - dt.timedelta(seconds=60))
     with transaction.atomic(), as_system("a sweep takes up whatever is waiting"):
         rows = Report.objects.filter(stale | lost).order_by("pk")

@@ -20,9 +20,11 @@ from django.db import (
     transaction,
 )
 from django.db.models import Q
+from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from audit.claims import TakenOver, keep, take
 from audit.context import NOBODY, service, using
 from audit.errors import Conflict
 from targets.models import Kind, LinkRun, LinkThreshold, RunPhase, RunState
@@ -44,10 +46,6 @@ MAX_ATTEMPTS = 5
 AGAIN_AFTER = dt.timedelta(hours=24)
 
 Progress = Callable[[LinkRun], None]
-
-
-class TakenOver(Exception):
-    """Another process has taken this run up meanwhile: leave it to that one."""
 
 
 @service
@@ -81,18 +79,9 @@ def last_done(kind: str) -> LinkRun | None:
 
 def claim(run_id: int) -> LinkRun | None:
     """Take a waiting or abandoned run; None when another process is at it or it has ended."""
-    now = timezone.now()
-    run = LinkRun.objects.filter(pk=run_id).first()
-    if run is None:
-        return None
-    stale = Q(state=RunState.RUNNING, heartbeat_at__lt=now - dt.timedelta(seconds=STALE_SECONDS))
-    taken = (
-        LinkRun.objects.filter(pk=run_id, attempts=run.attempts)
-        .filter(Q(state=RunState.QUEUED) | stale)
-        .update(
-            state=RunState.RUNNING, heartbeat_at=now, attempts=run.attempts + 1, rows_read=0,
-            phase=RunPhase.READ, until=run.until or now,
-        )
+    taken = take(
+        LinkRun, run_id, waiting=RunState.QUEUED, running=RunState.RUNNING,
+        seconds=STALE_SECONDS, rows_read=0, phase=RunPhase.READ, until=Coalesce("until", Now()),
     )  # fmt: skip
     return LinkRun.objects.get(pk=run_id) if taken else None
 
@@ -117,19 +106,8 @@ def perform(run: LinkRun, progress: Progress | None = None) -> LinkRun:
 
 
 def _save(run: LinkRun, **values: Any) -> None:
-    """Write how far the run has come; raises TakenOver when it is no longer this process's.
-
-    The heartbeat written last is the token: whoever claims the run changes it.
-    """
-    now = timezone.now()
-    kept = LinkRun.objects.filter(
-        pk=run.pk, state=RunState.RUNNING, heartbeat_at=run.heartbeat_at
-    ).update(heartbeat_at=now, **values)
-    if not kept:
-        raise TakenOver
-    run.heartbeat_at = now
-    for name, value in values.items():
-        setattr(run, name, value)
+    """Write how far the run has come; TakenOver when it is no longer this process's."""
+    keep(run, RunState.RUNNING, **values)
 
 
 def _finish(run: LinkRun, state: str, message: str) -> None:
