@@ -22,9 +22,9 @@ from execution.services import (
     submit_record,
 )
 from feedback.services import close_measure, open_measure, write_debrief
+from planning.candidates import candidates
 from planning.documents import make_records
 from planning.models import Operation, Participation
-from planning.selectors import joint_list
 from planning.services import (
     accept,
     add_to_pool,
@@ -228,7 +228,7 @@ class _Builder:
             )
         )
         chosen = 0
-        for entry in joint_list(self.refresh()):
+        for entry in candidates(self.refresh()):
             picked = chosen < 6 and entry.site.pk in open_sites
             chosen += picked
             choose(

@@ -18,12 +18,13 @@ from authorities.powers_card import Line, PowersCard
 from planning.day_checks import warnings
 from planning.models import (
     InspectionDay,
+    Nomination,
     ParticipationState,
     PlannedVisit,
     ResourceKind,
     SiteTerms,
 )
-from planning.selectors import day_cards, days_with_visits, joint_list
+from planning.selectors import day_cards, days_with_visits, nominations_of
 from planning.stops import opening_hours
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def _content(actor: "Actor", day: InspectionDay) -> dict[str, Any]:
             "order", "pk"
         )
     )
-    entries = {entry.site.pk: entry for entry in joint_list(operation)}
+    nominations = nominations_of(operation, [visit.site_id for visit in visits])
     needs = _needs(day, visits)
     hours = opening_hours(visit.site_id for visit in visits)
     return {
@@ -74,7 +75,7 @@ def _content(actor: "Actor", day: InspectionDay) -> dict[str, Any]:
              "rows": _contacts(day), "empty": _("None")},
             *_powers(day, {visit.site_id for visit in visits if visit.goes}),
         ],
-        "sites": [_site(actor, visit, entries, hours, day) for visit in visits if visit.goes],
+        "sites": [_site(actor, visit, nominations, hours, day) for visit in visits if visit.goes],
         "contents": _("Contents"),
     }  # fmt: skip
 
@@ -200,10 +201,10 @@ def _holder(row: Any) -> str:
 
 
 def _site(
-    actor: "Actor", visit: PlannedVisit, entries: dict[int, Any],
+    actor: "Actor", visit: PlannedVisit, nominations: dict[int, list[Nomination]],
     hours: dict[tuple[int, int], tuple[int, int]], day: InspectionDay,
 ) -> dict[str, Any]:  # fmt: skip
-    site, entry = visit.site, entries.get(visit.site_id)
+    site = visit.site
     known = hours.get((site.pk, day.date.weekday()))
     return {
         "title": f"{visit.order}. {site.shown_name}",
@@ -222,8 +223,8 @@ def _site(
         ],
         "sections": [
             {"title": _("Why this site"), "head": [_("Authority"), _("Reason")],
-             "rows": [[n.authority.short, n.reason] for n in entry.nominations]
-             if entry else [], "empty": _("None")},
+             "rows": [[n.authority.short, n.reason] for n in nominations.get(site.pk, [])],
+             "empty": _("None")},
             *(part for make in briefing_sections for part in make(actor, site)),
         ],
     }  # fmt: skip

@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from django.conf import settings
-from django.db.models import Q
 from django.utils import timezone
 
 from audit.context import as_system
@@ -20,7 +19,6 @@ from planning.models import (
     Draw,
     DrawnSite,
     Nomination,
-    NominationState,
     Operation,
     Participation,
     ParticipationState,
@@ -32,15 +30,15 @@ from planning.models import (
     SolverState,
     TargetChoice,
 )
+from planning.selectors import USUAL_PLACE, nominations_of
 from planning.workdays import weeks
 from risk.models import RiskModel, ScoringRun
 from risk.selectors import JointScore, joint_scores
-from targets.models import Recusal, Site
+from targets.models import Site
+from targets.selectors import kept_from
 
 if TYPE_CHECKING:
     from authorities.actors import Actor
-
-USUAL_PLACE = "business_premises"  # of sites whose kind nobody has said
 
 
 @dataclass
@@ -93,11 +91,7 @@ def window_weeks(operation: Operation) -> list[dt.date]:
 def kept_away(actor: "Actor", operation: Operation) -> bool:
     """Whether the person is recused from a candidate: files that hold all of them are not theirs."""
     with as_system("what a recused person may not see is looked for in their place"):
-        sites = operation.availabilities.values("site_id")
-        return Recusal.objects.filter(
-            Q(site_id__in=sites) | Q(company__sites__in=sites),
-            user=actor.user, ended_at__isnull=True,
-        ).exists()  # fmt: skip
+        return operation.availabilities.filter(site__in=kept_from(actor.user)).exists()
 
 
 def current_plan(operation: Operation) -> SelectionRun | None:
@@ -114,14 +108,11 @@ def candidates(operation: Operation, only: Iterable[int] | None = None) -> list[
 
     Constant queries. What is not scored stands in the middle: unknown is not low.
     """
-    nominations = Nomination.objects.filter(operation=operation, state=NominationState.ACTIVE)
+    wanted = None if only is None else list(only)
+    by_site = nominations_of(operation, wanted)
     pool = PoolEntry.objects.filter(operation=operation)
-    if only is not None:
-        wanted = list(only)
-        nominations, pool = nominations.filter(site__in=wanted), pool.filter(site__in=wanted)
-    by_site: dict[int, list[Nomination]] = defaultdict(list)
-    for row in nominations.select_related("authority").order_by("authority__code", "pk"):
-        by_site[row.site_id].append(row)
+    if wanted is not None:
+        pool = pool.filter(site__in=wanted)
     pooled = set(pool.order_by("pk").values_list("site_id", flat=True))
     ids = set(by_site) | pooled
     sites = Site.objects.filter(pk__in=ids).select_related(
@@ -141,7 +132,11 @@ def candidates(operation: Operation, only: Iterable[int] | None = None) -> list[
 
 
 def _standing(row: Candidate) -> tuple[object, ...]:
-    """As ``planning.selectors.joint_list``: by worth, then by how many and how much they want it."""
+    """The order of the joint list: by standing, then by how many and how much they want it.
+
+    Sites scored anew share a rank until the next run, so that their worth comes second. The rest
+    makes the order the same each time.
+    """
     return (
         -row.card.standing, -(row.card.value or 0.0), -len(row.nominations),
         -sum(n.rating for n in row.nominations), row.site.name, row.site.pk,

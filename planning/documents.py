@@ -12,6 +12,7 @@ from django.utils.translation import override
 
 from audit.context import as_system
 from authorities.models import Authority
+from planning.deviations import deviations, plan_of
 from planning.models import (
     ChoiceState,
     DecisionRecord,
@@ -23,16 +24,10 @@ from planning.models import (
     SignOff,
     TargetChoice,
 )
-from planning.selectors import joint_list
-from planning.services.parts import (
-    choices_of,
-    deviations,
-    draw_of,
-    plan_of,
-    selection_hash,
-)
+from planning.selectors import nominations_of
+from planning.services.parts import choices_of, draw_of, selection_hash
 from planning.services.signing import decided_at
-from planning.words import CODES, DEVIATIONS, method_words
+from planning.words import method_words
 from risk.models import ScoringRun
 from ui.pdf import render_pdf
 
@@ -131,8 +126,8 @@ def _choice_sections(
     short: dict[int, str],
 ) -> list[dict[str, Any]]:  # fmt: skip
     nominators = {
-        entry.site.pk: ", ".join(n.authority.short for n in entry.nominations)
-        for entry in joint_list(operation)
+        site: ", ".join(n.authority.short for n in rows)
+        for site, rows in nominations_of(operation).items()
     }
 
     def first(choice: TargetChoice) -> list[str]:
@@ -192,8 +187,7 @@ def _deviation_section(choices: list[TargetChoice], plan: SelectionRun | None) -
         ],
         "rows": [
             [
-                d.choice.site.name, ", ".join(str(DEVIATIONS[kind]) for kind in d.kinds),
-                str(CODES.get(d.choice.code, d.choice.code)) or "–", d.choice.reason,
+                d.choice.site.name, d.words, str(d.reason_kind) or "–", d.choice.reason,
                 d.choice.decided_by.full_name, d.choice.decided_for.short,
             ]
             for d in deviations(choices, plan)

@@ -103,16 +103,11 @@ class MinutesQuerySet(OfMeetingQuerySet):
         """Not for whoever is recused from a target that the document names."""
         from audit.context import as_system
         from planning.models import AgendaItem
-        from targets.models import Recusal
+        from targets.selectors import kept_from
 
         with as_system("what a recused person may not see is looked for in their place"):
-            kept_away = Recusal.objects.filter(user=actor.user, ended_at__isnull=True)
-            named = list(
-                AgendaItem.objects.filter(
-                    Q(site__in=kept_away.values("site"))
-                    | Q(site__company__in=kept_away.values("company"))
-                ).values_list("meeting_id", flat=True)
-            )
+            items = AgendaItem.objects.filter(site__in=kept_from(actor.user))
+            named = list(items.values_list("meeting_id", flat=True))
         return super().visible_to(actor).exclude(meeting_id__in=named)  # type: ignore[return-value]
 
 
@@ -120,25 +115,12 @@ class DecisionRecordQuerySet(_OfOperationQuerySet):
     def visible_to(self, actor: "Actor") -> "DecisionRecordQuerySet":
         """Not for whoever is recused from a target that the document names."""
         from audit.context import as_system
-        from targets.models import Recusal
+        from targets.selectors import kept_from
 
         records = super().visible_to(actor)
         with as_system("what a recused person may not see is looked for in their place"):
-            kept_away = list(
-                Recusal.objects.filter(user=actor.user, ended_at__isnull=True).values_list(
-                    "site_id", "company_id"
-                )
-            )
-            if not kept_away:
-                return records  # type: ignore[return-value]
-            sites = [site for site, _company in kept_away if site]
-            companies = [company for _site, company in kept_away if company]
-            named = list(
-                self.model.objects.filter(
-                    Q(operation__choices__site_id__in=sites)
-                    | Q(operation__choices__site__company_id__in=companies)
-                ).values_list("pk", flat=True)
-            )
+            about = self.model.objects.filter(operation__choices__site__in=kept_from(actor.user))
+            named = list(about.values_list("pk", flat=True))
         return records.exclude(pk__in=named)  # type: ignore[return-value]
 
 

@@ -1,6 +1,7 @@
 """Reads of phase 1 that join more than one queryset."""
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,60 +15,24 @@ from planning.models import (
     NominationState,
     Operation,
     PlannedVisit,
-    TargetChoice,
 )
-from risk.selectors import JointScore, joint_scores
 from targets.models import Site
 
 if TYPE_CHECKING:
     from authorities.actors import Actor
 
 
-@dataclass
-class Entry:
-    """One site of the joint list with who nominated it, its score, rank and decision."""
-
-    site: Site
-    nominations: list[Nomination]
-    card: JointScore
-    rank: int
-    choice: TargetChoice | None
-
-
-def joint_list(operation: Operation) -> list[Entry]:
-    """Nominated sites of an operation in the order of the joint list. Seven queries at most.
-
-    A site that has not been scored stands in the middle: unknown is not low. Ties go to the site
-    that more authorities nominated, then by the nominators' ratings, then by name, so that
-    the order is the same each time.
-    """
-    nominations = (
-        Nomination.objects.filter(operation=operation, state=NominationState.ACTIVE)
-        .select_related("site__company", "site__industry", "site__municipality", "site__region")
-        .select_related("authority")
-        .order_by("site_id", "authority__code", "pk")
-    )
+def nominations_of(
+    operation: Operation, sites: Iterable[int] | None = None
+) -> dict[int, list[Nomination]]:
+    """Active nominations by site id, of all sites or of some (ids), by authority. One query."""
+    rows = Nomination.objects.filter(operation=operation, state=NominationState.ACTIVE)
+    if sites is not None:
+        rows = rows.filter(site__in=list(sites))
     by_site: dict[int, list[Nomination]] = defaultdict(list)
-    for nomination in nominations:
-        by_site[nomination.site_id].append(nomination)
-    sites = {rows[0].site_id: rows[0].site for rows in by_site.values()}
-    cards = joint_scores(sites)
-    choices = {c.site_id: c for c in operation.choices.select_related("decided_by")}
-    order = sorted(
-        by_site,
-        key=lambda pk: (
-            -cards[pk].standing,
-            -(cards[pk].value or 0.0),  # those scored anew share a rank until the next run
-            -len(by_site[pk]),
-            -sum(n.rating for n in by_site[pk]),
-            sites[pk].name,
-            pk,
-        ),
-    )
-    return [
-        Entry(sites[pk], by_site[pk], cards[pk], rank, choices.get(pk))
-        for rank, pk in enumerate(order, start=1)
-    ]
+    for row in rows.select_related("authority").order_by("authority__code", "pk"):
+        by_site[row.site_id].append(row)
+    return dict(by_site)
 
 
 def days_with_visits(operation: Operation) -> QuerySet[InspectionDay]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 DEVIATIONS = {
     "added": _("selected although not proposed"),
     "dropped": _("proposed but left out"),
+    "drawn": _("drawn at random but left out"),
     "team": _("another team than proposed"),
     "week": _("another week than proposed"),
     # Without a plan the joint list is the proposal.

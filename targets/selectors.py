@@ -6,7 +6,17 @@ from django.db.models import Q, QuerySet
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from targets.models import Company, Dataset, MergeMove, MoveAction, PastVisit, Signal, Site
+from authorities.models import User
+from targets.models import (
+    Company,
+    Dataset,
+    MergeMove,
+    MoveAction,
+    PastVisit,
+    Recusal,
+    Signal,
+    Site,
+)
 
 if TYPE_CHECKING:
     from authorities.actors import Actor
@@ -107,3 +117,12 @@ def sites_as_named(table: str, rows: list[int]) -> dict[int, Site]:
         .order_by("-merge__made_at", "-merge_id")
     )  # fmt: skip
     return {move.row: move.merge.loser for move in moves}
+
+
+def kept_from(user: User) -> QuerySet[Site]:
+    """Sites from which a person is kept away, by the site or by its company. For the system's eyes:
+    the person's own do not see them."""
+    rows = Recusal.objects.filter(user=user, ended_at__isnull=True)
+    return Site.objects.filter(
+        Q(pk__in=rows.values("site")) | Q(company__in=rows.values("company"))
+    )

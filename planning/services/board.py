@@ -21,6 +21,7 @@ from audit.errors import Conflict, NotAllowed, RuleViolation
 from audit.services import record
 from authorities.models import Authority
 from planning.candidates import Candidate, candidates, current_plan, window_weeks
+from planning.deviations import departures
 from planning.models import (
     AvailabilityState,
     BoardChange,
@@ -75,14 +76,8 @@ def follows(
     candidate: Candidate, state: str, team: Iterable[int], week: dt.date | None, *, planned: bool
 ) -> bool:
     """Whether a decision is exactly what was proposed. ``planned``: there is a proposal at all."""
-    if not planned:
-        return False
-    proposal = candidate.proposal
-    if state == ChoiceState.DROPPED:
-        return proposal is None and candidate.drawn is None
-    if proposal is None or set(team) != set(proposal.team):
-        return False
-    return proposal.week is None or week == proposal.week
+    drawn = candidate.drawn is not None
+    return planned and not departures(state, team, week, candidate.proposal, drawn=drawn)
 
 
 def usual_team(candidate: Candidate) -> list[int]:
@@ -120,7 +115,7 @@ def choose(
         return _standing(operation, site)
     if state not in ChoiceState.values:
         raise RuleViolation(_("Choose whether the site is selected or left out."), field="state")
-    candidate, plan = _candidate(operation, site), current_plan(operation)
+    candidate, plan = candidate_of(operation, site), current_plan(operation)
     wanted = _wanted(operation, candidate, state, team, week)
     check_version(operation, site, candidate.choice, version, wanted)
     if state == ChoiceState.PICKED:
@@ -144,7 +139,7 @@ def undo_choice(
     earlier = _answered(operation, request, site, "")
     if earlier is not None:
         return earlier
-    candidate = _candidate(operation, site)
+    candidate = candidate_of(operation, site)
     if candidate.choice is None:
         return None
     check_version(operation, site, candidate.choice, version, None)
@@ -185,7 +180,7 @@ def _standing(operation: Operation, site: Site) -> TargetChoice:
     return choice
 
 
-def _candidate(operation: Operation, site: Site) -> Candidate:
+def candidate_of(operation: Operation, site: Site) -> Candidate:
     found = next((c for c in candidates(operation) if c.site.pk == site.pk), None)
     if found is None:
         raise RuleViolation(
@@ -561,7 +556,7 @@ def undo(
         raise Conflict(_("This has been undone already."))
     if change.site is None:
         return _undo_whole(actor, operation, change, request)
-    candidate = _candidate(operation, change.site)
+    candidate = candidate_of(operation, change.site)
     decision = _read(operation, change.before)
     check_version(operation, change.site, candidate.choice, change.number, decision)
     if decision is not None and decision.state == ChoiceState.PICKED:

@@ -30,7 +30,7 @@ from planning.models import (
     Voice,
     VoiceState,
 )
-from planning.services.board import choose, usual_team
+from planning.services.board import candidate_of, choose, usual_team
 from planning.services.common import check, check_state, lock, own_participation
 from planning.services.parts import digest
 from planning.services.tasks import operation_url
@@ -76,15 +76,6 @@ def who_could_come(candidate: Candidate, operation: Operation) -> set[int]:
 def left_out_by(candidate: Candidate, operation: Operation, off: set[int]) -> bool:
     """Whether vetoes of ``off`` keep a site out: the lead's, or those of all that could come."""
     return operation.lead_authority_id in off or not who_could_come(candidate, operation) - off
-
-
-def _candidate(operation: Operation, site: Site) -> Candidate:
-    found = next((c for c in candidates(operation) if c.site.pk == site.pk), None)
-    if found is None:
-        raise RuleViolation(
-            _("%(site)s is not on the joint list.") % {"site": site.name}, field="site"
-        )
-    return found
 
 
 def kept_off(operation: Operation) -> dict[int, set[int]]:
@@ -166,9 +157,12 @@ def open_meeting(*, actor: "Actor", operation: Operation, quorum: int | None = N
 
 
 def _agenda(operation: Operation) -> list[Site]:
-    """Sites of the joint list in its order, those that the plan proposes first."""
-    rows = sorted(candidates(operation), key=lambda row: row.proposal is None)
-    return [row.site for row in rows]
+    """What is nominated, proposed or drawn, in the order of the joint list, the proposed first.
+
+    The rest of the pool is put on the agenda when somebody asks for it.
+    """
+    rows = [row for row in candidates(operation) if row.nominations or row.proposal or row.drawn]
+    return [row.site for row in sorted(rows, key=lambda row: row.proposal is None)]
 
 
 def _tell(actor: "Actor", meeting: Meeting) -> None:
@@ -280,7 +274,7 @@ def add_item(*, actor: "Actor", meeting: Meeting, site: Site) -> AgendaItem:
         raise RuleViolation(
             _("%(site)s is on the agenda already.") % {"site": site.name}, field="site"
         )
-    _candidate(meeting.operation, site)
+    candidate_of(meeting.operation, site)
     with as_system("items that a recused person does not see have places too"):
         last = meeting.items.aggregate(last=Max("order"))["last"] or 0
     item = AgendaItem.objects.create(meeting=meeting, site=site, order=last + 1)
@@ -373,7 +367,7 @@ def decide(
             _("Nothing is decided now: %(there)s of the %(quorum)s authorities needed are present.")
             % {"there": len(present(meeting)), "quorum": meeting.quorum}
         )
-    off, candidate = vetoes(item), _candidate(meeting.operation, item.site)
+    off, candidate = vetoes(item), candidate_of(meeting.operation, item.site)
     picked = state == ChoiceState.PICKED
     if picked and left_out_by(candidate, meeting.operation, off):
         raise RuleViolation(

@@ -6,11 +6,11 @@ revealed by the last signature, and what was signed must not change by that.
 
 import hashlib
 import json
-from dataclasses import dataclass
 from typing import Any
 
 from audit.context import as_system
 from authorities.models import Authority
+from planning.deviations import deviations, plan_of
 from planning.models import (
     Capacity,
     ChoiceState,
@@ -18,70 +18,14 @@ from planning.models import (
     Operation,
     Participation,
     ParticipationState,
-    RunKind,
-    SelectionRun,
-    SolverState,
     TargetChoice,
 )
 from targets.selectors import sites_as_named
 
 
-@dataclass(frozen=True)
-class Deviation:
-    """A decision that is not what was proposed; ``kinds`` of ``planning.words.DEVIATIONS``."""
-
-    choice: TargetChoice
-    kinds: list[str]
-
-
-def plan_of(operation: Operation) -> SelectionRun | None:
-    """The newest plan that the solver has finished; what people decide is compared with it."""
-    return (
-        operation.runs.filter(kind=RunKind.PLAN, state=SolverState.DONE).order_by("-number").first()
-    )
-
-
 def draw_of(operation: Operation) -> Draw | None:
     """The lottery of the present round."""
     return operation.draws.filter(round=operation.round).first()
-
-
-def deviations(choices: list[TargetChoice], plan: SelectionRun | None) -> list[Deviation]:
-    """Decisions that are not what the plan proposed. One query.
-
-    Without a plan the joint list is the proposal: as many from its top as were selected.
-    """
-    if plan is None:
-        size = sum(c.state == ChoiceState.PICKED for c in choices)
-        found = [Deviation(c, _against_the_list(c, size)) for c in choices]
-    else:
-        proposed = {p.site_id: p for p in plan.proposals.all()}
-        found = [Deviation(c, _against(c, proposed.get(c.site_id))) for c in choices]
-    return [
-        deviation for deviation in found if deviation.kinds and not deviation.choice.as_proposed
-    ]
-
-
-def _against_the_list(choice: TargetChoice, size: int) -> list[str]:
-    if choice.rank is None:
-        return []
-    picked = choice.state == ChoiceState.PICKED
-    if picked and choice.rank > size:
-        return ["below"]
-    return ["passed_over"] if not picked and choice.rank <= size else []
-
-
-def _against(choice: TargetChoice, proposal: Any) -> list[str]:
-    if choice.state != ChoiceState.PICKED:
-        return ["dropped"] if proposal is not None else []
-    if proposal is None:
-        return ["added"]
-    kinds = []
-    if choice.team and sorted(choice.team) != sorted(proposal.team):
-        kinds.append("team")
-    if choice.week != proposal.week:
-        kinds.append("week")
-    return kinds
 
 
 def choices_of(operation: Operation) -> list[TargetChoice]:

@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -17,7 +16,7 @@ from planning.services.availability import (
 from planning.services.common import check, check_state, lock, own_participation
 from planning.services.operations import settle
 from planning.services.parts import part_hash, selection_hash
-from targets.models import Recusal
+from targets.selectors import kept_from
 from worklist.services import finish_tasks
 
 if TYPE_CHECKING:
@@ -81,11 +80,7 @@ def sign(
 def recused_among(actor: "Actor", operation: Operation) -> bool:
     """Whether the person is kept away from something that is signed here."""
     with as_system("what a recused person may not see is looked for in their place"):
-        sites = operation.choices.values("site_id")
-        return Recusal.objects.filter(
-            Q(site_id__in=sites) | Q(company__sites__in=sites),
-            user=actor.user, ended_at__isnull=True,
-        ).exists()  # fmt: skip
+        return operation.choices.filter(site__in=kept_from(actor.user)).exists()
 
 
 def decided_at(operation: Operation) -> Any:

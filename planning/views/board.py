@@ -26,12 +26,13 @@ from planning.board import (
     undoable,
 )
 from planning.board_forms import UNDECIDED, BoardFilter, DecisionForm, initial_of
-from planning.deviations import deviations
+from planning.deviations import deviations, plan_of, what_was_proposed
 from planning.models import BoardChange, Operation, OperationState
 from planning.permissions import may_select
 from planning.services import adopt, choose, undo, undo_choice
 from planning.services.availability import OPEN_STATES, not_available_words
 from planning.services.common import check_state
+from planning.services.parts import choices_of
 from planning.views.base import fetch, frame
 from risk.selectors import joint_scores
 from targets.models import Site
@@ -349,8 +350,11 @@ def board_history(request: HttpRequest, public_id: str) -> HttpResponse:
     )
     page = Paginator(rows, LINES).get_page(request.GET.get("page"))
     changing = operation.state == OperationState.SELECTING and may_select(actor, operation)
+    found = deviations(choices_of(operation), plan_of(operation))
+    proposed = what_was_proposed(found)
     context = frame(request, operation, "selection") | {
-        "page": page, "changing": changing, "deviations": deviations(operation),
+        "page": page, "changing": changing,
+        "deviations": [(d, proposed.get(d.choice.pk, "")) for d in found],
         "lines": [
             {"change": change, "words": said(change), "undone": hasattr(change, "undone_by")}
             for change in page

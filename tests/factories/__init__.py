@@ -21,8 +21,8 @@ from authorities.models import (
 )
 from authorities.services.people import add_membership
 from execution.models import Checklist, ChecklistItem, InspectionRecord, Visit
+from planning.candidates import candidates
 from planning.models import Operation, Participation
-from planning.selectors import joint_list
 from planning.services import (
     accept,
     add_visit,
@@ -330,7 +330,7 @@ class Cast:
         move(actor=self.lead, operation=self.refresh(), arrow="start_selection")
 
     def _choose(self) -> None:
-        for entry in joint_list(self.refresh()):
+        for entry in candidates(self.refresh()):
             choose(
                 actor=self.lead, operation=self.operation, site=entry.site,
                 state="picked" if entry.rank < len(self.sites) or len(self.sites) == 1 else "dropped",

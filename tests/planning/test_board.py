@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from audit.errors import Conflict, NotAllowed, RuleViolation
 from planning.candidates import window_weeks
-from planning.deviations import deviations
+from planning.deviations import Deviation, deviations, plan_of
 from planning.models import (
     BoardChange,
     Draw,
@@ -20,6 +20,7 @@ from planning.models import (
 )
 from planning.services import adopt, choose, move, undo, undo_choice
 from planning.services.board import ANY_WEEK
+from planning.services.parts import choices_of
 from planning.states import ARROWS, missing_for
 from targets.models import Site
 from tests.factories import Cast
@@ -73,6 +74,10 @@ def ids(cast: Cast, *codes: str) -> list[int]:
     return sorted(cast.actors[code, "coordinator"].authority.pk for code in codes)
 
 
+def deviating(cast: Cast) -> list[Deviation]:
+    return deviations(choices_of(cast.operation), plan_of(cast.operation))
+
+
 def test_following_the_proposal_needs_no_reason(cast):
     first, second, _third = cast.sites
     week = window_weeks(cast.operation)[1]
@@ -82,7 +87,7 @@ def test_following_the_proposal_needs_no_reason(cast):
     assert (picked.team, picked.week) == (ids(cast, "OSH", "TAX"), week)
     dropped = choose(actor=cast.lead, operation=cast.operation, site=second, state="dropped")
     assert dropped.as_proposed
-    assert deviations(cast.operation) == []
+    assert deviating(cast) == []
 
 
 @pytest.mark.parametrize(
@@ -114,13 +119,13 @@ def test_every_deviation_needs_a_reason_and_its_kind(cast, number, values):
         choose(**asked, reason="Known well", code="because")
     assert not TargetChoice.objects.exists()
     choose(**asked, **WHY)
-    (found,) = deviations(cast.operation)
-    assert (found.site, found.choice.reason, found.choice.code) == (site, *WHY.values())
+    (found,) = deviating(cast)
+    assert (found.choice.site, found.choice.reason, found.choice.code) == (site, *WHY.values())
     assert (found.choice.decided_by, found.choice.decided_for) == (
         cast.lead.user, cast.lead.authority,
     )  # fmt: skip
     assert str(found.reason_kind) == "fresh tip, not yet in the register"
-    assert found.what
+    assert found.words
 
 
 def test_without_a_proposal_every_decision_needs_a_reason_but_deviates_from_nothing(cast):
@@ -130,7 +135,7 @@ def test_without_a_proposal_every_decision_needs_a_reason_but_deviates_from_noth
         actor=cast.lead, operation=cast.operation, site=cast.sites[0], state="picked", reason="r"
     )
     assert choice.team == ids(cast, "OSH")  # who nominated it
-    assert deviations(cast.operation) == []
+    assert deviating(cast) == []
 
 
 def test_coordinators_of_all_participants_decide_and_nobody_else(cast):
@@ -244,7 +249,7 @@ def test_a_drawn_site_keeps_its_arm_also_when_it_is_left_out(cast):
     assert refused.value.field == "code"
     choice = choose(actor=cast.lead, operation=cast.operation, site=site, state="dropped", **WHY)
     assert (choice.arm, choice.probability) == ("random", 0.25)
-    assert [d.what for d in deviations(cast.operation)] == ["Drawn at random, left out"]
+    assert [d.words for d in deviating(cast)] == ["drawn at random but left out"]
     picked = choose(actor=cast.lead, operation=cast.operation, site=site, state="picked", **WHY)
     assert (picked.arm, picked.probability) == ("random", 0.25)
 
@@ -288,7 +293,7 @@ def test_a_proposal_is_taken_over_but_for_what_people_decided(cast):
     again = adopt(actor=tax, operation=cast.operation, run=run, overwrite=True)
     assert again.unavailable == []
     assert {c.state for c in TargetChoice.objects.filter(site__in=[first, second])} == {"picked"}
-    assert deviations(cast.operation) == []
+    assert deviating(cast) == []
     undo(actor=cast.lead, operation=cast.operation, change=again.change)
     own.refresh_from_db()
     assert (own.state, own.reason) == ("dropped", WHY["reason"])

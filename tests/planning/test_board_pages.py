@@ -283,7 +283,7 @@ def test_deviations_and_every_change_are_listed_with_who_and_why(cast, as_user):
         address(cast, "board_history")
     ).content.decode()  # fmt: skip
     first, second = text.split('id="history"')
-    assert "Proposed, left out" in first
+    assert "proposed but left out" in first
     for words in (cast.sites[0].name, WHY["reason"], cast.lead.user.full_name):
         assert words in first
         assert words in second

@@ -14,11 +14,11 @@ from pypdf import PdfReader
 
 from audit.context import Context, acting_as, using
 from audit.errors import Conflict, DomainError, NotAllowed, RuleViolation
+from planning.candidates import candidates
 from planning.documents import decision_content
 from planning.jobs import sweep_decision_records
 from planning.minutes import make_minutes, words_of
 from planning.models import Meeting, MinuteLine, Proposal, SelectionRun, TargetChoice
-from planning.selectors import joint_list
 from planning.services import choose, move, sign
 from planning.services.meetings import (
     add_item,
@@ -78,7 +78,7 @@ def text(answer: Any) -> str:
 def test_the_agenda_is_the_joint_list_with_what_the_plan_proposes_first():
     cast = Cast()
     cast.to("selecting", sites=4)
-    order = [entry.site for entry in joint_list(cast.operation)]
+    order = [entry.site for entry in candidates(cast.operation)]
     run = SelectionRun.objects.create(
         operation=cast.operation, number=1, round=1, state="done", asked_by=cast.lead.user,
         asked_for=cast.lead.authority, inputs_hash="a" * 64, value=1, bound=1,

@@ -410,9 +410,9 @@ def test_without_a_plan_the_joint_list_is_the_proposal():
     """S7: one ranked low is picked, one ranked high is passed over; both stand in the record."""
     cast = Cast()
     cast.to("selecting", sites=3)
-    from planning.selectors import joint_list
+    from planning.candidates import candidates
 
-    entries = joint_list(cast.operation)
+    entries = candidates(cast.operation)
     for entry in entries:
         choose(
             actor=cast.lead, operation=cast.operation, site=entry.site, reason="We know the place",

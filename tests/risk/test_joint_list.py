@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from planning.selectors import joint_list
+from planning.candidates import candidates
 from planning.services import choose
 from risk.models import Visibility
 from risk.selectors import joint_scores
@@ -121,11 +121,11 @@ def test_nominations_stand_in_its_order_and_the_unscored_in_the_middle(reference
     rows = cast.sites
     found(rows[1], 3)
     make_model([make_indicator("visits", FOUND, **WORDS)], params=CURVE)
-    before = joint_list(operation)
+    before = candidates(operation)
     assert [entry.card.points for entry in before] == [None] * len(before)
     assert {entry.card.standing for entry in before} == {Decimal(50)}
     run_scoring()
-    entries = joint_list(operation)
+    entries = candidates(operation)
     assert entries[0].site == rows[1]
     assert entries[0].card.points == Decimal(100)
     choice = choose(
