@@ -1,7 +1,8 @@
 """Writing phase 1; the rooms above and the commands call the same functions as the pages."""
 
+from planning.services.adoption import adopt, undo
 from planning.services.availability import end_reservation, postpone, redate, reserve
-from planning.services.board import adopt, choose, undo, undo_choice
+from planning.services.board import choose, undo_choice
 from planning.services.days import (
     add_visit,
     change_length,

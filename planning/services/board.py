@@ -8,7 +8,7 @@ What follows the newest proposal needs no reason; every deviation needs one from
 import datetime as dt
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import Max
@@ -23,7 +23,6 @@ from authorities.models import Authority
 from planning.candidates import Candidate, candidates, current_plan, window_weeks
 from planning.deviations import departures
 from planning.models import (
-    AvailabilityState,
     BoardChange,
     ChoiceState,
     Operation,
@@ -32,7 +31,7 @@ from planning.models import (
     TargetChoice,
 )
 from planning.permissions import may_select
-from planning.services.availability import ask_availability, check_available
+from planning.services.availability import check_available
 from planning.services.common import check_state, lock
 from planning.words import CODES, decision_in_words
 from risk.models import Arm
@@ -62,14 +61,6 @@ class Decision:
     as_proposed: bool = False
     by: int | None = None
     for_authority: int | None = None
-
-
-@dataclass(frozen=True)
-class Adopted:
-    """``change`` is of the whole board; ``unavailable`` are proposed and stay undecided."""
-
-    change: BoardChange
-    unavailable: list[Site] = field(default_factory=list)
 
 
 def follows(
@@ -110,8 +101,8 @@ def choose(
     else what is proposed. ``version``: of what the person saw (``Card.version``, 0: undecided, never
     touched); Conflict when somebody was faster. The same ``request`` again changes nothing.
     """
-    operation = _open(actor, operation)
-    if _answered(operation, request, site, state) is not None:
+    operation = open_board(actor, operation)
+    if answered(operation, request, site, state) is not None:
         return _standing(operation, site)
     if state not in ChoiceState.values:
         raise RuleViolation(_("Choose whether the site is selected or left out."), field="state")
@@ -121,7 +112,7 @@ def choose(
     if state == ChoiceState.PICKED:
         check_available(operation, site)
     decision = _reasoned(actor, candidate, plan, wanted, reason.strip(), code)
-    _write(actor, operation, candidate, decision, request=request)
+    write(actor, operation, candidate, decision, request=request)
     return _standing(operation, site)
 
 
@@ -135,18 +126,18 @@ def undo_choice(
     request: uuid.UUID | None = None,
 ) -> BoardChange | None:
     """Make a site undecided again; None when it was."""
-    operation = _open(actor, operation)
-    earlier = _answered(operation, request, site, "")
+    operation = open_board(actor, operation)
+    earlier = answered(operation, request, site, "")
     if earlier is not None:
         return earlier
     candidate = candidate_of(operation, site)
     if candidate.choice is None:
         return None
     check_version(operation, site, candidate.choice, version, None)
-    return _write(actor, operation, candidate, None, request=request)
+    return write(actor, operation, candidate, None, request=request)
 
 
-def _open(actor: "Actor", operation: Operation) -> Operation:
+def open_board(actor: "Actor", operation: Operation) -> Operation:
     """The locked operation, if the actor may change its board now."""
     operation = lock(operation)
     if not may_select(actor, operation):
@@ -155,7 +146,7 @@ def _open(actor: "Actor", operation: Operation) -> Operation:
     return operation
 
 
-def _answered(
+def answered(
     operation: Operation, request: uuid.UUID | None, site: Site | None, state: str | None = None
 ) -> BoardChange | None:
     """The change that the same request made before; Conflict when it asked for something else.
@@ -343,7 +334,7 @@ def _stored(decision: Decision | None) -> dict[str, Any] | None:
     }  # fmt: skip
 
 
-def _read(operation: Operation, stored: Mapping[str, Any] | None) -> Decision | None:
+def read(operation: Operation, stored: Mapping[str, Any] | None) -> Decision | None:
     """What ``_stored`` kept."""
     if stored is None:
         return None
@@ -364,7 +355,7 @@ def next_number(operation: Operation) -> int:
     return (last or 1) + 1
 
 
-def _write(
+def write(
     actor: "Actor",
     operation: Operation,
     candidate: Candidate,
@@ -383,7 +374,7 @@ def _write(
     if decision is None:
         TargetChoice.objects.filter(operation=operation, site=site).delete()
     else:
-        values = _values(candidate, decision) | {
+        values = values_of(candidate, decision) | {
             "version": number, "contributions": contributions_of(site.pk),
         }  # fmt: skip
         TargetChoice.objects.update_or_create(operation=operation, site=site, defaults=values)
@@ -400,11 +391,11 @@ def _write(
             "points": "" if candidate.card.points is None else str(candidate.card.points),
         },
     )  # fmt: skip
-    _note_override(actor, operation, candidate, decision)
+    note_override(actor, operation, candidate, decision)
     return change
 
 
-def _note_override(
+def note_override(
     actor: "Actor", operation: Operation, candidate: Candidate, decision: Decision | None
 ) -> None:
     """So that what people decide beside the list can be held against what is found."""
@@ -420,7 +411,7 @@ def _note_override(
     )  # fmt: skip
 
 
-def _values(candidate: Candidate, decision: Decision) -> dict[str, Any]:
+def values_of(candidate: Candidate, decision: Decision) -> dict[str, Any]:
     """Columns of a choice. How a drawn site came about stays with it, also when it is left out."""
     drawn, proposal = candidate.drawn, candidate.proposal
     arm, probability = Arm.CHOSEN.value, None
@@ -435,162 +426,3 @@ def _values(candidate: Candidate, decision: Decision) -> dict[str, Any]:
         "points": candidate.card.points, "rank": candidate.rank,
         "decided_by_id": decision.by, "decided_for_id": decision.for_authority,
     }  # fmt: skip
-
-
-# -------------------------------------------------------------------------- the whole proposal
-@service
-def adopt(
-    *,
-    actor: "Actor",
-    operation: Operation,
-    run: SelectionRun,
-    overwrite: bool = False,
-    request: uuid.UUID | None = None,
-) -> Adopted:
-    """Take a whole proposal: what it holds is picked, every other candidate left out.
-
-    Own decisions of people stay, unless ``overwrite``. What is proposed but not available stays
-    undecided and is named in the answer.
-    """
-    operation = _open(actor, operation)
-    earlier = _answered(operation, request, None)
-    if earlier is not None:
-        return Adopted(earlier)
-    plan = current_plan(operation)
-    if plan is None or plan.pk != run.pk:
-        raise RuleViolation(
-            _("There is a newer proposal, or this one is not of this round. Open the board again."),
-            field="run",
-        )
-    rows = candidates(operation)
-    unavailable = [c.site for c in rows if c.proposal and not _available(operation, c)]
-    closed = {site.pk for site in unavailable}
-    taken = [c for c in rows if c.site.pk not in closed and (overwrite or c.choice is None)]
-    decisions = [(c, _as_proposed_by(actor, plan, c)) for c in taken]
-    change = BoardChange.objects.create(
-        operation=operation, number=next_number(operation), round=operation.round,
-        after=_summary(plan, decisions, len(rows)), made_by=actor.user,
-        made_for=actor.authority, request=request,
-    )  # fmt: skip
-    _write_many(operation, change, [(c, d) for c, d in decisions if c.choice is None])
-    for candidate, decision in decisions:
-        if candidate.choice is not None and not _same(candidate.choice, decision):
-            _write(actor, operation, candidate, decision, part_of=change.number)
-    record(
-        actor=actor, verb="board.adopted", subject=change, context=operation,
-        data={"number": plan.number, **{k: v for k, v in change.after.items() if k != "run"}},
-    )  # fmt: skip
-    return Adopted(change, unavailable)
-
-
-def _summary(
-    plan: SelectionRun, decisions: list[tuple[Candidate, Decision]], of: int
-) -> dict[str, Any]:
-    """What the line of a whole board says: numbers only, whoever may read them."""
-    picked = sum(decision.state == ChoiceState.PICKED for _candidate, decision in decisions)
-    return {
-        "run": plan.number, "picked": picked, "dropped": len(decisions) - picked,
-        "kept": of - len(decisions),
-    }  # fmt: skip
-
-
-def _available(operation: Operation, candidate: Candidate) -> bool:
-    row = candidate.availability or ask_availability(operation, candidate.site)
-    return bool(row.state == AvailabilityState.AVAILABLE)
-
-
-def _as_proposed_by(actor: "Actor", plan: SelectionRun, candidate: Candidate) -> Decision:
-    """What the plan says of one candidate. A drawn one that it lacks is no plan's to leave out."""
-    proposal = candidate.proposal
-    who: dict[str, Any] = {
-        "run": plan.pk, "as_proposed": True, "by": actor.user.pk,
-        "for_authority": actor.authority.pk,
-    }  # fmt: skip
-    if proposal is None:
-        return Decision(ChoiceState.DROPPED, **who)
-    return Decision(ChoiceState.PICKED, tuple(sorted(proposal.team)), proposal.week, **who)
-
-
-def _same(choice: TargetChoice, decision: Decision) -> bool:
-    return (choice.state, tuple(choice.team), choice.week, choice.as_proposed) == (
-        decision.state, decision.team, decision.week, True,
-    )  # fmt: skip
-
-
-def _write_many(
-    operation: Operation, change: BoardChange, decisions: list[tuple[Candidate, Decision]]
-) -> None:
-    """New choices in one statement; why a site stood where it stood is kept of the picked ones."""
-    TargetChoice.objects.bulk_create(
-        TargetChoice(
-            operation=operation,
-            site=candidate.site,
-            version=change.number,
-            contributions=contributions_of(candidate.site.pk) if decision.team else [],
-            **_values(candidate, decision),
-        )
-        for candidate, decision in decisions
-    )
-
-
-# ------------------------------------------------------------------------------------- undoing
-@service
-def undo(
-    *,
-    actor: "Actor",
-    operation: Operation,
-    change: BoardChange,
-    request: uuid.UUID | None = None,
-) -> BoardChange:
-    """Put back what stood before ``change``, with its reason and whose it was.
-
-    Only the latest change of a site can be undone (Conflict otherwise). Undoing the change of a
-    whole board takes back what nobody has touched since.
-    """
-    operation = _open(actor, operation)
-    change = BoardChange.objects.select_related("site").get(operation=operation, pk=change.pk)
-    earlier = _answered(operation, request, change.site)
-    if earlier is not None:
-        return earlier
-    if BoardChange.objects.filter(undoes=change).exists():
-        raise Conflict(_("This has been undone already."))
-    if change.site is None:
-        return _undo_whole(actor, operation, change, request)
-    candidate = candidate_of(operation, change.site)
-    decision = _read(operation, change.before)
-    check_version(operation, change.site, candidate.choice, change.number, decision)
-    if decision is not None and decision.state == ChoiceState.PICKED:
-        check_available(operation, change.site)
-    return _write(actor, operation, candidate, decision, request=request, undoes=change)
-
-
-def _undo_whole(
-    actor: "Actor", operation: Operation, change: BoardChange, request: uuid.UUID | None
-) -> BoardChange:
-    own = TargetChoice.objects.filter(operation=operation, version=change.number, as_proposed=True)
-    count, _kinds = own.delete()
-    parts = BoardChange.objects.filter(
-        operation=operation, after__part_of=change.number
-    ).select_related("site")
-    by_site = {c.site.pk: c for c in candidates(operation)}
-    for part in parts.order_by("number"):
-        candidate = by_site.get(part.site_id)
-        if candidate is None or candidate.choice is None:
-            continue
-        decision = _read(operation, part.before)
-        gone = decision and decision.state == ChoiceState.PICKED and not _available(
-            operation, candidate
-        )  # fmt: skip
-        if candidate.choice.version == part.number and not gone:
-            _write(actor, operation, candidate, decision, undoes=part)
-            count += 1
-    undone = BoardChange.objects.create(
-        operation=operation, number=next_number(operation), round=operation.round,
-        after={"run": change.after["run"], "undone": count}, made_by=actor.user,
-        made_for=actor.authority, undoes=change, request=request,
-    )  # fmt: skip
-    record(
-        actor=actor, verb="board.unadopted", subject=undone, context=operation,
-        data={"number": change.after["run"], "count": count},
-    )  # fmt: skip
-    return undone

@@ -6,7 +6,7 @@ import pytest
 
 from planning.models import InspectionDay, PlannedVisit
 from tests.factories import PASSWORD, Cast, make_actor
-from tests.planning.test_days import soon, spread
+from tests.planning.days import soon, spread
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.browser]
 

@@ -26,7 +26,8 @@ from tests.factories import (
     make_available,
     make_past_visit,
 )
-from tests.isolation.test_matrix import ROUTES, address, plain, stage  # noqa: F401
+from tests.isolation.routes import ROUTES
+from tests.isolation.test_matrix import address, plain
 from tests.isolation.test_recusal import text_of
 
 pytestmark = pytest.mark.django_db
@@ -91,7 +92,7 @@ def minute() -> None:
 
 
 @pytest.fixture
-def outside(stage):  # noqa: F811
+def outside(stage):
     """The stage, people of every role who are not cleared, and two causes for one target."""
     cast, values = stage
     duty, superior = make_actor("POL", "coordinator"), make_actor("POL", "manager")

@@ -22,6 +22,7 @@ from planning.services import adopt, choose, move, undo, undo_choice
 from planning.services.board import ANY_WEEK
 from planning.services.parts import choices_of
 from planning.states import ARROWS, missing_for
+from risk.models import Override
 from targets.models import Site
 from tests.factories import Cast
 from tests.planning.test_races import at_once
@@ -272,6 +273,26 @@ def test_undo_puts_back_what_stood_and_only_the_latest(cast):
     choice = TargetChoice.objects.get()
     assert (choice.state, choice.reason, choice.decided_by) == ("dropped", WHY["reason"],
                                                                 cast.lead.user)  # fmt: skip
+
+
+def test_a_change_of_an_earlier_round_stays(cast):
+    choose(
+        actor=cast.lead, operation=cast.operation, site=cast.sites[0], state="picked", reason="r"
+    )
+    cast.operation.round = 2
+    cast.operation.save(update_fields=["round"])
+    with pytest.raises(Conflict, match="earlier round"):
+        undo(actor=cast.lead, operation=cast.operation, change=BoardChange.objects.get())
+
+
+def test_what_follows_the_proposal_is_held_against_results_too(cast):
+    first, second, _third = cast.sites
+    run = make_plan(cast, [first, second])
+    done = adopt(actor=cast.lead, operation=cast.operation, run=run)
+    rows = {o.site: (o.decided, o.proposed, o.code) for o in Override.objects.all()}
+    assert rows == dict.fromkeys((first, second), ("picked", True, ""))
+    undo(actor=cast.lead, operation=cast.operation, change=done.change)
+    assert not Override.objects.exists()
 
 
 def test_a_proposal_is_taken_over_but_for_what_people_decided(cast):

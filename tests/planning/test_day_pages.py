@@ -28,7 +28,7 @@ from planning.models import (
 )
 from planning.services import add_absence, add_visit, postpone
 from tests.factories import Cast, make_actor, make_municipality
-from tests.planning.test_days import NINE, day_of, plan, scheduled, soon, spread, team, unplanned_of
+from tests.planning.days import NINE, day_of, plan, scheduled, soon, spread, team, unplanned_of
 
 pytestmark = pytest.mark.django_db
 

@@ -20,7 +20,7 @@ from planning.services import (
 from planning.services.replanning import Difference, difference
 from targets.services.recusals import recuse
 from tests.factories import Cast, make_actor
-from tests.planning.test_days import picture, soon, spread, team
+from tests.planning.days import picture, soon, spread, team
 
 pytestmark = pytest.mark.django_db
 
