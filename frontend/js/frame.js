@@ -1,4 +1,10 @@
 // Menu on phones, closing menus, toasts, keyboard shortcuts.
+// Of tabs that do not fit, the present one is shown without moving the page.
+for (const tabs of document.querySelectorAll(".tabs")) {
+  const now = tabs.querySelector("[aria-current]");
+  if (now && tabs.scrollWidth > tabs.clientWidth) tabs.scrollLeft = now.offsetLeft - tabs.offsetLeft - 16;
+}
+
 const typing = (target) => target.closest("input, textarea, select, [contenteditable]");
 
 document.addEventListener("click", (event) => {
