@@ -34,4 +34,18 @@ document.addEventListener("htmx:afterSwap", (event) => {
   const summary = event.detail.target?.querySelector?.(".errorsummary");
   if (summary) summary.focus();
 });
+// Fields that follow another field are fetched anew: what is typed on the way is newer than the answer.
+const typed = new Map();
+document.addEventListener("htmx:beforeSwap", (event) => {
+  if (!event.detail.target?.hasAttribute("data-keep-typed")) return;
+  typed.clear();
+  for (const field of event.detail.target.querySelectorAll("input[type=text], input[type=number], input[type=date], textarea")) typed.set(field.name, field.value);
+});
+document.addEventListener("htmx:afterSwap", () => {
+  for (const [name, value] of typed) {
+    const field = document.querySelector(`[data-keep-typed] [name="${CSS.escape(name)}"]`);
+    if (field && field.value !== value) field.value = value;
+  }
+  typed.clear();
+});
 export default htmx;

@@ -38,7 +38,7 @@ def build_proxy(browser) -> IndicatorVersion:
         page.get_by_label(label).fill(words)
     page.get_by_label("Where the value comes from").select_option("facts")
     page.get_by_label("Kind of fact").wait_for()
-    with page.expect_response(lambda answer: answer.request.method == "POST"):
+    with page.expect_response(f"**{reverse('risk:indicator_create')}"):
         page.get_by_label("What is measured").select_option("exists")
     page.wait_for_load_state("networkidle")
     page.get_by_label("Kind of fact").fill("posted_workers")
@@ -176,3 +176,22 @@ def test_the_builder_works_without_scripts(visitor):
     version = IndicatorVersion.objects.get()
     assert version.bins == [{"below": 2, "points": 15}, {"below": None, "points": 0}]
     assert version.definition == {"measure": "company_age"}
+
+
+def test_what_is_typed_while_the_fields_are_fetched_stays(visitor):
+    """The answer to a choice comes late; meanwhile somebody goes on typing."""
+    browser = visitor()
+    browser.sign_in(make_actor("OSH", "analyst").user, PASSWORD)
+    page = browser.open(reverse("risk:indicator_create"))
+    page.get_by_label("Where the value comes from").select_option("facts")
+    page.get_by_label("Kind of fact").fill("posted")
+    held = []
+    page.route(f"**{reverse('risk:indicator_create')}", lambda route: held.append(route))
+    page.get_by_label("What is measured").select_option("exists")
+    page.get_by_label("Kind of fact").fill("posted_workers")
+    page.wait_for_function("document.querySelector('#definition').ariaBusy === 'true'")
+    with page.expect_response(f"**{reverse('risk:indicator_create')}"):
+        held[0].continue_()
+    page.wait_for_function("document.querySelector('#definition').ariaBusy !== 'true'")
+    assert page.get_by_label("What is measured").input_value() == "exists"
+    assert page.get_by_label("Kind of fact").input_value() == "posted_workers"
