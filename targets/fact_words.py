@@ -12,6 +12,7 @@ KINDS: dict[str, Any] = {
     "contractor_liability": _("Contractor's liability report"),
     "tax_debt": _("Tax debt"),
     "employer": _("In the employer register"),
+    "phone": _("Phone number"),
 }
 VALUES: dict[str, Any] = {
     "type": _("type"), "state": _("state"), "serving_until": _("serving until"),

@@ -311,6 +311,8 @@ def _hint_words(hint: SuccessorHint, sites: dict[int, Site]) -> list[dict[str, s
             words.append(_("Both have used %(name)s.") % {"name": name})
         elif entry["what"] == "address":
             words.append(_("Both have the address %(text)s.") % {"text": entry["text"].title()})
+        elif entry["what"] == "phone":
+            words.append(_("Both have the same phone number."))
         elif entry["what"] == "website":
             words.append(_("Both have the home page %(text)s.") % {"text": entry["text"]})
         elif entry["what"] == "name":

@@ -197,7 +197,7 @@ def first_prices(f: Frame) -> Prices:
 
 def descend(
     relaxation: Relaxation, prices: Prices, rounds: int, halted: Callable[[], bool],
-    step: float = STEP, patience: int = 60,
+    step: float = STEP, patience: int = 60, slower: float = SLOWER,
 ) -> Found:  # fmt: skip
     """Rounds of pricing; ends early when ``patience`` rounds have brought less than a millionth."""
     f, share = relaxation.f, relaxation.share
@@ -217,7 +217,7 @@ def descend(
             before = best.bound
         memory = _remember(memory, now)
         prices = _step(f, share, prices, memory, step, worth)
-        step *= SLOWER
+        step *= slower
     return best
 
 

@@ -28,8 +28,11 @@ from planning.optimise.run import Run
 from planning.optimise.state import choice_of, empty, longest, refill
 
 ROUNDS = 400
-# Above so many sites the first rounds look at a sample of them.
-SAMPLED, SAMPLE, LAST_ROUNDS = 60_000, 30_000, 60
+# Above so many sites the first rounds look at a sample of them. Its prices fit the sample too
+# well: the rounds that look at all begin with large steps again, which then fall fast.
+SAMPLED, SAMPLE, LAST_STEP = 60_000, 30_000, 0.1
+# Up to how many sites, rounds, how much of the step is left after each.
+LAST_ROUNDS = ((300_000, 100, 0.95), (np.inf, 60, 0.93))
 # The first sweep of the greedy plan at these parts of the prices; the best of them is taken.
 SCALES = (1.0, 0.97, 0.93)
 # So few columns are searched until there is a proof; more of them for so many nodes.
@@ -66,7 +69,6 @@ def solve(
 
 
 def _prices(run: Run) -> None:
-    """At a million sites the sample's prices are near the end already."""
     run.tell("prices", 0.0)
     rounds = max(60, int(ROUNDS * min(1.0, run.options.effort)))
     n, prices = len(run.f.start) - 1, first_prices(run.f)
@@ -74,7 +76,8 @@ def _prices(run: Run) -> None:
         rows = np.sort(np.random.default_rng(run.options.seed).permutation(n)[:SAMPLE])
         sample = Relaxation(run.f, rows, run.options.threads, SAMPLE / n)
         prices = descend(sample, prices, rounds, run.halted).prices
-        found = descend(run.relaxation, prices, LAST_ROUNDS, run.halted, 0.1, 20)
+        last, slower = next((r, s) for up_to, r, s in LAST_ROUNDS if n <= up_to)
+        found = descend(run.relaxation, prices, last, run.halted, LAST_STEP, last, slower)
     else:
         found = descend(run.relaxation, prices, rounds, run.halted)
     run.proved(found.bound, found.prices)

@@ -23,9 +23,10 @@ DAYS_BEFORE, DAYS_AFTER = 365, 730  # registered so long before or after the oth
 # More companies than this at one address: an accountant's or a landlord's, which says nothing.
 CROWDED = 10
 SECONDS = 600  # the whole register is joined with itself: longer than a page may take
+PHONE = "phone"  # kind of the facts whose kept columns are phone numbers; only shared ones count
 LINK_SOURCE = "decision"
 
-FIND = """
+FIND = r"""
 WITH ended AS (
     SELECT c.id, c.name, c.address, c.postal_code, c.website, c.registered_on,
            coalesce(c.ended_on, (
@@ -47,6 +48,15 @@ WITH ended AS (
     SELECT address FROM addresses GROUP BY address HAVING count(*) BETWEEN 2 AND %(crowded)s
 ), roles AS (
     SELECT person FROM targets_personrole GROUP BY person HAVING count(DISTINCT company_id) > 1
+), numbers AS (  -- 040 123 4567, +358 40 1234567 and 00358401234567 are one number
+    SELECT DISTINCT f.company_id,
+           regexp_replace(regexp_replace(v.value, '[^0-9+]', '', 'g'),
+                          '^([+]|00)?358([1-9])', '0\2') AS number
+      FROM targets_fact f CROSS JOIN jsonb_each_text(f.value) v
+     WHERE f.kind = %(phone)s AND f.shared AND f.company_id IS NOT NULL
+       AND v.value ~ '^[+]?[0-9][0-9 ()/-]{5,24}$' AND v.value !~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}$'
+), answering AS (
+    SELECT number FROM numbers GROUP BY number HAVING count(*) BETWEEN 2 AND %(crowded)s
 ), found AS (
     SELECT e.id AS old, p.company_id AS new, 'site' AS what, p.site_id AS site, NULL AS text
       FROM ended e JOIN places o ON o.company_id = e.id
@@ -56,6 +66,11 @@ WITH ended AS (
       FROM ended e JOIN addresses a ON a.id = e.id
       JOIN telling t ON t.address = a.address
       JOIN addresses b ON b.address = t.address AND b.id <> e.id
+    UNION
+    SELECT e.id, b.company_id, 'phone', NULL, NULL
+      FROM ended e JOIN numbers a ON a.company_id = e.id
+      JOIN answering t ON t.number = a.number
+      JOIN numbers b ON b.number = t.number AND b.company_id <> e.id
     UNION
     SELECT e.id, b.id, 'website', NULL, lower(b.website)
       FROM ended e JOIN targets_company b
@@ -79,8 +94,9 @@ WITH ended AS (
            jsonb_agg(CASE f.what
                WHEN 'site' THEN jsonb_build_object('what', 'site', 'site', f.site)
                WHEN 'uses' THEN jsonb_build_object('what', 'uses', 'site', f.site)
-               -- That it is the same person is shown, never who.
+               -- That it is the same person or number is shown, never who or which.
                WHEN 'person' THEN jsonb_build_object('what', 'person')
+               WHEN 'phone' THEN jsonb_build_object('what', 'phone')
                ELSE jsonb_build_object('what', f.what, 'text', f.text)
            END ORDER BY f.what, f.site, f.text)
            || CASE WHEN similarity(upper(e.name), upper(n.name)) >= 0.6
@@ -113,7 +129,8 @@ def find() -> int:
     """Renew all open hints; decided ones stay as they are. Returns how many there are to find."""
     with transaction.atomic(), using(NOBODY), connection.cursor() as cursor:
         cursor.execute("SELECT set_config('statement_timeout', %s, true)", [f"{SECONDS}s"])
-        cursor.execute(FIND, {"crowded": CROWDED, "before": DAYS_BEFORE, "after": DAYS_AFTER})
+        cursor.execute(FIND, {"crowded": CROWDED, "before": DAYS_BEFORE, "after": DAYS_AFTER,
+                              "phone": PHONE})  # fmt: skip
         return int(cursor.fetchone()[0])
 
 

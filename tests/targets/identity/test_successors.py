@@ -9,11 +9,19 @@ from django.utils import timezone
 from audit.context import Context, acting_as, using
 from audit.errors import Conflict, NotAllowed, RuleViolation
 from audit.models import Event
-from targets.models import Company, Link, PersonRole, RegisterChange, SiteOperator, SuccessorHint
+from targets.models import (
+    Company,
+    Fact,
+    Link,
+    PersonRole,
+    RegisterChange,
+    SiteOperator,
+    SuccessorHint,
+)
 from targets.services.identity.merging import merge
 from targets.services.identity.successors import CROWDED, decide_hint, find
 from targets.services.recusals import recuse
-from tests.factories import make_actor, make_company, make_signal, make_site
+from tests.factories import make_actor, make_authority, make_company, make_signal, make_site
 
 pytestmark = pytest.mark.django_db
 END = dt.date(2024, 5, 1)
@@ -106,6 +114,37 @@ def test_only_public_links_count_and_nothing_undisclosed():
     assert hints() == {}
     Link.objects.update(authority=None)
     assert hints() == {(one.pk, other.pk): ["uses"]}
+
+
+def phone(company: Company, number: str, shared: bool = True, **values: Any) -> Fact:
+    return Fact.objects.create(
+        company=company, kind="phone", value={"puhelin": number} | values, source="directory",
+        source_key=f"{company.pk}-{number}", authority=make_authority("OSH"), shared=shared,
+        known_from=timezone.now(),
+    )  # fmt: skip
+
+
+def test_a_shared_phone_number_is_compared_however_it_is_written_and_never_shown():
+    one, other = old(), new()
+    phone(one, "040 123 4567", checked="2024-01-01")
+    later = phone(other, "+358 (40) 123-4567", checked="2024-01-01")
+    assert hints() == {(one.pk, other.pk): ["phone"]}
+    assert "123" not in str(SuccessorHint.objects.get().evidence)
+    later.value = {"puhelin": "040 765 4321", "checked": "2024-01-01"}
+    Fact.objects.filter(pk=later.pk).update(value=later.value)
+    assert hints() == {}
+
+
+def test_a_number_of_many_or_of_one_authority_says_nothing():
+    one, other = old(), new()
+    phone(one, "0401234567")
+    mine = phone(other, "0401234567", shared=False)
+    assert hints() == {}
+    Fact.objects.filter(pk=mine.pk).update(shared=True)
+    assert len(hints()) == 1
+    for _ in range(CROWDED - 1):
+        phone(new(), "0401234567")
+    assert hints() == {}
 
 
 def test_one_that_was_there_before_is_no_successor():
