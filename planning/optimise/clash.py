@@ -15,7 +15,7 @@ from ortools.sat.python import cp_model
 
 from planning.optimise.check import members
 from planning.optimise.columns import Columns, build
-from planning.optimise.problem import PINNED, Ints, Problem
+from planning.optimise.problem import FREE, PINNED, Ints, Problem
 from planning.optimise.whatif import part
 
 Clash = list[tuple[str, str, dict[str, Any]]]
@@ -54,7 +54,7 @@ def smallest_clash(problem: Problem) -> Clash:
         if found := _impossible_pin(problem, i):
             return found
     small = _concerned(problem)
-    model = _Model(small, build(small))
+    model = _Model(small)
     limits = _limits(small)
     if model.possible(limits):
         return []
@@ -110,20 +110,33 @@ def _explain(possible: Callable[[Sequence[Limit]], bool], limits: list[Limit]) -
 class _Model:
     """Questions about sets of limits, over the ways (site, team, period) of the sites concerned."""
 
-    def __init__(self, problem: Problem, columns: Columns) -> None:
-        self.problem, self.columns = problem, columns
+    def __init__(self, problem: Problem) -> None:
+        self.problem, self.columns = problem, build(problem)
         self.known: dict[frozenset[Limit], bool] = {}
+        # A pin is a limit like others: without it the site could be visited in other ways as well.
+        pinned = problem.fixed == PINNED
+        free = build(replace(problem, fixed=np.where(pinned, FREE, problem.fixed)))
         self.ways = [
             (i, team, w)
             for i in range(len(problem.keys))
-            for team in _lean(problem, columns.team[columns.of(i)].tolist())
-            for w in np.flatnonzero(columns.open[i]).tolist()
+            for team in self._teams(free, i)
+            for w in np.flatnonzero(free.open[i]).tolist()
         ]
         self.of_site: list[list[int]] = [[] for _ in problem.keys]
-        for k, (i, _, _) in enumerate(self.ways):
+        self.of_pin: list[list[int]] = [[] for _ in problem.keys]
+        for k, (i, team, w) in enumerate(self.ways):
             self.of_site[i].append(k)
+            if self.columns.open[i, w] and problem.fixed_team[i] in (0, team):
+                self.of_pin[i].append(k)
         self.days = self._days()
         self.sums: dict[Limit, list[Row]] = {}
+
+    def _teams(self, free: Columns, i: int) -> list[int]:
+        teams = _lean(self.problem, free.team[free.of(i)].tolist())
+        if self.problem.fixed[i] == PINNED and self.problem.fixed_team[i]:
+            teams += [team for team in self.columns.team[self.columns.of(i)].tolist()
+                      if team not in teams]  # fmt: skip
+        return teams
 
     def possible(self, limits: Sequence[Limit]) -> bool:
         """Whether a plan keeps these limits (and the rules about teams and periods)."""
@@ -212,7 +225,7 @@ class _Model:
     ) -> tuple[cp_model.CpModel, dict[int, Any]]:
         """The limits as a model, with a variable for each way that they (or ``also``) concern."""
         model = cp_model.CpModel()
-        forced = [(1, self.of_site[limit.at]) for limit in limits if limit.kind == PIN]
+        forced = [(1, self.of_pin[limit.at]) for limit in limits if limit.kind == PIN]
         for limit in limits:
             if limit.kind == QUOTA_MIN:
                 forced.append((self.problem.quotas[limit.at].minimum, list(self.counted(limit.at))))
@@ -316,7 +329,7 @@ def _over(problem: Problem, model: _Model, one: Limit, others: list[Limit]) -> d
 
 def _pin_numbers(problem: Problem, model: _Model, i: int) -> dict[str, Any]:
     """The days of the smallest team with which a pinned site can be visited."""
-    teams = [team for site, team, _ in model.ways if site == i]
+    teams = [model.ways[k][1] for k in model.of_pin[i]]
     days = min(
         sum(float(problem.days[i, a]) for a in members(team, len(problem.authorities)))
         for team in teams

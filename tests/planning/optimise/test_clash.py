@@ -196,3 +196,20 @@ def test_a_member_more_can_be_what_keeps_a_minimum() -> None:
         2, required=np.array([1, 1]), quotas=(Quota("q", np.arange(2), 1, authority=1, hard=True),)
     )
     assert smallest_clash(given_) == []
+
+
+def test_the_week_of_a_pin_is_part_of_what_clashes() -> None:
+    """The minimum could be kept in another week, were the site not pinned to this one."""
+    given_ = problem(
+        1, 1, 2, fixed=np.array([PINNED]), fixed_period=np.array([0]),
+        capacity=np.array([[0.0, 5.0]]),
+        quotas=(Quota("tax", np.array([0]), minimum=1, authority=0, hard=True),),
+    )  # fmt: skip
+    clash = smallest_clash(given_)
+    assert [kind for kind, _, _ in clash] == ["pin", "capacity"]
+    assert only(clash, "pin")["periods"] == ["W0"]
+    two = problem(
+        1, 2, 2, fixed=np.array([PINNED]), fixed_team=np.array([2]),
+        quotas=(Quota("tax", np.array([0]), minimum=1, authority=0, hard=True),),
+    )  # fmt: skip
+    assert {kind for kind, _, _ in smallest_clash(two)} == {"pin", "quota_min"}
