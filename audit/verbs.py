@@ -33,6 +33,10 @@ SENTENCES: dict[str, Any] = {
     "criteria.settings": gettext_lazy("Weights and rules of the selection were changed."),
     "criteria.days": gettext_lazy("%(authority)s changed its inspector-days."),
     "criteria.quota": gettext_lazy("Quotas of the selection were changed."),
+    "criteria.team_rule": gettext_lazy("%(authority)s goes only together with %(needs)s."),
+    "criteria.team_rule_removed": gettext_lazy(
+        "%(authority)s may go without %(needs)s again."
+    ),
     "criteria.resource": gettext_lazy("Interpreters or vehicles of the selection were changed."),
     "criteria.pinned": gettext_lazy("%(site)s was pinned: %(reason)s"),
     "criteria.excluded": gettext_lazy("%(site)s was excluded: %(reason)s"),

@@ -41,6 +41,7 @@ from planning.services import (
 )
 from planning.services.availability import sweep
 from planning.services.lottery import commit, draw
+from planning.services.meetings import decide, give_voice, join, open_item, open_meeting
 from planning.services.parts import selection_hash
 from planning.services.runs import ask_run, claim, perform
 from targets.models import Industry, Site
@@ -220,6 +221,21 @@ class _Builder:
             claimed = claim(run.pk)
             assert claimed is not None
             perform(claimed)
+            self.meet()
+
+    def meet(self) -> None:
+        """A meeting under way: two items decided, the third being discussed with one consent."""
+        meeting = open_meeting(actor=self.lead, operation=self.refresh())
+        speaker = self.actors[self.plan.others[0]][0]
+        join(actor=speaker, meeting=meeting)
+        for number, item in enumerate(meeting.items.order_by("order")[:3]):
+            open_item(actor=self.lead, item=item)
+            give_voice(actor=speaker, item=item, state="consent")
+            if number < 2:
+                decide(
+                    actor=self.lead, item=item, state="picked",
+                    reason="Ehdotettu, ja kaikki läsnä olevat puoltavat.",
+                )  # fmt: skip
 
     def select(self) -> None:
         open_sites = set(

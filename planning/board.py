@@ -195,7 +195,7 @@ class Wishes:
             view if view in VIEWS else "list", sort if sort in SORTS else "rank",
             query.get("authority", ""), query.get("region", ""),
             state if state in STATES else "", query.get("q", "").strip().casefold()[:100],
-            {key: _shown(query.get(f"show_{key}", "")) for key in COLUMNS},
+            {key: _shown(query.get(f"show_{key}", "")) for key in (*COLUMNS, "week")},
         )  # fmt: skip
 
     @property
@@ -267,7 +267,10 @@ class Board:
         ]  # fmt: skip
 
     def by_week(self) -> list[Column]:
-        """Chosen visits by week of the window, those of any week first, then what is proposed."""
+        """Chosen visits by week of the window, those of any week first, with what is proposed.
+
+        Bounded as the columns are; number and days count all.
+        """
         by_place: dict[str, list[Card]] = defaultdict(list)
         for card in self.matching:
             by_place[card.place].append(card)
@@ -279,10 +282,12 @@ class Board:
             )
             for week in self.weeks
         ]  # fmt: skip
+        shown = self.wishes.shown["week"]
         for column in found:
-            column.cards = by_place[f"week-{column.key}"]
-            column.count = sum(c.column == "chosen" for c in column.cards)
-            column.days = self._days(column.cards)
+            cards = by_place[f"week-{column.key}"]
+            column.count = sum(c.column == "chosen" for c in cards)
+            column.days = self._days(cards)
+            column.cards, column.more = cards[:shown], str(shown + PAGE) * (len(cards) > shown)
         return found
 
     def _days(self, cards: Iterable[Card]) -> list[tuple[Authority, float]]:

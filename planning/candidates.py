@@ -215,6 +215,16 @@ class Chances:
             self._powers[kind] = (able, enter, bool(opening))
         return self._powers[kind]
 
+    @cached_property
+    def together(self) -> dict[int, set[int]]:
+        """Of authorities (ids) that go only with others: these."""
+        found: dict[int, set[int]] = {}
+        taking = {p.authority_id for p in self.places}
+        for one, other in self.operation.team_rules.values_list("authority_id", "needs_id"):
+            if {one, other} <= taking:
+                found.setdefault(one, set()).add(other)
+        return found
+
     def severity(self, authority_id: int) -> float:
         model = self.models.get(authority_id)
         return float(model.severity) if model else 1.0

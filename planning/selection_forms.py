@@ -136,6 +136,21 @@ class QuotaForm(forms.Form):
         )
 
 
+class TeamRuleForm(forms.Form):
+    authority = forms.ModelChoiceField(
+        label=_("This authority goes"), queryset=Authority.objects.none()
+    )
+    needs = forms.ModelChoiceField(label=_("only together with"), queryset=Authority.objects.none())
+
+    def __init__(self, *args: Any, operation: Operation, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        taking = operation.participations.accepted().values("authority")
+        for name in ("authority", "needs"):
+            self.fields[name].queryset = (  # type: ignore[attr-defined]
+                Authority.objects.filter(pk__in=taking).order_by("code")
+            )
+
+
 class ResourceForm(forms.Form):
     kind = forms.ChoiceField(label=_("What"), choices=ResourceKind.choices)
     name = forms.CharField(label=_("Language or kind of vehicle"), max_length=80)

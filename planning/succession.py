@@ -3,7 +3,7 @@
 Closed and cancelled operations keep the old authority; its successor's people may read them.
 """
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from authorities.models import UnitGroup
@@ -25,6 +25,7 @@ from planning.models import (
     SiteTerms,
     TargetChoice,
     TeamMember,
+    TeamRule,
     Vehicle,
 )
 
@@ -104,7 +105,21 @@ def _move_selection(move: Move, operations: QuerySet[Operation]) -> None:
             industry=quota.industry_id,
         ).delete()  # fmt: skip
     rename_owner(SelectionQuota.objects.filter(**part), move, "authority")
+    _move_team_rules(move, TeamRule.objects.filter(**part))
     rename_owner(PoolEntry.objects.filter(**part), move, "authority")
+
+
+def _move_team_rules(move: Move, rules: QuerySet[TeamRule]) -> None:
+    """A rule between the two is no rule any more; what both had is one."""
+    for rule in rules.filter(Q(authority=move.old) | Q(needs=move.old)).order_by("pk"):
+        pair = [
+            move.new.pk if pk == move.old.pk else pk for pk in (rule.authority_id, rule.needs_id)
+        ]
+        same = rules.filter(operation=rule.operation_id, authority=pair[0], needs=pair[1])
+        if pair[0] == pair[1] or same.exists():
+            rule.delete()
+        else:
+            rules.filter(pk=rule.pk).update(authority=pair[0], needs=pair[1])
 
 
 def _move_grants(move: Move) -> int:

@@ -46,6 +46,8 @@ urlpatterns = [
     path("<uuid:public_id>/criteria/sites/<uuid:site>/", criteria.terms, name="terms"),
     path("<uuid:public_id>/criteria/quotas/<int:number>/remove/", criteria.quota_remove,
          name="quota_remove"),
+    path("<uuid:public_id>/criteria/together/<int:number>/remove/", criteria.team_rule_remove,
+         name="team_rule_remove"),
     path("<uuid:public_id>/criteria/resources/<uuid:resource>/remove/", criteria.resource_remove,
          name="resource_remove"),
     path("<uuid:public_id>/proposals/", runs.runs, name="runs"),

@@ -56,6 +56,7 @@ from planning.models.pool import (
     SelectionResource,
     SelectionSettings,
     SiteTerms,
+    TeamRule,
 )
 from planning.models.runs import (
     BoardChange,
@@ -139,6 +140,7 @@ __all__ = [
     "SolverState",
     "TargetChoice",
     "TeamMember",
+    "TeamRule",
     "TravelTime",
     "Vehicle",
     "Voice",

@@ -170,6 +170,25 @@ class SelectionQuota(models.Model):
         return ", ".join(part for part in parts if part)
 
 
+class TeamRule(models.Model):
+    """``authority`` goes on a visit only together with ``needs``."""
+
+    operation = models.ForeignKey(Operation, on_delete=models.CASCADE, related_name="team_rules")
+    authority = models.ForeignKey(Authority, on_delete=models.PROTECT, related_name="+")
+    needs = models.ForeignKey(Authority, on_delete=models.PROTECT, related_name="+")
+
+    objects = SelectionPartQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["operation", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["operation", "authority", "needs"], name="team_rule_unique"
+            ),
+            models.CheckConstraint(condition=~Q(authority=F("needs")), name="team_rule_of_two"),
+        ]
+
+
 class ResourceKind(models.TextChoices):
     INTERPRETER = "interpreter", _("interpreter")
     VEHICLE = "vehicle", _("vehicle")

@@ -25,6 +25,7 @@ from planning.models import (
     SelectionResource,
     SelectionSettings,
     SiteTerms,
+    TeamRule,
 )
 from planning.permissions import may_select
 from planning.services.common import check, check_state, lock
@@ -140,6 +141,36 @@ def remove_quota(*, actor: "Actor", quota: SelectionQuota) -> None:
     operation = _lead(actor, quota.operation)
     SelectionQuota.objects.filter(pk=quota.pk).delete()
     record(actor=actor, verb="criteria.quota", subject=operation, context=operation, data={})
+
+
+@service
+def set_team_rule(
+    *, actor: "Actor", operation: Operation, authority: Authority, needs: Authority
+) -> TeamRule:
+    """From the next proposal on ``authority`` goes on a visit only together with ``needs``."""
+    operation = _lead(actor, operation)
+    taking = set(operation.participations.accepted().values_list("authority_id", flat=True))
+    if {authority.pk, needs.pk} - taking:
+        raise RuleViolation(_("Choose authorities that take part."), field="authority")
+    if authority.pk == needs.pk:
+        raise RuleViolation(_("Choose two authorities."), field="needs")
+    row, new = TeamRule.objects.get_or_create(operation=operation, authority=authority, needs=needs)
+    if new:
+        record(
+            actor=actor, verb="criteria.team_rule", subject=operation, context=operation,
+            data={"authority": authority.short, "needs": needs.short},
+        )  # fmt: skip
+    return row
+
+
+@service
+def remove_team_rule(*, actor: "Actor", rule: TeamRule) -> None:
+    operation = _lead(actor, rule.operation)
+    if TeamRule.objects.filter(pk=rule.pk).delete()[0]:
+        record(
+            actor=actor, verb="criteria.team_rule_removed", subject=operation, context=operation,
+            data={"authority": rule.authority.short, "needs": rule.needs.short},
+        )  # fmt: skip
 
 
 @service

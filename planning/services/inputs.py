@@ -133,6 +133,8 @@ def freeze(operation: Operation, today: dt.date | None = None) -> dict[str, Any]
         "regions": list(regions.values()),
         "pools": _pools(operation, places, codes, regions, by_week),
         "quotas": _quotas(operation, codes, regions),
+        "together": sorted([codes[one], codes[other]]
+                           for one, others in chances.together.items() for other in others),
         "resources": _resources(operation, len(window), by_week),
         "sites": sites,
     }  # fmt: skip
@@ -189,13 +191,29 @@ def _site(
 def full_team(
     found: dict[int, Any], chances: Chances, codes: dict[int, str], enter: set[int], anybody: bool
 ) -> list[str]:
-    """Who visits a site drawn at random: all that can come, the four likeliest to find something."""
+    """Who visits a site drawn at random: all that can come, the four likeliest to find something.
+
+    Whoever goes only with others comes with them or not at all.
+    """
     order = sorted(found, key=lambda pk: (-found[pk].p * chances.severity(pk), codes[pk]))
-    team = order[:FULL_TEAM]
-    opens = [pk for pk in order if pk in enter]
-    if anybody and opens and not set(team) & set(opens):
-        team[-1] = opens[0]
+    groups = [_with_partners(pk, chances.together) for pk in order]
+    groups = [group for group in groups if group <= found.keys() and len(group) <= FULL_TEAM]
+    team: set[int] = set()
+    if anybody:
+        team |= next((group for group in groups if group & enter), set())
+    for group in groups:
+        if len(team | group) <= FULL_TEAM:
+            team |= group
     return sorted(codes[pk] for pk in team)
+
+
+def _with_partners(pk: int, together: dict[int, set[int]]) -> set[int]:
+    group, ask = {pk}, [pk]
+    while ask:
+        new = together.get(ask.pop(), set()) - group
+        group |= new
+        ask += new
+    return group
 
 
 def _point(row: Candidate) -> list[float] | None:
@@ -310,6 +328,9 @@ def problem_of(inputs: dict[str, Any]) -> Problem:
         resources=tuple(_resource(r, sites) for r in inputs["resources"]),
         most_per_firm=rules["most_per_firm"], joint_share=rules["joint_share"] / 100,
         min_people=rules["min_people"],
+        # Runs from before there were such rules have none stored.
+        implied=tuple((1 << index[one], 1 << index[other])
+                      for one, other in inputs.get("together", [])),
         people=_ints(a["people"] for a in inputs["authorities"]),
     )  # fmt: skip
 

@@ -18,9 +18,17 @@ from planning.models import (
     SelectionResource,
     SelectionSettings,
     SiteTerms,
+    TeamRule,
 )
 from planning.permissions import may_select
-from planning.selection_forms import DaysForm, QuotaForm, ResourceForm, SettingsForm, TermsForm
+from planning.selection_forms import (
+    DaysForm,
+    QuotaForm,
+    ResourceForm,
+    SettingsForm,
+    TeamRuleForm,
+    TermsForm,
+)
 from planning.services import criteria as services
 from planning.services.inputs import settings_of
 from planning.views.base import attempt, fetch, frame
@@ -54,6 +62,7 @@ def _forms(request: HttpRequest, operation: Operation) -> dict[str, forms.BaseFo
         ),
         "days": DaysForm(data("days"), prefix="d", operation=operation),
         "quota": QuotaForm(data("quota"), prefix="q", operation=operation),
+        "together": TeamRuleForm(data("together"), prefix="t", operation=operation),
         "resource": ResourceForm(data("resource"), prefix="r"),
     }
 
@@ -62,6 +71,7 @@ def _save(actor: Any, operation: Operation, name: str, values: dict[str, Any]) -
     given: dict[str, Callable[..., Any]] = {
         "settings": services.save_settings, "days": services.set_days,
         "quota": services.set_quota, "resource": services.set_resource,
+        "together": services.set_team_rule,
     }  # fmt: skip
     if name == "settings":
         values["version"] = values.get("version") or 0
@@ -95,6 +105,7 @@ def criteria(request: HttpRequest, public_id: str) -> HttpResponse:
         "places": operation.participations.accepted().select_related("authority")
         .order_by("authority__code"),
         "quotas": operation.quotas.select_related("region", "industry", "authority"),
+        "team_rules": operation.team_rules.select_related("authority", "needs"),
         "resources": operation.resources.order_by("kind", "name"),
         "terms": operation.terms.exclude(fixed="free").select_related("site", "set_by", "set_for"),
     }  # fmt: skip
@@ -109,6 +120,18 @@ def quota_remove(request: HttpRequest, public_id: str, number: int) -> HttpRespo
     quota = get_object_or_404(SelectionQuota, operation=operation, pk=number)
     actor = request.actor  # type: ignore[attr-defined]
     attempt(request, _("Removed."), lambda: services.remove_quota(actor=actor, quota=quota))
+    return redirect("planning:criteria", public_id=public_id)
+
+
+@require_POST
+@acting()
+def team_rule_remove(request: HttpRequest, public_id: str, number: int) -> HttpResponse:
+    operation = open_selection(request, public_id)
+    rule = get_object_or_404(
+        TeamRule.objects.select_related("authority", "needs"), operation=operation, pk=number
+    )
+    actor = request.actor  # type: ignore[attr-defined]
+    attempt(request, _("Removed."), lambda: services.remove_team_rule(actor=actor, rule=rule))
     return redirect("planning:criteria", public_id=public_id)
 
 

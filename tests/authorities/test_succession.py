@@ -15,7 +15,7 @@ from authorities.gateway import answer
 from authorities.models import Membership
 from authorities.services.succession import plan_succession, sweep
 from execution.models import InspectionRecord
-from planning.models import Capacity, Hold, Operation, Participation, TargetChoice
+from planning.models import Capacity, Hold, Operation, Participation, TargetChoice, TeamRule
 from planning.permissions import can
 from planning.services import set_hold
 from targets.models import Disclosure, PastVisit, Signal
@@ -61,6 +61,10 @@ def reform():
         superior=cast.actors["OSH", "manager"].user, cleared=[left.user],
     )  # fmt: skip
     Capacity.objects.create(operation=cast.operation, authority=osh.authority, days=3)
+    tax, police = (cast.actors[code, "coordinator"].authority for code in ("TAX", "POL"))
+    for one, needs in ((osh.authority, tax), (successor, tax), (police, osh.authority),
+                       (osh.authority, successor)):  # fmt: skip
+        TeamRule.objects.create(operation=cast.operation, authority=one, needs=needs)
     day = timezone.localdate() + dt.timedelta(days=30)
     plan_succession(
         actor=None, old=osh.authority, new=successor, on=day,
@@ -118,6 +122,8 @@ def test_everything_open_moves_once_and_history_still_says_the_old_name(reform):
     assert not teams.filter(team__contains=[cast.lead.authority.pk]).exists()
     assert teams.filter(team__contains=[new.pk]).exists()
     assert Capacity.objects.get(operation=operation).authority == new
+    rules = TeamRule.objects.values_list("authority__code", "needs__code")
+    assert sorted(rules) == [("NEW", "TAX"), ("POL", "NEW")]
     for key, side in (("given", "giver"), ("received", "receiver")):
         assert getattr(Disclosure.objects.get(pk=reform[key].pk), side) == new
     assert Disclosure.objects.get(pk=reform["ended"].pk).giver == cast.lead.authority

@@ -187,6 +187,7 @@ ROUTES: dict[str, tuple[str, str | None, set[tuple[str, str]] | str, int]] = {
     "planning:criteria": ("get", "operation", PARTICIPANTS, 404),
     "planning:terms": ("get", "aside", of(*CODES[:3], roles=("coordinator",)), 5),
     "planning:quota_remove": ("post", "quota", PARTICIPANTS, 404),
+    "planning:team_rule_remove": ("post", "team_rule", PARTICIPANTS, 404),
     "planning:resource_remove": ("post", "resource", PARTICIPANTS, 404),
     "planning:runs": ("get", "operation", PARTICIPANTS, 404),
     "planning:draw_step": ("post", "draw_step", PARTICIPANTS, 404),

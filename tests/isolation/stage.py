@@ -223,8 +223,10 @@ def meeting_values(cast: Cast) -> dict[str, dict[str, Any]]:
 
 
 def selection_values(operation: Operation, site: Site, lead: Any) -> dict[str, dict[str, Any]]:
-    """A quota, a resource, a draw and a finished plan that says why the site is in it."""
+    """A quota, a rule about teams, a resource, a draw and a finished plan that says why the site is in it."""
     quota = operation.quotas.create(region=operation.regions.get(), maximum=50)
+    places = operation.participations.accepted().order_by("pk")
+    rule = operation.team_rules.create(authority=places[0].authority, needs=places[1].authority)
     resource = operation.resources.create(kind="interpreter", name="x", per_week=1)
     frame = lottery.Frame((lottery.Row(str(site.public_id), "a", 1.0, None),), 1)
     operation.draws.create(
@@ -242,6 +244,7 @@ def selection_values(operation: Operation, site: Site, lead: Any) -> dict[str, d
     )  # fmt: skip
     return {
         "quota": {"public_id": operation.public_id, "number": quota.pk},
+        "team_rule": {"public_id": operation.public_id, "number": rule.pk},
         "resource": {"public_id": operation.public_id, "resource": resource.public_id},
         "draw_step": {"public_id": operation.public_id, "step": "draw"},
         "solver_run": {"public_id": run.public_id},

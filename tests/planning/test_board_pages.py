@@ -328,6 +328,23 @@ def test_a_board_costs_the_same_whatever_its_length(as_user):
     assert found == [BOARD_QUERIES] * 6
 
 
+def test_a_week_is_bounded_as_well_and_counts_all(as_user, monkeypatch):
+    monkeypatch.setattr("planning.board.PAGE", 3)
+    cast = Cast()
+    cast.to("selecting", sites=5)
+    for site in cast.sites:
+        choose(actor=cast.lead, operation=cast.operation, site=site, state="picked", reason="r",
+               code="other")  # fmt: skip
+    client = as_user(cast.lead)
+    text = client.get(address(cast), {"view": "weeks"}).content.decode()
+    assert text.count("data-card") == 3
+    assert "5 visits" in text
+    assert "show_week=6" in text
+    more = client.get(address(cast), {"view": "weeks", "show_week": 6}).content.decode()
+    assert more.count("data-card") == 5
+    assert "show_week" not in more
+
+
 def test_a_column_is_bounded_and_shows_more_on_demand(as_user):
     cast = Cast()
     cast.to("selecting", sites=PAGE + 2)

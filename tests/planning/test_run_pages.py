@@ -7,7 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from planning.models import SelectionQuota, SelectionRun, SelectionSettings, SiteTerms
+from planning.models import SelectionQuota, SelectionRun, SelectionSettings, SiteTerms, TeamRule
 from planning.services import inputs, runs
 from targets.services.recusals import recuse
 from tests.factories import Cast, make_region
@@ -65,6 +65,27 @@ def test_each_authority_says_its_own_days_and_the_lead_sets_quotas(as_user):
     assert SelectionQuota.objects.exists()
     as_user(cast.lead).post(remove)
     assert not SelectionQuota.objects.exists()
+
+
+def test_the_lead_says_who_goes_only_with_whom(as_user):
+    cast = selecting()
+    page = address("criteria", cast.operation.public_id)
+    police, tax = (cast.actors[code, "coordinator"].authority for code in ("POL", "TAX"))
+    data = {"form": "together", "t-authority": police.pk, "t-needs": tax.pk}
+    assert as_user(cast.actors["TAX", "coordinator"]).post(page, data).status_code in (403, 422)
+    lead = as_user(cast.lead)
+    assert lead.post(page, data).status_code == 302
+    assert lead.post(page, data).status_code == 302  # the same again is the same rule
+    assert "POL only together with TAX" in lead.get(page).content.decode()
+    same = lead.post(page, data | {"t-needs": police.pk})
+    assert same.status_code == 422
+    assert "Choose two authorities." in same.content.decode()
+    rule = TeamRule.objects.get()
+    remove = address("team_rule_remove", cast.operation.public_id, rule.pk)
+    as_user(cast.actors["TAX", "coordinator"]).post(remove)
+    assert TeamRule.objects.exists()
+    lead.post(remove)
+    assert not TeamRule.objects.exists()
 
 
 def test_a_candidate_is_pinned_with_a_reason(as_user):

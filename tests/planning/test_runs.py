@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from audit.context import acting_as
 from audit.errors import Conflict, NotAllowed, RuleViolation
-from planning.candidates import candidates, gauges
+from planning.candidates import Chance, Chances, candidates, gauges
 from planning.models import (
     Capacity,
     Fixed,
@@ -20,6 +20,7 @@ from planning.models import (
     SelectionSettings,
     SiteTerms,
     SolverState,
+    TeamRule,
 )
 from planning.optimise import lottery as method
 from planning.services import inputs, lottery, runs
@@ -96,6 +97,32 @@ def test_capacity_pins_exclusions_and_quotas_are_kept():
         operation=cast.operation, region=make_region(), maximum=2, minimum=0
     )
     assert plan(cast).proposals.count() == 2
+
+
+def test_who_goes_only_with_another_never_goes_without():
+    cast = selecting()
+    osh, police = cast.lead.authority, cast.actors["POL", "coordinator"].authority
+    before = plan(cast)
+    assert any(osh.pk in p.team and police.pk not in p.team for p in before.proposals.all())
+    TeamRule.objects.create(operation=cast.operation, authority=osh, needs=police)
+    run = plan(cast)
+    assert run.inputs["together"] == [["OSH", "POL"]]
+    assert run.proposals.exists()
+    assert all(osh.pk not in p.team or police.pk in p.team for p in run.proposals.all())
+
+
+def test_the_team_of_a_drawn_site_keeps_the_rules_about_teams():
+    cast = selecting()
+    ids = {code: cast.actors[code, "coordinator"].authority.pk for code in ("OSH", "TAX", "POL")}
+    chances = Chances(cast.operation)
+    codes = {pk: code for code, pk in ids.items()}
+    found = {pk: Chance(0.5, 1.0, 0.0) for pk in ids.values()}
+    assert inputs.full_team(found, chances, codes, set(), False) == ["OSH", "POL", "TAX"]
+    TeamRule.objects.create(operation=cast.operation, authority_id=ids["OSH"], needs_id=ids["POL"])
+    chances = Chances(cast.operation)
+    del found[ids["POL"]]
+    assert inputs.full_team(found, chances, codes, set(), False) == ["TAX"]
+    assert inputs.full_team(found, chances, codes, {ids["OSH"]}, True) == ["TAX"]
 
 
 def test_limits_that_clash_are_named_with_numbers():
