@@ -34,9 +34,7 @@ SENTENCES: dict[str, Any] = {
     "criteria.days": gettext_lazy("%(authority)s changed its inspector-days."),
     "criteria.quota": gettext_lazy("Quotas of the selection were changed."),
     "criteria.team_rule": gettext_lazy("%(authority)s goes only together with %(needs)s."),
-    "criteria.team_rule_removed": gettext_lazy(
-        "%(authority)s may go without %(needs)s again."
-    ),
+    "criteria.team_rule_removed": gettext_lazy("%(authority)s may go without %(needs)s again."),
     "criteria.resource": gettext_lazy("Interpreters or vehicles of the selection were changed."),
     "criteria.pinned": gettext_lazy("%(site)s was pinned: %(reason)s"),
     "criteria.excluded": gettext_lazy("%(site)s was excluded: %(reason)s"),
@@ -166,6 +164,29 @@ SENTENCES: dict[str, Any] = {
     "overlap.declined": gettext_lazy("Two visits to one site were not merged."),
     "authority.succession_planned": gettext_lazy("%(new)s follows from %(date)s."),
     "authority.succeeded": gettext_lazy("%(new)s carries on what %(old)s did."),
+    "indicator.drafted": gettext_lazy("Version %(number)s was begun."),
+    "indicator.changed": gettext_lazy("The draft of version %(number)s was changed."),
+    "indicator.published": gettext_lazy("Version %(number)s was published."),
+    "indicator.retired": gettext_lazy("Version %(number)s was retired."),
+    "indicator.dropped": gettext_lazy("The draft of version %(number)s was given up."),
+    "risk_model.drafted": gettext_lazy("Version %(number)s was begun."),
+    "risk_model.changed": gettext_lazy("The draft of version %(number)s was changed."),
+    "risk_model.dropped": gettext_lazy("The draft of version %(number)s was given up."),
+    "risk_model.proposed": gettext_lazy(
+        "Version %(number)s was proposed because new results have come."
+    ),
+    "risk_model.approval_given": gettext_lazy("Version %(number)s was approved by one authority."),
+    "risk_model.approved": gettext_lazy("Version %(number)s has all the approvals it needs."),
+    "risk_model.activated": gettext_lazy("Version %(number)s was taken into use."),
+    "risk_model.retired": gettext_lazy("Version %(number)s was retired."),
+    "risk_report.asked": gettext_lazy("A test of version %(number)s was asked for."),
+    "risk_report.cancelled": gettext_lazy("A test of version %(number)s was cancelled."),
+    "risk_report.done": gettext_lazy("A test of version %(number)s is done."),
+    "risk_report.failed": gettext_lazy("A test of version %(number)s could not be done."),
+    "risk_method.published": gettext_lazy(
+        "Edition %(number)s of the public text on the method was published."
+    ),
+    "scoring.done": gettext_lazy("Scores of %(as_of)s were made."),
     "purpose.stated": gettext_lazy("A purpose was stated."),
     "person.added": gettext_lazy("%(name)s was added."),
     "person.closed": gettext_lazy("The account of %(name)s was closed."),

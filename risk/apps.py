@@ -13,6 +13,7 @@ class RiskConfig(AppConfig):
             purposes,
             site_list,
             subscribers,
+            succession,
         )
 
         site_list.register()

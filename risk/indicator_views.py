@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from audit.errors import DomainError, RuleViolation
+from audit.selectors import timeline
 from authorities.access import acting, require
 from risk import bins as bins_of
 from risk import definition_fields, permissions, previews
@@ -55,6 +56,7 @@ def indicator_detail(request: HttpRequest, public_id: str) -> HttpResponse:
         raise Http404
     context = {
         "indicator": indicator, "title": rows[0].name, "versions": [_shown(actor, r) for r in rows],
+        "timeline": timeline(indicator, actor),
         "owner": indicator.authority.name if indicator.authority else _("shared by all"),
         "may_draft": permissions.may_draft(actor, indicator.authority_id)
         and rows[0].state != IndicatorState.DRAFT,

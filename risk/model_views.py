@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from audit.errors import DomainError
+from audit.selectors import timeline
 from authorities.access import acting, require
 from risk import cards, model_pages, permissions
 from risk.forms import ApproveForm, ModelCreateForm, ModelForm, ReasonForm
@@ -104,6 +105,8 @@ def model_detail(request: HttpRequest, public_id: str) -> HttpResponse:
     version = seen_version(actor, public_id)
     context = model_pages.context(actor, version)
     partial = request.headers.get("HX-Request") == "true"
+    if not partial:
+        context["timeline"] = timeline(version.model, actor)
     return render(request, "risk/model_state.html" if partial else "risk/model.html", context)
 
 

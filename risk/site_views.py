@@ -8,9 +8,11 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
+from audit.access import note
 from authorities.access import acting
+from authorities.purposes import purpose_of
 from risk.engine.reasons import Change, Contribution, Explanation, explain, without
-from risk.models import ModelVersion
+from risk.models import ModelVersion, Source
 from risk.selectors import joint_scores, percent, shown_versions
 from targets.models import Site
 
@@ -23,6 +25,7 @@ def site_reasons(request: HttpRequest, public_id: str) -> HttpResponse:
     """All models that the reader may see, side by side, each opened into its contributions."""
     actor = request.actor  # type: ignore[attr-defined]
     site = get_object_or_404(Site.objects.visible_to(actor), public_id=public_id)
+    purpose_of(actor, site)
     context = {
         "site": site,
         "card": joint_scores([site.pk])[site.pk],
@@ -34,6 +37,7 @@ def site_reasons(request: HttpRequest, public_id: str) -> HttpResponse:
 def _opened(version: ModelVersion, site: Site) -> dict[str, Any]:
     opened = explain(version, site.pk)
     largest = sorted(opened.contributions, key=lambda part: -abs(part.points))[:ASKED_WITHOUT]
+    _log(opened, site)
     told = {part.place for part in largest if part.points}
     return {
         "version": version, "opened": opened, "p": percent(opened.p),
@@ -41,6 +45,14 @@ def _opened(version: ModelVersion, site: Site) -> dict[str, Any]:
         "points": points(opened.points),
         "rows": [_row(part, opened, site, part.place in told) for part in opened.contributions],
     }  # fmt: skip
+
+
+def _log(opened: Explanation, site: Site) -> None:
+    """Values come from the database as numbers: no row is loaded that would note itself. Columns
+    of the register are public."""
+    for part in opened.contributions:
+        if part.known and not part.hidden and part.indicator.source != Source.REGISTER:
+            note(Site._meta.label_lower, site.pk, part.indicator.indicator.authority_id)
 
 
 def _row(part: Contribution, opened: Explanation, site: Site, ask: bool) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from audit.models import AccessEntry
 from planning.candidates import candidates
 from planning.services import choose
 from risk.models import Visibility
@@ -92,7 +93,10 @@ def test_a_level_indicator_tells_its_points_and_not_its_value(reference, as_user
     address = reverse("risk:site_reasons", args=[site.public_id])
     ours = as_user(make_actor("OSH", "analyst")).get(address).content.decode()
     assert "1 tips in three years" in ours
+    look = AccessEntry.objects.get(object_type="targets.site", object_id=site.pk)
+    assert (look.owner.code, "reasons" in look.route) == ("OSH", True)
     theirs = as_user(make_actor("TAX", "analyst")).get(address).content.decode()
+    assert AccessEntry.objects.filter(object_type="targets.site").count() == 1  # no value, no look
     assert "Tips of the authority" in theirs
     assert "only its points are shown" in theirs
     assert "tips in three years" not in theirs

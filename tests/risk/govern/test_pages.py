@@ -62,6 +62,13 @@ def test_an_analyst_builds_an_indicator_and_publishes_it(analyst, as_user):
     page = text(client.get(answer["Location"]))
     assert "from 1 to below 3" in page
     assert "Make a new version" in page
+    assert "Version 1 was begun." in page
+    assert "Version 1 was published." in page
+    client.post(reverse("risk:indicator_version", args=[version.indicator.public_id]))
+    assert "Version 2 was begun." in text(client.get(answer["Location"]))
+    others = text(as_user(make_actor("TAX", "analyst")).get(answer["Location"]))
+    assert "Version 1 was published." in others
+    assert "Version 2" not in others  # what an authority drafts is its own
 
 
 @pytest.mark.parametrize(
@@ -198,6 +205,12 @@ def test_from_draft_to_use_in_the_browser(analyst, as_user):
     manager.post(activate)
     second.refresh_from_db()
     assert second.state == "active"
+    told = text(manager.get(reverse("risk:model_detail", args=[second.public_id])))
+    for words in ("Version 1 was begun.", "A test of version 1 is done.",
+                  "The draft of version 2 was changed.", "Version 2 was approved by one authority.",
+                  "Version 2 has all the approvals it needs.", "Version 2 was taken into use."):  # fmt: skip
+        assert words in told, words
+    assert "Something was changed." not in told
     method = text(as_user(make_actor("POL", "inspector")).get(reverse("risk:method")))
     assert "Earlier findings" in method
     assert "Posted workers" not in method
