@@ -203,9 +203,15 @@ def _clash(kind: str, key: str, data: dict[str, Any], names: Names, sites: dict[
     needs, has = data.get("needs"), data.get("has")
     site = sites.get(key, key)
     if kind == "capacity":
-        return _("%(pool)s has %(has)s days, the other limits need %(needs)s.") % {
+        numbers = {
             "pool": names.pool(key), "has": days_words(has or 0), "needs": days_words(needs or 0),
+            "weeks": ", ".join(week_words(w) for w in data.get("periods", []) if w != "window"),
         }  # fmt: skip
+        if numbers["weeks"]:
+            return _(
+                "%(pool)s has %(has)s days (%(weeks)s), the other limits need %(needs)s there."
+            ) % numbers  # fmt: skip
+        return _("%(pool)s has %(has)s days, the other limits need %(needs)s.") % numbers
     if kind == "quota_min":
         words = ngettext(
             "At least %(needs)s visit is asked for (%(quota)s); at most %(has)s can be made.",

@@ -19,6 +19,7 @@ from planning.models import (
     Voice,
     VoiceState,
 )
+from planning.services.board import version_of
 from planning.services.meetings import left_out_by
 
 
@@ -30,6 +31,7 @@ class Current:
     entry: Candidate | None
     voices: list[tuple[Authority, Voice | None]]
     left_out: bool  # by vetoes: it cannot be selected
+    version: int = 0  # of what stands on the board, as whoever decides has seen it
 
     @property
     def kept_off(self) -> list[Authority]:
@@ -95,4 +97,5 @@ def _current(meeting: Meeting, item: AgendaItem, authorities: list[Authority]) -
     return Current(
         item, entry, [(a, voices.get(a.pk)) for a in authorities],
         entry is not None and left_out_by(entry, operation, off),
+        version_of(operation, item.site, entry.choice if entry else None),
     )  # fmt: skip

@@ -146,9 +146,15 @@ class Marginal:
         return self.prices.index(self.best)
 
 
-def account(problem: Problem, plan: Plan, i: int) -> Account:
-    """The account of site ``i``; its reduced values are those of the solver's prices exactly."""
-    planned, (one, columns) = visits(plan), _alone(problem, i)
+def account(
+    problem: Problem, plan: Plan, i: int, planned: dict[int, Visit] | None = None
+) -> Account:
+    """The account of site ``i``; its reduced values are those of the solver's prices exactly.
+
+    ``planned``: ``visits(plan)``, made once by whoever asks about many sites.
+    """
+    planned = visits(plan) if planned is None else planned
+    one, columns = _alone(problem, i)
     at = _best(one, columns, plan)
     best = offer(problem, plan, Visit(i, *at)) if at else None
     chosen = offer(problem, plan, planned[i]) if i in planned else None

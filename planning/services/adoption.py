@@ -58,7 +58,8 @@ def adopt(
 ) -> Adopted:
     """Take a whole proposal: what it holds is picked, every other candidate left out.
 
-    Own decisions of people stay, unless ``overwrite``. What is proposed but not available stays
+    Own decisions of people stay, unless ``overwrite``; what only followed an earlier proposal goes by
+    this one. What is proposed but not available stays
     undecided and is named in the answer.
     """
     operation = open_board(actor, operation)
@@ -74,7 +75,7 @@ def adopt(
     rows = candidates(operation)
     unavailable = [c.site for c in rows if c.proposal and not is_available(operation, c)]
     closed = {site.pk for site in unavailable}
-    taken = [c for c in rows if c.site.pk not in closed and (overwrite or c.choice is None)]
+    taken = [c for c in rows if c.site.pk not in closed and (overwrite or _followed_only(c, plan))]
     decisions = [(c, _as_proposed_by(actor, plan, c)) for c in taken]
     change = BoardChange.objects.create(
         operation=operation, number=next_number(operation), round=operation.round,
@@ -90,6 +91,12 @@ def adopt(
         data={"number": plan.number, **{k: v for k, v in change.after.items() if k != "run"}},
     )  # fmt: skip
     return Adopted(change, unavailable)
+
+
+def _followed_only(candidate: Candidate, plan: SelectionRun) -> bool:
+    """Undecided, or decided by nothing but an earlier proposal: nobody gave a reason."""
+    choice = candidate.choice
+    return choice is None or (choice.as_proposed and not choice.reason and choice.run_id != plan.pk)
 
 
 def _summary(

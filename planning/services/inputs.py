@@ -8,6 +8,7 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Iterable
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -67,13 +68,15 @@ def weekly_days(
     for row in operation.capacities.all():
         rows.setdefault(row.authority_id, {})[row.region_id, row.week] = float(row.days)
     window = weeks(operation.window_start, operation.window_end)
+    regions = set(operation.regions.values_list("pk", flat=True))
     found = {}
     for place in places:
         own = rows.get(place.authority_id, {})
         usual = own.get((None, None), float(place.inspector_days_per_week or 0))
         for region in sorted({r for r, _w in own}, key=lambda r: r or 0) or [None]:
             found[place.authority_id, region] = _weeks_of(own, region, usual, window)
-        if (place.authority_id, None) not in found and any(w for r, w in own if r is None):
+        # A region with days of its own takes nothing from the others: they have the wider row.
+        if (place.authority_id, None) not in found and not regions <= {r for r, _w in own}:
             found[place.authority_id, None] = _weeks_of(own, None, usual, window)
     return found
 
@@ -120,10 +123,10 @@ def freeze(operation: Operation, today: dt.date | None = None) -> dict[str, Any]
         "form": FORM, "operation": operation.number, "round": operation.round,
         "on": today.isoformat(),
         "models": sorted(str(v) for v in run.versions.filter(model__joint=True)) if run else [],
-        "weights": {name: float(getattr(chosen, name)) for name in Weights.__dataclass_fields__
-                    if hasattr(chosen, name)},
+        "weights": {f.name: float(getattr(chosen, f.name, f.default)) for f in fields(Weights)},
         "rules": {"random_share": chosen.random_share, "joint_share": chosen.joint_share,
-                  "most_per_firm": chosen.most_per_firm, "min_people": chosen.min_people},
+                  "most_per_firm": chosen.most_per_firm, "min_people": chosen.min_people,
+                  "most_authorities": Problem.most_authorities},
         "periods": [week.isoformat() for week, _days in window] if by_week else ["window"],
         "authorities": [
             {"code": p.authority.code, "severity": chances.severity(p.authority_id),
@@ -165,6 +168,8 @@ def _site(
     team = [codes[pk] for pk in (terms.team if terms else []) if pk in codes]
     if not row.available:
         fixed = Fixed.EXCLUDED
+    elif fixed == Fixed.EXCLUDED:
+        team = []  # also what was drawn: people may, with a reason that the record tells
     elif row.drawn is not None:
         fixed, team = Fixed.PINNED, full_team(found, chances, codes, enter, anybody)
     return {
@@ -273,7 +278,7 @@ def _quotas(
         {"region": q.region.code if q.region else "",
          "industry": q.industry.path if q.industry else "",
          "authority": codes.get(q.authority_id, "") if q.authority_id else "",
-         "minimum": q.minimum, "maximum": q.maximum, "hard": q.hard}
+         "minimum": q.minimum, "maximum": q.maximum, "hard": q.hard, "penalty": Quota.penalty}
         for q in rows
         if not q.authority_id or q.authority_id in codes
     ]  # fmt: skip
@@ -328,6 +333,7 @@ def problem_of(inputs: dict[str, Any]) -> Problem:
         resources=tuple(_resource(r, sites) for r in inputs["resources"]),
         most_per_firm=rules["most_per_firm"], joint_share=rules["joint_share"] / 100,
         min_people=rules["min_people"],
+        most_authorities=rules.get("most_authorities", Problem.most_authorities),
         # Runs from before there were such rules have none stored.
         implied=tuple((1 << index[one], 1 << index[other])
                       for one, other in inputs.get("together", [])),
@@ -374,6 +380,7 @@ def _quota(quota: dict[str, Any], sites: list[dict[str, Any]], index: dict[str, 
         key=quota_key(quota), sites=_ints(wanted), minimum=quota["minimum"],
         maximum=quota["maximum"], hard=quota["hard"],
         authority=index[quota["authority"]] if quota["authority"] else None,
+        penalty=quota.get("penalty", Quota.penalty),
     )  # fmt: skip
 
 

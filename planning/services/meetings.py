@@ -353,12 +353,14 @@ def _discussed(meeting: Meeting, item: AgendaItem) -> AgendaItem:
 # ------------------------------------------------------------------ deciding
 @service
 def decide(
-    *, actor: "Actor", item: AgendaItem, state: str, reason: str, code: str = "other"
-) -> AgendaItem:
+    *, actor: "Actor", item: AgendaItem, state: str, reason: str, code: str = "other",
+    version: int | None = None,
+) -> AgendaItem:  # fmt: skip
     """Close the item with a decision on its site, which goes to the board like any other.
 
     Refused below the quorum. Whoever vetoes does not go along; a veto of the lead, or of all that
-    could come, leaves the site out.
+    could come, leaves the site out. ``version``: of what stood on the board when it was decided
+    (``room.Current.version``); Conflict when somebody has changed it meanwhile.
     """
     meeting = _under_way(actor, item.meeting, chair=True)
     item = _discussed(meeting, item)
@@ -376,7 +378,7 @@ def decide(
         )
     choose(
         actor=actor, operation=meeting.operation, site=item.site, state=state, reason=reason,
-        code=code, team=_team(candidate, meeting.operation, off) if picked and off else None,
+        code=code, version=version, team=_team(candidate, meeting.operation, off) if picked and off else None,
     )  # fmt: skip
     _close(meeting, item, result=state, reason=reason.strip(), kept_off=off, actor=actor)
     return item

@@ -24,6 +24,7 @@ from planning.models import Operation, OperationState, RunKind, SelectionRun, So
 from planning.permissions import may_select
 from planning.services import changes, inputs, solving
 from planning.services.common import check_state, lock
+from planning.services.pulse import Pulse
 
 if TYPE_CHECKING:
     from authorities.actors import Actor
@@ -125,7 +126,8 @@ def perform(run: SelectionRun) -> SelectionRun:
         if run.attempts > MAX_ATTEMPTS:
             raise RuntimeError("taken up too often; it seems to end its worker")
         _freeze(run)
-        found = solving.work(run, lambda **values: save(run, **values))
+        with Pulse(lambda **values: save(run, **values)) as pulse:
+            found = solving.work(run, pulse.save, pulse.lost)
         _finish(run, found)
     except TakenOver:
         logger.info("run %s is no longer this process's", run.pk)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from audit.claims import TakenOver
 from authorities.models import Authority
 from planning.models import Proposal, RunKind, SelectionRun
 from planning.optimise.problem import Infeasible, Options, Plan, Problem, Step
@@ -19,6 +20,7 @@ from risk.models import Arm
 from targets.models import Site
 
 Save = Callable[..., None]
+Lost = Callable[[], bool]
 EVERY = 1.0  # seconds between two notes of progress
 ANSWERED_MOST = 20_000
 
@@ -43,13 +45,13 @@ class Found:
     visits: list[dict[str, Any]] = field(default_factory=list)
 
 
-def work(run: SelectionRun, save: Save) -> Found:
-    """Do what the run was asked for. Raises NoPlan; TakenOver comes from ``save``."""
+def work(run: SelectionRun, save: Save, lost: Lost = lambda: False) -> Found:
+    """Do what the run was asked for. Raises NoPlan; TakenOver when ``save`` or ``lost`` say so."""
     assert run.inputs is not None
     problem, options = problem_of(run.inputs), Options(**run.options)
     if run.kind in (RunKind.PLAN, RunKind.WHAT_IF) and "take" not in run.change:
         start = stored_plan(run.based_on, problem) if run.based_on else _last(run, problem)
-        plan = _solve(problem, options, start, _tell(save))
+        plan = _solve(problem, options, start, _tell(save), lost)
         return _plan_found(run, problem, plan)
     assert run.based_on is not None
     before = stored_plan(run.based_on, problem)
@@ -82,15 +84,18 @@ def _finite(number: float | None) -> float | None:
 
 
 def _solve(
-    problem: Problem, options: Options, start: Plan | None, tell: Callable[[Step], None] | None
-) -> Plan:
+    problem: Problem, options: Options, start: Plan | None,
+    tell: Callable[[Step], None] | None, lost: Lost,
+) -> Plan:  # fmt: skip
     from planning.optimise.check import violations
     from planning.optimise.solve import solve
 
     try:
-        plan = solve(problem, options, start=start, progress=tell)
+        plan = solve(problem, options, start=start, progress=tell, cancelled=lost)
     except Infeasible as none:
         raise NoPlan(none.clash) from none
+    if lost():
+        raise TakenOver
     wrong = violations(problem, plan)
     if wrong:
         raise Broken("; ".join(wrong[:5]))
@@ -142,10 +147,11 @@ def stored_plan(run: SelectionRun | None, problem: Problem) -> Plan | None:
 def _plan_found(run: SelectionRun, problem: Problem, plan: Plan) -> Found:
     from planning.optimise.explain import account
     from planning.optimise.frontier import measures
+    from planning.optimise.whatif import visits as planned_visits
 
-    visits = []
+    planned, visits = planned_visits(plan), []
     for i, team, period in zip(plan.site, plan.team, plan.period, strict=True):
-        offer = account(problem, plan, int(i)).chosen
+        offer = account(problem, plan, int(i), planned).chosen
         assert offer is not None
         visits.append({
             "key": problem.keys[i], "team": _codes(problem, int(team)), "period": int(period),
@@ -180,9 +186,11 @@ def _codes(problem: Problem, team: int) -> list[str]:
 def answers(problem: Problem, plan: Plan) -> dict[str, Any]:
     """By site: why it is in the plan or not, reckoned from the prices that are stored with it."""
     from planning.optimise.explain import account
+    from planning.optimise.whatif import visits
 
+    planned = visits(plan)
     return {
-        problem.keys[i]: _answer(problem, account(problem, plan, i))
+        problem.keys[i]: _answer(problem, account(problem, plan, i, planned))
         for i in range(min(len(problem.keys), ANSWERED_MOST))
     }
 

@@ -98,6 +98,7 @@ def criteria(request: HttpRequest, public_id: str) -> HttpResponse:
     selecting = operation.state == "selecting"
     context |= {
         "forms": found, "form": form,
+        "settings_words": settings_of(operation).get_periods_display(),
         "may_lead": context["rights"]["manage"] and selecting,
         "may_days": may_select(actor, operation) and selecting,
         "settings_row": SelectionSettings.objects.filter(operation=operation).first(),

@@ -186,7 +186,8 @@ def agenda_step(request: HttpRequest, public_id: str, step: str) -> HttpResponse
         return _with_form(
             request, row, "decide", DecideForm(request.POST, prefix="decide"),
             lambda state, reason, code: services.decide(
-                actor=actor, item=item, state=state, reason=reason, code=code or "other"),
+                actor=actor, item=item, state=state, reason=reason, code=code or "other",
+                version=_number(request.POST.get("version", ""))),
         )  # fmt: skip
     steps: dict[str, Callable[[], Any]] = {
         "open": lambda: services.open_item(actor=actor, item=item),
@@ -201,6 +202,11 @@ def agenda_step(request: HttpRequest, public_id: str, step: str) -> HttpResponse
     except DomainError as error:
         messages.error(request, str(error))
     return redirect("planning:meeting_room", public_id=row.public_id)
+
+
+def _number(text: str) -> int | None:
+    """What stood on the board, from a hidden field; None when it is no number."""
+    return int(text) if text.isdecimal() and len(text) < 10 else None
 
 
 @require_GET

@@ -321,6 +321,22 @@ def test_a_proposal_is_taken_over_but_for_what_people_decided(cast):
     assert not TargetChoice.objects.filter(site=first).exists()
 
 
+def test_a_newer_proposal_replaces_what_only_followed_the_one_before(cast):
+    first, second, third = cast.sites
+    adopt(actor=cast.lead, operation=cast.operation, run=make_plan(cast, [first, second]))
+    kept = choose(actor=cast.lead, operation=cast.operation, site=second, state="dropped", **WHY)
+    newer = make_plan(cast, [second, third], team=("OSH", "POL"))
+    done = adopt(actor=cast.lead, operation=cast.operation, run=newer)
+    states = {c.site: (c.state, c.run_id, c.team) for c in TargetChoice.objects.all()}
+    assert states[first][:2] == ("dropped", newer.pk)
+    assert states[second][0] == "dropped"  # what somebody decided with a reason stays
+    assert states[third] == ("picked", newer.pk, ids(cast, "OSH", "POL"))
+    assert done.change.after == {"run": 2, "picked": 1, "dropped": 1, "kept": 1}
+    undo(actor=cast.lead, operation=cast.operation, change=done.change)
+    states = {c.site: c.state for c in TargetChoice.objects.all()}
+    assert states == {first: "picked", second: kept.state, third: "dropped"}
+
+
 def test_only_the_newest_proposal_of_the_round_is_taken_over(cast):
     old = make_plan(cast, cast.sites[:1])
     make_plan(cast, cast.sites[1:])

@@ -399,6 +399,28 @@ def address(name: str, *args: Any) -> str:
     return reverse(f"planning:{name}", args=args)
 
 
+def test_what_somebody_changed_on_the_board_meanwhile_is_told_before_it_is_overwritten(as_user):
+    cast, meeting = opened()
+    everybody(cast, meeting)
+    item = meeting.items.order_by("order").first()
+    open_item(actor=cast.lead, item=item)
+    client = as_user(cast.lead)
+    shown = client.get(address("meeting_room", meeting.public_id)).content.decode()
+    version = re.search(r'name="version" value="(\d+)"', shown)[1]
+    tax = cast.actors["TAX", "coordinator"]
+    choose(actor=tax, operation=cast.operation, site=item.site, state="dropped", reason="No days",
+           code="capacity")  # fmt: skip
+    said = {"decide-state": "picked", "decide-reason": "All agree", "version": version}
+    step = address("agenda_step", item.public_id, "decide")
+    refused = as_user(cast.lead).post(step, said)
+    assert refused.status_code == 422
+    assert "All agree" in refused.content.decode()
+    assert cast.operation.choices.get().state == "dropped"
+    version = re.search(r'name="version" value="(\d+)"', refused.content.decode())[1]
+    as_user(cast.lead).post(step, said | {"version": version})
+    assert cast.operation.choices.get().reason == "All agree"
+
+
 def test_a_meeting_by_its_pages(as_user):
     cast = Cast()
     cast.to("selecting")

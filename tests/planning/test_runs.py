@@ -2,12 +2,16 @@
 
 import datetime as dt
 import threading
+import time
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.conf import settings
+from django.db import IntegrityError, OperationalError, connection, transaction
 from django.utils import timezone
 
+from audit.claims import TakenOver
 from audit.context import acting_as
 from audit.errors import Conflict, NotAllowed, RuleViolation
 from planning.candidates import Chance, Chances, candidates, gauges
@@ -23,10 +27,18 @@ from planning.models import (
     TeamRule,
 )
 from planning.optimise import lottery as method
-from planning.services import inputs, lottery, runs
+from planning.services import inputs, lottery, pulse, runs, solving
 from planning.services.pool import add_to_pool
+from planning.workdays import weeks
 from targets.models import Site
-from tests.factories import Cast, make_actor, make_available, make_region, make_site
+from tests.factories import (
+    Cast,
+    make_actor,
+    make_available,
+    make_past_visit,
+    make_region,
+    make_site,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -44,6 +56,11 @@ def plan(cast: Cast, **asked) -> SelectionRun:
     done = runs.perform(claimed)
     assert done.state == SolverState.DONE, (done.state, done.message, done.clash)
     return done
+
+
+def window_of(cast: Cast) -> tuple[dt.date, dt.date]:
+    operation = cast.refresh()
+    return operation.window_start, operation.window_end
 
 
 def pin(cast: Cast, site: Site, **values) -> SiteTerms:
@@ -123,6 +140,82 @@ def test_the_team_of_a_drawn_site_keeps_the_rules_about_teams():
     del found[ids["POL"]]
     assert inputs.full_team(found, chances, codes, set(), False) == ["TAX"]
     assert inputs.full_team(found, chances, codes, {ids["OSH"]}, True) == ["TAX"]
+
+
+def test_days_of_one_region_leave_the_others_the_usual_ones():
+    cast = selecting()
+    other = make_region("09", "Kymenlaakso")
+    cast.operation.regions.add(other)
+    Capacity.objects.create(
+        operation=cast.operation, authority=cast.lead.authority, region=other, days=Decimal("2")
+    )
+    days = inputs.weekly_days(cast.operation, list(cast.operation.participations.accepted()))
+    mine = {region: max(w) for (authority, region), w in days.items()
+            if authority == cast.lead.authority.pk}  # fmt: skip
+    usual = float(cast.operation.participations.get(is_lead=True).inspector_days_per_week)
+    assert mine == {other.pk: 2.0, None: usual}
+
+
+def test_a_plan_by_weeks_keeps_rest_pins_and_interpreters_of_the_week():
+    cast = selecting()
+    SelectionSettings.objects.create(operation=cast.operation, periods="weeks", random_share=0)
+    window = [week for week, _days in weeks(*window_of(cast))]
+    speaks = cast.operation.resources.create(kind="interpreter", name="vietnam", per_week=1)
+    first, second, rested = cast.sites[:3]
+    for site in (first, second):
+        pin(cast, site).needs.add(speaks)
+    visited = window[1] - dt.timedelta(days=settings.REST_DAYS)
+    make_past_visit(rested, shared=True, on=visited)
+    pin(cast, rested)
+    run = plan(cast)
+    assert run.inputs["periods"] == [week.isoformat() for week in window]
+    week_of = {p.site_id: p.week for p in run.proposals.all()}
+    assert week_of[first.pk] != week_of[second.pk]  # one interpreter a week
+    assert week_of[rested.pk] >= window[1]
+    frozen = next(s for s in run.inputs["sites"] if s["id"] == str(rested.public_id))
+    assert frozen["weeks"][0] == 0
+    assert all(frozen["weeks"][1:])
+
+
+def test_everything_a_plan_depends_on_is_in_its_inputs():
+    cast = selecting()
+    SelectionQuota.objects.create(operation=cast.operation, region=make_region(), minimum=1)
+    frozen = inputs.freeze(cast.operation)
+    problem = inputs.problem_of(frozen)
+    assert frozen["weights"] == {k: getattr(problem.weights, k) for k in frozen["weights"]}
+    assert frozen["rules"]["most_authorities"] == problem.most_authorities
+    assert frozen["quotas"][0]["penalty"] == problem.quotas[0].penalty
+    other = frozen | {"quotas": [frozen["quotas"][0] | {"penalty": 9.0}]}
+    assert inputs.problem_of(other).quotas[0].penalty == 9.0
+
+
+def test_a_heartbeat_goes_on_beside_the_work_and_tells_when_the_run_is_lost(monkeypatch):
+    monkeypatch.setattr(pulse, "SECONDS", 0.01)
+    monkeypatch.setattr(pulse, "connection", SimpleNamespace(
+        in_atomic_block=False, close=lambda: None))  # fmt: skip
+    beats = []
+
+    def save(**values):
+        beats.append(values)
+        if len(beats) == 2:
+            raise OperationalError("away for a moment")
+        if len(beats) == 4:
+            raise TakenOver
+
+    with pulse.Pulse(save) as beating:
+        end = time.monotonic() + 10
+        while not beating.lost() and time.monotonic() < end:
+            time.sleep(0.005)
+    assert len(beats) == 4
+    assert beating.lost()
+
+
+def test_a_run_that_was_lost_leaves_nothing():
+    cast = selecting()
+    run = runs.claim(runs.ask_run(actor=cast.lead, operation=cast.operation).pk)
+    runs._freeze(run)
+    with pytest.raises(TakenOver):
+        solving.work(run, lambda **values: None, lambda: True)
 
 
 def test_limits_that_clash_are_named_with_numbers():
