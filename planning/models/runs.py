@@ -172,6 +172,10 @@ class SelectionRun(models.Model):
             return None
         return max(0.0, (self.bound - self.value) / abs(self.bound))
 
+    @property
+    def gap_percent(self) -> float | None:
+        return None if self.gap is None else 100 * self.gap
+
 
 class Proposal(models.Model):
     """One visit that a run proposes: the site, who goes, when, and what it is worth.
