@@ -106,12 +106,27 @@ def why(run: SelectionRun, site: Site, names: Names | None = None) -> Answer | N
     )  # fmt: skip
 
 
+TINY = 1e-9
+
+
 def _costs(stored: dict[str, Any], names: Names) -> str:
     parts = [
         _("%(days)s days of %(pool)s at %(price)s each")
         % {"days": days_words(days), "pool": names.pool(pool), "price": number(price)}
         for _code, pool, days, price in stored["costs"]
     ]
+    # Whatever else has a price and counts against it: without it the sentence would contradict.
+    for key, amount in stored["quotas"]:
+        if amount < -TINY:
+            parts.append(_("the limit of %(quota)s at %(price)s") % {
+                "quota": names.quota(key), "price": number(-amount)})  # fmt: skip
+    for key, units, price in stored["resources"]:
+        if price > TINY:
+            parts.append(_("%(resource)s at %(price)s") % {
+                "resource": names.resources.get(key, key), "price": number(units * price)})  # fmt: skip
+    if stored["joint"] < -TINY:
+        parts.append(_("the share of joint visits at %(price)s") % {
+            "price": number(-stored["joint"])})  # fmt: skip
     return "; ".join(parts)
 
 

@@ -15,7 +15,7 @@ from audit.claims import TakenOver
 from authorities.models import Authority
 from planning.models import Proposal, RunKind, SelectionRun
 from planning.optimise.problem import Infeasible, Options, Plan, Problem, Step
-from planning.services.inputs import problem_of
+from planning.services.inputs import problem_of, quota_key
 from risk.models import Arm
 from targets.models import Site
 
@@ -122,8 +122,11 @@ def stored_plan(run: SelectionRun | None, problem: Problem) -> Plan | None:
     resources = np.array(run.prices["resources"], float).reshape(
         len(problem.resources), len(problem.periods)
     ) if len(run.prices["resources"]) == len(problem.resources) else None  # fmt: skip
-    same = prices["pools"].shape == problem.capacity.shape and len(prices["quotas"]) == len(
-        problem.quotas
+    same = (
+        run.inputs["periods"] == list(problem.periods)
+        and [quota_key(q) for q in run.inputs["quotas"]] == [q.key for q in problem.quotas]
+        and prices["pools"].shape == problem.capacity.shape
+        and len(prices["quotas"]) == len(problem.quotas)
     )
     if not same or resources is None or run.value is None or run.bound is None:
         return None

@@ -6,7 +6,9 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
+from planning.answers import why
 from planning.models import SelectionQuota, SelectionRun, SelectionSettings, SiteTerms, TeamRule
 from planning.services import inputs, runs
 from targets.services.recusals import recuse
@@ -65,6 +67,25 @@ def test_each_authority_says_its_own_days_and_the_lead_sets_quotas(as_user):
     assert SelectionQuota.objects.exists()
     as_user(cast.lead).post(remove)
     assert not SelectionQuota.objects.exists()
+
+
+def test_what_else_has_a_price_is_named_beside_the_days():
+    cast = selecting()
+    pool = inputs.problem_of(inputs.freeze(cast.operation)).pools[0]
+    run = cast.operation.runs.create(
+        number=9, round=cast.operation.round, state="done", inputs=inputs.freeze(cast.operation),
+        inputs_hash="h" * 64, finished_at=timezone.now(), value=1.0, bound=1.0,
+        asked_by=cast.lead.user, asked_for=cast.lead.authority,
+        result={"answers": {str(cast.sites[0].public_id): {
+            "verdict": "too_dear", "team": ["OSH"], "period": 0, "worth": 0.27, "reduced": -0.13,
+            "costs": [["OSH", pool, 1.0, 0.1]], "quotas": [["01//", -0.3]],
+            "resources": [["speaks", 1.0, 0.05]], "joint": -0.02, "firm": [],
+        }}},
+    )  # fmt: skip
+    said = why(run, cast.sites[0]).words[0]
+    for words in ("at 0.10 each", "the limit of Uusimaa at 0.30", "speaks at 0.05",
+                  "the share of joint visits at 0.02", "is worth 0.27"):  # fmt: skip
+        assert words in said, said
 
 
 def test_the_lead_says_who_goes_only_with_whom(as_user):
