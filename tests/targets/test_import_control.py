@@ -342,6 +342,20 @@ def test_open_facts_licences_and_those_who_work_at_a_site(analyst):
     assert not Link.objects.visible_to(other).exists()
 
 
+def test_the_end_of_a_link_is_brought_up_to_date(analyst):
+    posted = (SAMPLES / "posted_workers_notifications_example.csv").read_text("utf-8-sig")
+    upload(analyst, posted, "posted-workers")
+    links = Link.objects.filter(to_site__source_key="LT-2026-000101")
+    before = set(links.values_list("pk", "run_id"))
+    assert set(links.values_list("valid_to", flat=True)) == {dt.date(2026, 8, 31)}
+    run = upload(analyst, posted.replace("2026-08-31", "2026-10-15"), "posted-workers")
+    assert run.state == "done", run.message
+    assert set(links.values_list("valid_to", flat=True)) == {dt.date(2026, 10, 15)}
+    assert set(links.values_list("pk", "run_id")) == before
+    undone(analyst, run)
+    assert set(links.values_list("pk", "run_id")) == before  # the first import still says them
+
+
 @pytest.mark.parametrize(
     ("name", "format", "kind"),
     [
