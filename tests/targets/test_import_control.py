@@ -356,6 +356,19 @@ def test_the_end_of_a_link_is_brought_up_to_date(analyst):
     assert set(links.values_list("pk", "run_id")) == before  # the first import still says them
 
 
+def test_companies_that_links_made_are_found_and_undone(analyst):
+    posted = (SAMPLES / "posted_workers_notifications_example.csv").read_text("utf-8-sig")
+    run = upload(analyst, posted, "posted-workers")
+    company = Company.objects.get(business_id="9901380-4")
+    change = RegisterChange.objects.get(company=company)
+    assert (change.run, change.old, change.undo) == (run, None, False)
+    assert SearchEntry.objects.filter(company=company).exists()
+    undone(analyst, run)
+    assert (run.state, run.kept_count) == ("undone", 0)
+    assert not Company.objects.exists()
+    assert not Link.objects.exists()
+
+
 @pytest.mark.parametrize(
     ("name", "format", "kind"),
     [

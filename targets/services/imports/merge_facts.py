@@ -148,16 +148,21 @@ NEW_FACTS_OF_SITES = f"""WITH {FACT_ROWS}
     SELECT gen_random_uuid(), s.site_id, s.kind, s.value, s."from", s."to", %(now)s, %(source)s,
            s.key, %(authority)s, %(shared)s, %(delete_on)s, %(run)s FROM rows s
     ON CONFLICT (authority_id, source, source_key) WHERE known_to IS NULL DO NOTHING"""
-COMPANIES_OF_LINKS = f"""INSERT INTO targets_company (public_id, created_at, updated_at, name,
-           business_id, kind, country, form, status, address, postal_code, website, source, raw)
-    SELECT DISTINCT ON (l.business_id) gen_random_uuid(), %(now)s, %(now)s,
-           coalesce(nullif(l.name, ''), l.business_id), l.business_id, 'unknown', 'FI', '',
-           'unknown', '', '', '', %(source)s, '{{}}'
-      FROM targets_importrow r
-      JOIN LATERAL jsonb_to_recordset(r.more -> 'links') AS l(business_id text, name text) ON true
-     WHERE {LINES} AND r.more ? 'links'
-     ORDER BY l.business_id, l.name DESC
-    ON CONFLICT (business_id) DO NOTHING"""
+# Noted like every row that is made: an undo goes by it, and the search follows it.
+COMPANIES_OF_LINKS = f"""WITH made AS (
+      INSERT INTO targets_company (public_id, created_at, updated_at, name, business_id, kind,
+             country, form, status, address, postal_code, website, source, raw)
+      SELECT DISTINCT ON (l.business_id) gen_random_uuid(), %(now)s, %(now)s,
+             coalesce(nullif(l.name, ''), l.business_id), l.business_id, 'unknown', 'FI', '',
+             'unknown', '', '', '', %(source)s, '{{}}'
+        FROM targets_importrow r
+        JOIN LATERAL jsonb_to_recordset(r.more -> 'links')
+             AS l(business_id text, name text) ON true
+       WHERE {LINES} AND r.more ? 'links'
+       ORDER BY l.business_id, l.name DESC
+      ON CONFLICT (business_id) DO NOTHING RETURNING id)
+    INSERT INTO targets_registerchange (run_id, company_id, source, said_on, undo, at)
+    SELECT %(run)s, m.id, %(source)s, NULL, false, %(now)s FROM made m"""
 # An end that has become known is filled in. The link stays the run's that made it: an undo of the
 # later run does not take it away (it leaves the end, as with roles).
 LINKS_OF_SITES = f"""INSERT INTO targets_link AS k (public_id, kind, from_company_id, to_site_id,
