@@ -33,7 +33,8 @@ from targets.models import (
     SiteOperator,
 )
 from targets.services import retention
-from targets.services.imports import reading, storing
+from targets.services.imports import reading, storing, undo
+from targets.services.imports import run as run_module
 from targets.services.imports.control import ask, may
 from targets.services.mappings import load_mappings
 from targets.services.uploads import start_upload
@@ -256,6 +257,27 @@ def test_the_registers_own_record_and_its_names_return(analyst, tmp_path):
     assert Company.objects.get().name == "Uusi Oy"
     undone(analyst, run)
     assert state() == before
+
+
+def test_a_paused_undo_goes_on(analyst, monkeypatch):
+    content = HEAD + "".join(row(n, f"Place {n}") for n in range(30))
+    done = upload(analyst, content)
+    assert done.stored_as == ""  # the file of an ended import is gone
+    monkeypatch.setattr(run_module, "CHUNK", 10)
+    real = undo.take_back
+
+    def asked(run, limit):
+        step = real(run, limit)
+        if Site.objects.count() == 20:
+            ask(actor=analyst, run=ImportRun.objects.get(pk=run.pk), what="pause")
+        return step
+
+    monkeypatch.setattr(undo, "take_back", asked)
+    undone(analyst, done)
+    assert (done.state, Site.objects.count()) == ("paused", 20)
+    ask(actor=analyst, run=done, what="resume")
+    work(done)
+    assert (done.state, Site.objects.count()) == ("undone", 0)
 
 
 def test_visits_and_facts_are_undone_to_what_was_said_before(analyst):
