@@ -61,6 +61,7 @@ def test_one_endless_record(tmp_path, monkeypatch):
         (b"Sites of the region;;\nMade 1.5.2026;;\nid;name;note\n1;One;x\n", {"One"}),
         (b'id;name\n1;"One\nplace"\n2;Two\n', {"One\nplace", "Two"}),
         (b"name;id | nummer\nOne;1\n", {"One"}),
+        (b"id;name\n1;\xc4", {"Ä"}),
     ],
 )
 def test_tables_as_programs_write_them(tmp_path, content, names):

@@ -108,6 +108,10 @@ def _encoding_and_lines(path: Path, tick: Tick) -> tuple[str, int]:
             if ends:
                 length = len(block) - max(block.rfind(b"\n"), block.rfind(b"\r")) - 1
             lines += max(block.count(b"\n"), block.count(b"\r"))
+    try:
+        decoder.decode(b"", final=True)  # a letter cut short by the end of the file
+    except UnicodeDecodeError:
+        utf8 = False
     if not encoding:
         encoding = "utf-8" if utf8 else "cp1252"
     if (encoding == "cp1252" and not cp1252) or (encoding == "utf-8-sig" and not utf8):
