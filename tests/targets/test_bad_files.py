@@ -97,6 +97,14 @@ def test_register_in_every_wrapping(tmp_path, mark, form):
     assert Company.objects.get().name == "A Oy"
 
 
+@pytest.mark.parametrize("first", ["businessId", "names"])
+@pytest.mark.parametrize("indent", [None, 1])
+def test_one_company_by_itself_however_written(tmp_path, first, indent):
+    company = {first: COMPANY[first], **COMPANY}
+    load(tmp_path, "a.json", json.dumps(company, indent=indent).encode(), "prh-v3")
+    assert Company.objects.get().name == "A Oy"
+
+
 def test_a_row_the_database_refuses_stands_alone(tmp_path, monkeypatch):
     from django.db import DataError
 

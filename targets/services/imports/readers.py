@@ -237,8 +237,6 @@ class _Metered:
         self.record = 1
         self._head = file.read(256).removeprefix(codecs.BOM_UTF8)
         self.is_list = self._head.lstrip().startswith(b"[")
-        # One company asked for by itself, not a list of them.
-        self.is_one = self._head.lstrip().startswith(b'{"businessId"')
 
     def read(self, size: int = -1) -> bytes:
         if size == 0:  # how the parser asks whether it gets bytes
@@ -278,15 +276,31 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
             raise FileRefused("zip_broken") from None
 
 
+def _is_one(path: Path, name: str) -> bool:
+    """Whether the JSON is one company asked for by itself, however written, not a list of them."""
+    with _opened(path) as file:
+        stream = _Metered(file)
+        if stream.is_list:
+            return False
+        try:
+            for prefix, event, value in ijson.parse(stream):
+                if prefix == "" and event == "map_key" and value in (name, "businessId"):
+                    return bool(value == "businessId")
+        except (ijson.JSONError, UnicodeDecodeError):
+            pass  # said where the companies are read
+    return False
+
+
 def json_companies(path: Path, name: str = "companies") -> Iterator[Row]:
     """Company records of the register's JSON, or of a zip with it: ``{"companies": [...]}`` (or
     another ``name``), a list of companies, or one company."""
     if path.stat().st_size == 0:
         raise FileRefused("empty")
     number = 0
+    one = _is_one(path, name)
     with _opened(path) as file:
         stream = _Metered(file)
-        prefix = "item" if stream.is_list else "" if stream.is_one else f"{name}.item"
+        prefix = "item" if stream.is_list else "" if one else f"{name}.item"
         companies = ijson.items(stream, prefix, use_float=True)
         while True:
             # Only the parser's own trouble is caught here, not that of the one who takes the rows.
