@@ -5,6 +5,7 @@ import json
 import zipfile
 from io import BytesIO, StringIO
 
+import openpyxl
 import pytest
 from django.core.management import CommandError, call_command
 
@@ -103,6 +104,39 @@ def test_one_company_by_itself_however_written(tmp_path, first, indent):
     company = {first: COMPANY[first], **COMPANY}
     load(tmp_path, "a.json", json.dumps(company, indent=indent).encode(), "prh-v3")
     assert Company.objects.get().name == "A Oy"
+
+
+def sheet(text: bytes) -> bytes:
+    """A workbook whose only sheet is written as ``text``."""
+    book = BytesIO()
+    openpyxl.Workbook().save(book)
+    made = BytesIO()
+    with zipfile.ZipFile(book) as old, zipfile.ZipFile(made, "w") as new:
+        for name in old.namelist():
+            new.writestr(name, text if name.endswith("/sheet1.xml") else old.read(name))
+    return made.getvalue()
+
+
+def sheet_of(*rows: tuple[int, str, str], dimension: str = "A1:B9") -> bytes:
+    cells = "".join(
+        f'<row r="{n}">'
+        + "".join(
+            f'<c r="{c}{n}" t="inlineStr"><is><t>{v}</t></is></c>' for c, v in (("A", a), ("B", b))
+        )
+        + "</row>"
+        for n, a, b in rows
+    )
+    return sheet(
+        '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">'
+        f'<dimension ref="{dimension}"/><sheetData>{cells}</sheetData></worksheet>'.encode()
+    )
+
+
+@pytest.mark.parametrize("name", ["a.xlsx", "a.csv"])
+def test_a_zip_without_its_list_of_members(tmp_path, name):
+    book = sheet_of((1, "id", "name")).replace(b"PK\x01\x02", b"XXXX")
+    with pytest.raises(CommandError, match="workbook is broken"):
+        load(tmp_path, name, book, "csv-sites")
 
 
 def test_a_row_the_database_refuses_stands_alone(tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """Workbooks (XLSX) as streams of rows. A formula counts as the value it was saved with."""
 
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -21,15 +22,21 @@ from targets.services.imports.readers import (
 from targets.services.imports.records import FileRefused
 
 BROKEN = (ParseError, zipfile.BadZipFile, zlib.error, KeyError, ValueError, IndexError, OSError,
-          EOFError, AttributeError, TypeError)  # fmt: skip
+          EOFError, AttributeError, TypeError, RuntimeError, OverflowError,
+          struct.error)  # fmt: skip
+MAX_ROWS = 1_048_576  # of a sheet in any program; a number beyond it would be counted up to
+TICK_ROWS = 5_000
 
 
 def is_workbook(path: Path) -> bool:
-    """Whether the file is a zip that holds a workbook."""
-    if not zipfile.is_zipfile(path):
+    """Whether the file is a zip that holds a workbook; FileRefused for a broken zip."""
+    if not zipfile.is_zipfile(path):  # looks for the end of a zip only, not whether all is there
         return False
-    with zipfile.ZipFile(path) as archive:
-        return any(name.startswith("xl/") for name in archive.namelist())
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(name.startswith("xl/") for name in archive.namelist())
+    except BROKEN:
+        raise FileRefused("xlsx_broken") from None
 
 
 def lines(path: Path) -> Iterator[tuple[Any, ...]]:
