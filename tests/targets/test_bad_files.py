@@ -132,6 +132,20 @@ def sheet_of(*rows: tuple[int, str, str], dimension: str = "A1:B9") -> bytes:
     )
 
 
+def test_rows_beyond_the_stated_size_of_a_sheet_are_read(tmp_path):
+    book = sheet_of((1, "id", "name"), (2, "1", "One"), (4, "2", "Two"), dimension="A1:A2")
+    run = load(tmp_path, "a.xlsx", book, "csv-sites")
+    assert (run.created_count, run.refused_count) == (2, 0)
+    assert set(Site.objects.values_list("name", flat=True)) == {"One", "Two"}
+
+
+def test_a_row_number_beyond_any_sheet_is_refused(tmp_path):
+    book = sheet_of((1, "id", "name"), (99_999_999_999, "1", "One"))
+    with pytest.raises(CommandError, match="more than 1048576 rows"):
+        load(tmp_path, "a.xlsx", book, "csv-sites")
+    assert not Site.objects.exists()
+
+
 @pytest.mark.parametrize("name", ["a.xlsx", "a.csv"])
 def test_a_zip_without_its_list_of_members(tmp_path, name):
     book = sheet_of((1, "id", "name")).replace(b"PK\x01\x02", b"XXXX")

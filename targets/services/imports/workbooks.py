@@ -51,7 +51,13 @@ def lines(path: Path) -> Iterator[tuple[Any, ...]]:
         raise FileRefused("xlsx_broken") from None
     try:
         # It is parsed while it is read, so it may turn out broken late.
-        yield from book.worksheets[0].iter_rows(values_only=True)
+        sheet = book.worksheets[0]
+        # The size a file states for its sheet is often wrong, and rows beyond it would be lost.
+        sheet.reset_dimensions()
+        for number, values in enumerate(sheet.iter_rows(values_only=True), start=1):
+            if number > MAX_ROWS:
+                raise FileRefused("too_many_rows", limit=MAX_ROWS)
+            yield values
     except BROKEN:
         raise FileRefused("xlsx_broken") from None
     finally:
@@ -76,9 +82,11 @@ def survey(path: Path, needed: Sequence[str], tick: Tick) -> Survey:
     return first
 
 
-def rows(path: Path, found: Survey) -> Iterator[Row]:
+def rows(path: Path, found: Survey, tick: Tick = lambda: None) -> Iterator[Row]:
     """Rows below the header with the number of their row in the sheet."""
     for number, values in enumerate(lines(path), start=1):
+        if number % TICK_ROWS == 0:  # also over rows that are empty
+            tick()
         if number > found.header_line and any(v is not None and v != "" for v in values):
             named = zip(found.columns, values, strict=False)
             yield number, {name: value for name, value in named if name}
