@@ -444,6 +444,22 @@ def test_refused_rows_are_mended_and_loaded_again(analyst, as_user):
     assert Site.objects.filter(name="Two").exists()
 
 
+def test_the_marks_of_the_mending_file_do_not_stay_in_the_register(analyst, as_user):
+    run = upload(
+        analyst, HEAD + "1;=One;;;;56;Nowhere;'-x;;-122,41;37.5;;;\n"
+        + "2;''=Two;;;;56;Nowhere;+Tie;;-0.5;51;;;\n",
+    )  # fmt: skip
+    assert run.refused_count == 2
+    answer = as_user(analyst).get(reverse("targets:import_refusals", args=[run.public_id]))
+    text = b"".join(answer.streaming_content).decode("utf-8-sig")
+    assert ";'=One;" in text
+    assert ";-122,41;" in text  # a number is none that could run
+    again = upload(analyst, text.replace("Nowhere", "Helsinki"))
+    assert (again.created_count, again.refused_count) == (2, 0)
+    told = Site.objects.order_by("source_key").values_list("name", "address", "longitude")
+    assert list(told) == [("=One", "-x", -122.41), ("'=Two", "+Tie", -0.5)]
+
+
 def test_refused_records_of_the_register_come_back_as_json(analyst, as_user):
     content = json.dumps({"companies": [{"businessId": {"value": "9900010-7"}, "names": []}]})
     file = SimpleUploadedFile("a.json", content.encode())

@@ -6,6 +6,7 @@ refused before the first row is stored.
 
 import codecs
 import csv
+import re
 import unicodedata
 import zipfile
 import zlib
@@ -33,6 +34,9 @@ PERSONAL_COLUMNS = {
 }  # fmt: skip
 # Bytes that Windows-1252 does not have: a file with them is in some other encoding.
 NOT_IN_CP1252 = bytes((0x81, 0x8D, 0x8F, 0x90, 0x9D))
+
+# Text that would run as a formula, marked as text with an apostrophe (``ui.exports.safe_text``).
+MARKED = re.compile(r"'+(\s*[=+\-@＝＋－＠]|[\t\r\n])")
 
 Row = tuple[int, dict[str, Any]]
 Tick = Callable[[], None]
@@ -188,12 +192,20 @@ def _csv_rows(path: Path, survey: Survey) -> Iterator[Row]:
                 yield line, {"__shape__": True}
                 continue
             before = reader.line_num
-            if not "".join(values).strip():
+            whole = "".join(values)
+            if not whole.strip():
                 continue
+            if "'" in whole:
+                values = [v[1:] if MARKED.match(v) else v for v in values]
             row: dict[str, Any] = dict(zip(names, values, strict=False))
             if len(values) > len(names) and any(v.strip() for v in values[len(names) :]):
                 row["__shape__"] = True
             yield line, row
+
+
+def marked(value: str) -> str:
+    """``value`` so that it is read back as it is: of what looks marked reading takes one mark."""
+    return f"'{value}" if MARKED.match(value) else value
 
 
 # -------------------------------------------------------------------- Parquet
