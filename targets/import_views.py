@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import tempfile
 from typing import Any
 
@@ -26,6 +27,7 @@ from targets.lists import ImportList
 from targets.models import Company, ImportMapping, ImportRun, Site
 from targets.services.imports.control import IMPORTERS, ask, may
 from targets.services.imports.messages import row_message
+from targets.services.imports.readers import marked
 from targets.services.imports.sources import REGISTER_FORMATS
 from targets.services.uploads import start_upload
 from ui.exports import safe_text
@@ -33,6 +35,7 @@ from ui.forms import add_error, form_response
 
 import_list = require_GET(acting(*IMPORTERS)(ImportList.as_view()))
 
+NUMBER = re.compile(r"-?[0-9]+([.,][0-9]+)?")
 SPOOLED = 8 * 1024**2  # bytes of refused rows kept in memory before a file is used
 WORDS = {
     "pause": gettext_lazy("Pause"), "resume": gettext_lazy("Go on"),
@@ -204,8 +207,16 @@ def _write_csv(file: Any, run: ImportRun) -> None:
 
 
 def _cell(value: Any) -> Any:
-    """A cell for a spreadsheet: text that would run as a formula is marked as text."""
-    return safe_text(value) if isinstance(value, str) else "" if value is None else value
+    """A cell for a spreadsheet: text that would run as a formula is marked as text.
+
+    Reading takes one mark off, so what begins with one by itself gets a second. A number is left
+    as it is: it cannot run.
+    """
+    if not isinstance(value, str):
+        return "" if value is None else value
+    if NUMBER.fullmatch(value):
+        return value
+    return safe_text(marked(value))
 
 
 def _write_json(file: Any, run: ImportRun) -> None:

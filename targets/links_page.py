@@ -40,6 +40,7 @@ class Node:
     x: float = 0
     y: float = 0
     words: str = ""  # how it hangs together with the centre
+    linked: bool = False  # stands in the list as a link, too
 
 
 def links_of(
@@ -108,6 +109,7 @@ def graph_of(centre: Any, links: list[dict[str, Any]], extra: list[Any] | None =
         nodes[_url(end)] = Node(str(end), _url(end), kind, words=_("runs the site"))
     for link in links:
         node = nodes.setdefault(link["url"], Node(link["label"], link["url"], link["kind"]))
+        node.linked = True
         if link["does"] not in node.words:
             node.words = f"{node.words}, {link['does']}" if node.words else link["does"]
     if len(nodes) < 2:

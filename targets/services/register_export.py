@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import TextIO
 
 from targets.models import Site
+from targets.services.imports.readers import marked
 
 COLUMNS = (
     "id", "name", "name_sv", "business_id", "company", "industry", "municipality", "address",
@@ -24,12 +25,12 @@ def write_sites(target: TextIO, sites: Iterable[Site]) -> int:
         company = site.company
         writer.writerow(
             [
-                site.source_key, site.name, site.name_sv,
+                site.source_key, marked(site.name), marked(site.name_sv),
                 company.business_id or "" if company else "",
-                company.name if company and company.business_id else "",
+                marked(company.name) if company and company.business_id else "",
                 site.industry.code if site.industry else "",
                 site.municipality.code if site.municipality else "",
-                site.address, site.postal_code,
+                marked(site.address), site.postal_code,
                 _number(site.longitude), _number(site.latitude), site.kind,
                 "" if site.staff_estimate is None else site.staff_estimate,
                 site.opened_on.isoformat() if site.opened_on else "",

@@ -5,6 +5,7 @@ import json
 import zipfile
 from io import BytesIO, StringIO
 
+import openpyxl
 import pytest
 from django.core.management import CommandError, call_command
 
@@ -61,6 +62,7 @@ def test_one_endless_record(tmp_path, monkeypatch):
         (b"Sites of the region;;\nMade 1.5.2026;;\nid;name;note\n1;One;x\n", {"One"}),
         (b'id;name\n1;"One\nplace"\n2;Two\n', {"One\nplace", "Two"}),
         (b"name;id | nummer\nOne;1\n", {"One"}),
+        (b"id;name\n1;\xc4", {"Ä"}),
     ],
 )
 def test_tables_as_programs_write_them(tmp_path, content, names):
@@ -94,6 +96,61 @@ def test_register_in_every_wrapping(tmp_path, mark, form):
     content = packed(("all.json", content)) if form == "zip" else content
     load(tmp_path, "a.zip" if form == "zip" else "a.json", content, "prh-v3")
     assert Company.objects.get().name == "A Oy"
+
+
+@pytest.mark.parametrize("first", ["businessId", "names"])
+@pytest.mark.parametrize("indent", [None, 1])
+def test_one_company_by_itself_however_written(tmp_path, first, indent):
+    company = {first: COMPANY[first], **COMPANY}
+    load(tmp_path, "a.json", json.dumps(company, indent=indent).encode(), "prh-v3")
+    assert Company.objects.get().name == "A Oy"
+
+
+def sheet(text: bytes) -> bytes:
+    """A workbook whose only sheet is written as ``text``."""
+    book = BytesIO()
+    openpyxl.Workbook().save(book)
+    made = BytesIO()
+    with zipfile.ZipFile(book) as old, zipfile.ZipFile(made, "w") as new:
+        for name in old.namelist():
+            new.writestr(name, text if name.endswith("/sheet1.xml") else old.read(name))
+    return made.getvalue()
+
+
+def sheet_of(*rows: tuple[int, str, str], dimension: str = "A1:B9") -> bytes:
+    cells = "".join(
+        f'<row r="{n}">'
+        + "".join(
+            f'<c r="{c}{n}" t="inlineStr"><is><t>{v}</t></is></c>' for c, v in (("A", a), ("B", b))
+        )
+        + "</row>"
+        for n, a, b in rows
+    )
+    return sheet(
+        '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">'
+        f'<dimension ref="{dimension}"/><sheetData>{cells}</sheetData></worksheet>'.encode()
+    )
+
+
+def test_rows_beyond_the_stated_size_of_a_sheet_are_read(tmp_path):
+    book = sheet_of((1, "id", "name"), (2, "1", "One"), (4, "2", "Two"), dimension="A1:A2")
+    run = load(tmp_path, "a.xlsx", book, "csv-sites")
+    assert (run.created_count, run.refused_count) == (2, 0)
+    assert set(Site.objects.values_list("name", flat=True)) == {"One", "Two"}
+
+
+def test_a_row_number_beyond_any_sheet_is_refused(tmp_path):
+    book = sheet_of((1, "id", "name"), (99_999_999_999, "1", "One"))
+    with pytest.raises(CommandError, match="more than 1048576 rows"):
+        load(tmp_path, "a.xlsx", book, "csv-sites")
+    assert not Site.objects.exists()
+
+
+@pytest.mark.parametrize("name", ["a.xlsx", "a.csv"])
+def test_a_zip_without_its_list_of_members(tmp_path, name):
+    book = sheet_of((1, "id", "name")).replace(b"PK\x01\x02", b"XXXX")
+    with pytest.raises(CommandError, match="workbook is broken"):
+        load(tmp_path, name, book, "csv-sites")
 
 
 def test_a_row_the_database_refuses_stands_alone(tmp_path, monkeypatch):

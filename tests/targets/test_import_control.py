@@ -33,7 +33,8 @@ from targets.models import (
     SiteOperator,
 )
 from targets.services import retention
-from targets.services.imports import reading, storing
+from targets.services.imports import reading, storing, undo
+from targets.services.imports import run as run_module
 from targets.services.imports.control import ask, may
 from targets.services.mappings import load_mappings
 from targets.services.uploads import start_upload
@@ -258,6 +259,27 @@ def test_the_registers_own_record_and_its_names_return(analyst, tmp_path):
     assert state() == before
 
 
+def test_a_paused_undo_goes_on(analyst, monkeypatch):
+    content = HEAD + "".join(row(n, f"Place {n}") for n in range(30))
+    done = upload(analyst, content)
+    assert done.stored_as == ""  # the file of an ended import is gone
+    monkeypatch.setattr(run_module, "CHUNK", 10)
+    real = undo.take_back
+
+    def asked(run, limit):
+        step = real(run, limit)
+        if Site.objects.count() == 20:
+            ask(actor=analyst, run=ImportRun.objects.get(pk=run.pk), what="pause")
+        return step
+
+    monkeypatch.setattr(undo, "take_back", asked)
+    undone(analyst, done)
+    assert (done.state, Site.objects.count()) == ("paused", 20)
+    ask(actor=analyst, run=done, what="resume")
+    work(done)
+    assert (done.state, Site.objects.count()) == ("undone", 0)
+
+
 def test_visits_and_facts_are_undone_to_what_was_said_before(analyst):
     def visits(outcome):
         return upload(
@@ -342,6 +364,33 @@ def test_open_facts_licences_and_those_who_work_at_a_site(analyst):
     assert not Link.objects.visible_to(other).exists()
 
 
+def test_the_end_of_a_link_is_brought_up_to_date(analyst):
+    posted = (SAMPLES / "posted_workers_notifications_example.csv").read_text("utf-8-sig")
+    upload(analyst, posted, "posted-workers")
+    links = Link.objects.filter(to_site__source_key="LT-2026-000101")
+    before = set(links.values_list("pk", "run_id"))
+    assert set(links.values_list("valid_to", flat=True)) == {dt.date(2026, 8, 31)}
+    run = upload(analyst, posted.replace("2026-08-31", "2026-10-15"), "posted-workers")
+    assert run.state == "done", run.message
+    assert set(links.values_list("valid_to", flat=True)) == {dt.date(2026, 10, 15)}
+    assert set(links.values_list("pk", "run_id")) == before
+    undone(analyst, run)
+    assert set(links.values_list("pk", "run_id")) == before  # the first import still says them
+
+
+def test_companies_that_links_made_are_found_and_undone(analyst):
+    posted = (SAMPLES / "posted_workers_notifications_example.csv").read_text("utf-8-sig")
+    run = upload(analyst, posted, "posted-workers")
+    company = Company.objects.get(business_id="9901380-4")
+    change = RegisterChange.objects.get(company=company)
+    assert (change.run, change.old, change.undo) == (run, None, False)
+    assert SearchEntry.objects.filter(company=company).exists()
+    undone(analyst, run)
+    assert (run.state, run.kept_count) == ("undone", 0)
+    assert not Company.objects.exists()
+    assert not Link.objects.exists()
+
+
 @pytest.mark.parametrize(
     ("name", "format", "kind"),
     [
@@ -393,6 +442,22 @@ def test_refused_rows_are_mended_and_loaded_again(analyst, as_user):
     again = upload(analyst, mended)
     assert again.created_count == 2
     assert Site.objects.filter(name="Two").exists()
+
+
+def test_the_marks_of_the_mending_file_do_not_stay_in_the_register(analyst, as_user):
+    run = upload(
+        analyst, HEAD + "1;=One;;;;56;Nowhere;'-x;;-122,41;37.5;;;\n"
+        + "2;''=Two;;;;56;Nowhere;+Tie;;-0.5;51;;;\n",
+    )  # fmt: skip
+    assert run.refused_count == 2
+    answer = as_user(analyst).get(reverse("targets:import_refusals", args=[run.public_id]))
+    text = b"".join(answer.streaming_content).decode("utf-8-sig")
+    assert ";'=One;" in text
+    assert ";-122,41;" in text  # a number is none that could run
+    again = upload(analyst, text.replace("Nowhere", "Helsinki"))
+    assert (again.created_count, again.refused_count) == (2, 0)
+    told = Site.objects.order_by("source_key").values_list("name", "address", "longitude")
+    assert list(told) == [("=One", "-x", -122.41), ("'=Two", "+Tie", -0.5)]
 
 
 def test_refused_records_of_the_register_come_back_as_json(analyst, as_user):

@@ -66,6 +66,8 @@ def test_links_stand_in_the_list_and_in_the_drawing(site, as_user):
     assert "Rakennus Oy employs people at Kuukivi Kebab" in text
     drawing = text.partition('<svg class="graph"')[2].partition("</svg>")[0]
     assert drawing.count("<rect") == 2  # the builder and the company that runs the site
+    listed = text.partition("</svg>")[2]
+    assert '>Kuukivi Oy</a> <span class="muted">runs the site</span>' in listed
     company_page = page_of(client, builder)
     assert "Rakennus Oy lodges its people in Asuntola" in company_page
 

@@ -6,6 +6,7 @@ refused before the first row is stored.
 
 import codecs
 import csv
+import re
 import unicodedata
 import zipfile
 import zlib
@@ -33,6 +34,9 @@ PERSONAL_COLUMNS = {
 }  # fmt: skip
 # Bytes that Windows-1252 does not have: a file with them is in some other encoding.
 NOT_IN_CP1252 = bytes((0x81, 0x8D, 0x8F, 0x90, 0x9D))
+
+# Text that would run as a formula, marked as text with an apostrophe (``ui.exports.safe_text``).
+MARKED = re.compile(r"'+(\s*[=+\-@＝＋－＠]|[\t\r\n])")
 
 Row = tuple[int, dict[str, Any]]
 Tick = Callable[[], None]
@@ -108,6 +112,10 @@ def _encoding_and_lines(path: Path, tick: Tick) -> tuple[str, int]:
             if ends:
                 length = len(block) - max(block.rfind(b"\n"), block.rfind(b"\r")) - 1
             lines += max(block.count(b"\n"), block.count(b"\r"))
+    try:
+        decoder.decode(b"", final=True)  # a letter cut short by the end of the file
+    except UnicodeDecodeError:
+        utf8 = False
     if not encoding:
         encoding = "utf-8" if utf8 else "cp1252"
     if (encoding == "cp1252" and not cp1252) or (encoding == "utf-8-sig" and not utf8):
@@ -184,12 +192,20 @@ def _csv_rows(path: Path, survey: Survey) -> Iterator[Row]:
                 yield line, {"__shape__": True}
                 continue
             before = reader.line_num
-            if not "".join(values).strip():
+            whole = "".join(values)
+            if not whole.strip():
                 continue
+            if "'" in whole:
+                values = [v[1:] if MARKED.match(v) else v for v in values]
             row: dict[str, Any] = dict(zip(names, values, strict=False))
             if len(values) > len(names) and any(v.strip() for v in values[len(names) :]):
                 row["__shape__"] = True
             yield line, row
+
+
+def marked(value: str) -> str:
+    """``value`` so that it is read back as it is: of what looks marked reading takes one mark."""
+    return f"'{value}" if MARKED.match(value) else value
 
 
 # -------------------------------------------------------------------- Parquet
@@ -233,8 +249,6 @@ class _Metered:
         self.record = 1
         self._head = file.read(256).removeprefix(codecs.BOM_UTF8)
         self.is_list = self._head.lstrip().startswith(b"[")
-        # One company asked for by itself, not a list of them.
-        self.is_one = self._head.lstrip().startswith(b'{"businessId"')
 
     def read(self, size: int = -1) -> bytes:
         if size == 0:  # how the parser asks whether it gets bytes
@@ -274,15 +288,31 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
             raise FileRefused("zip_broken") from None
 
 
+def _is_one(path: Path, name: str) -> bool:
+    """Whether the JSON is one company asked for by itself, however written, not a list of them."""
+    with _opened(path) as file:
+        stream = _Metered(file)
+        if stream.is_list:
+            return False
+        try:
+            for prefix, event, value in ijson.parse(stream):
+                if prefix == "" and event == "map_key" and value in (name, "businessId"):
+                    return bool(value == "businessId")
+        except (ijson.JSONError, UnicodeDecodeError):
+            pass  # said where the companies are read
+    return False
+
+
 def json_companies(path: Path, name: str = "companies") -> Iterator[Row]:
     """Company records of the register's JSON, or of a zip with it: ``{"companies": [...]}`` (or
     another ``name``), a list of companies, or one company."""
     if path.stat().st_size == 0:
         raise FileRefused("empty")
     number = 0
+    one = _is_one(path, name)
     with _opened(path) as file:
         stream = _Metered(file)
-        prefix = "item" if stream.is_list else "" if stream.is_one else f"{name}.item"
+        prefix = "item" if stream.is_list else "" if one else f"{name}.item"
         companies = ijson.items(stream, prefix, use_float=True)
         while True:
             # Only the parser's own trouble is caught here, not that of the one who takes the rows.

@@ -85,7 +85,7 @@ def _table(
     if workbooks.is_workbook(path):
         survey = workbooks.survey(path, table.needed(), tick)
         readers.refuse_personal_columns(survey)
-        return survey, workbooks.rows(path, survey)
+        return survey, workbooks.rows(path, survey, tick)
     if path.suffix.lower() in (".xlsx", ".xlsm"):
         raise FileRefused("xlsx_broken")
     survey = readers.survey_table(path, table.needed(), options, tick)

@@ -1,5 +1,6 @@
 """Workbooks (XLSX) as streams of rows. A formula counts as the value it was saved with."""
 
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -21,15 +22,21 @@ from targets.services.imports.readers import (
 from targets.services.imports.records import FileRefused
 
 BROKEN = (ParseError, zipfile.BadZipFile, zlib.error, KeyError, ValueError, IndexError, OSError,
-          EOFError, AttributeError, TypeError)  # fmt: skip
+          EOFError, AttributeError, TypeError, RuntimeError, OverflowError,
+          struct.error)  # fmt: skip
+MAX_ROWS = 1_048_576  # of a sheet in any program; a number beyond it would be counted up to
+TICK_ROWS = 5_000
 
 
 def is_workbook(path: Path) -> bool:
-    """Whether the file is a zip that holds a workbook."""
-    if not zipfile.is_zipfile(path):
+    """Whether the file is a zip that holds a workbook; FileRefused for a broken zip."""
+    if not zipfile.is_zipfile(path):  # looks for the end of a zip only, not whether all is there
         return False
-    with zipfile.ZipFile(path) as archive:
-        return any(name.startswith("xl/") for name in archive.namelist())
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(name.startswith("xl/") for name in archive.namelist())
+    except BROKEN:
+        raise FileRefused("xlsx_broken") from None
 
 
 def lines(path: Path) -> Iterator[tuple[Any, ...]]:
@@ -44,7 +51,13 @@ def lines(path: Path) -> Iterator[tuple[Any, ...]]:
         raise FileRefused("xlsx_broken") from None
     try:
         # It is parsed while it is read, so it may turn out broken late.
-        yield from book.worksheets[0].iter_rows(values_only=True)
+        sheet = book.worksheets[0]
+        # The size a file states for its sheet is often wrong, and rows beyond it would be lost.
+        sheet.reset_dimensions()
+        for number, values in enumerate(sheet.iter_rows(values_only=True), start=1):
+            if number > MAX_ROWS:
+                raise FileRefused("too_many_rows", limit=MAX_ROWS)
+            yield values
     except BROKEN:
         raise FileRefused("xlsx_broken") from None
     finally:
@@ -69,9 +82,11 @@ def survey(path: Path, needed: Sequence[str], tick: Tick) -> Survey:
     return first
 
 
-def rows(path: Path, found: Survey) -> Iterator[Row]:
+def rows(path: Path, found: Survey, tick: Tick = lambda: None) -> Iterator[Row]:
     """Rows below the header with the number of their row in the sheet."""
     for number, values in enumerate(lines(path), start=1):
+        if number % TICK_ROWS == 0:  # also over rows that are empty
+            tick()
         if number > found.header_line and any(v is not None and v != "" for v in values):
             named = zip(found.columns, values, strict=False)
             yield number, {name: value for name, value in named if name}
