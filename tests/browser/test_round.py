@@ -205,7 +205,9 @@ def execute(lead, tax, operation, tmp_path: Path) -> None:
     page.set_input_files("[name=file]", str(picture))
     page.fill("[name=caption]", "Kitchen")
     lead.press("Add the photo")
-    assert page.locator(".photos img").evaluate("i => i.complete && i.naturalWidth") == 640
+    picture = page.locator(".photos img")
+    picture.evaluate("i => i.decode()")  # it comes after the page
+    assert picture.evaluate("i => i.naturalWidth") == 640
     record(lead, "No remarks")
     assert "the record has 1 finding" in page.locator(".errorsummary").inner_text()
     page.get_by_label("Serious deficiencies").check()
