@@ -68,7 +68,8 @@ def weekly_days(
     for row in operation.capacities.all():
         rows.setdefault(row.authority_id, {})[row.region_id, row.week] = float(row.days)
     window = weeks(operation.window_start, operation.window_end)
-    regions = set(operation.regions.values_list("pk", flat=True))
+    apart = any(region for own in rows.values() for region, _week in own)
+    regions = set(operation.regions.values_list("pk", flat=True)) if apart else set()
     found = {}
     for place in places:
         own = rows.get(place.authority_id, {})
