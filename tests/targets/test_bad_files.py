@@ -148,7 +148,7 @@ def test_a_row_number_beyond_any_sheet_is_refused(tmp_path):
 
 @pytest.mark.parametrize("name", ["a.xlsx", "a.csv"])
 def test_a_zip_without_its_list_of_members(tmp_path, name):
-    book = sheet_of((1, "id", "name")).replace(b"PK\x01\x02", b"XXXX")
+    book = sheet_of((1, "id", "name")).replace(b"PK\x01\x02", b"PK\x00\x00")
     with pytest.raises(CommandError, match="workbook is broken"):
         load(tmp_path, name, book, "csv-sites")
 

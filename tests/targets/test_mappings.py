@@ -106,7 +106,7 @@ def test_facts_keep_the_ticked_columns(analyst, as_user):
     [
         (b"", "empty"), (b"\x89PNG\0", "not text"),
         (b"id;Hetu\n1;x\n", "personal identity codes"),
-        (workbook(["id"]).replace(b"PK\x01\x02", b"XXXX"), "workbook is broken"),
+        (workbook(["id"]).replace(b"PK\x01\x02", b"PK\x00\x00"), "workbook is broken"),
     ],
 )  # fmt: skip
 def test_a_bad_sample_is_answered_in_words(analyst, as_user, content, words):
