@@ -191,12 +191,12 @@ def _rows(stored: dict[str, Any], names: Names) -> Any:
         }  # fmt: skip
         yield label, -days * price
     for key, amount in stored["quotas"]:
-        if abs(amount) > 1e-9:
+        if abs(amount) > TINY:
             yield _("Quota: %(quota)s") % {"quota": names.quota(key)}, amount
     for key, units, price in stored["resources"]:
-        if price > 1e-9:
+        if price > TINY:
             yield names.resources.get(key, key), -units * price
-    if abs(stored["joint"]) > 1e-9:
+    if abs(stored["joint"]) > TINY:
         yield _("Share of joint visits"), stored["joint"]
 
 

@@ -106,7 +106,7 @@ def _facts_of_plan(
         _fact(_("Worth of the plan"), _decimal(plan.value)),
         _fact(_("No plan is worth more than"), _decimal(plan.bound)),
         _fact(_("Distance from the best"),
-              f"{_decimal(100 * plan.gap)} %" if plan.gap is not None else "–"),
+              f"{_decimal(plan.gap_percent)} %" if plan.gap_percent is not None else "–"),
     ]  # fmt: skip
 
 

@@ -26,12 +26,12 @@ STOPPED = {
 
 def plan_facts(run: SelectionRun) -> list[dict[str, Any]]:
     """The proof, in a few lines."""
-    gap = run.gap
+    gap = run.gap_percent
     facts = [
         {"label": _("Worth of the plan"), "value": number(run.value or 0, 3)},
         {"label": _("Proven bound"), "value": number(run.bound or 0, 3),
          "note": _("No plan within these limits is worth more.")},
-        {"label": _("Distance at most"), "value": "–" if gap is None else f"{number(100 * gap, 3)} %"},
+        {"label": _("Distance at most"), "value": "–" if gap is None else f"{number(gap, 3)} %"},
         {"label": _("Fingerprint of the inputs"), "value": run.inputs_hash},
         {"label": _("Solver"), "value": run.solver},
     ]  # fmt: skip

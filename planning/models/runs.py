@@ -166,15 +166,11 @@ class SelectionRun(models.Model):
         ]  # fmt: skip
 
     @property
-    def gap(self) -> float | None:
-        """How far the plan may be from the best one, as a share of the bound."""
+    def gap_percent(self) -> float | None:
+        """How far the plan may be from the best one, in per cent of the bound."""
         if self.value is None or not self.bound:
             return None
-        return max(0.0, (self.bound - self.value) / abs(self.bound))
-
-    @property
-    def gap_percent(self) -> float | None:
-        return None if self.gap is None else 100 * self.gap
+        return 100 * max(0.0, (self.bound - self.value) / abs(self.bound))
 
 
 class Proposal(models.Model):
