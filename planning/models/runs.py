@@ -166,11 +166,16 @@ class SelectionRun(models.Model):
         ]  # fmt: skip
 
     @property
-    def gap_percent(self) -> float | None:
-        """How far the plan may be from the best one, in per cent of the bound."""
+    def gap(self) -> float | None:
+        """How far the plan may be from the best one, as a share of the bound: what is signed."""
         if self.value is None or not self.bound:
             return None
-        return 100 * max(0.0, (self.bound - self.value) / abs(self.bound))
+        return max(0.0, (self.bound - self.value) / abs(self.bound))
+
+    @property
+    def gap_percent(self) -> float | None:
+        """The same as people read it."""
+        return None if self.gap is None else 100 * self.gap
 
 
 class Proposal(models.Model):
