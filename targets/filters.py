@@ -103,17 +103,16 @@ def area_tree(actor: Any) -> list[Node]:
 
 
 def industry_tree() -> list[Node]:
-    """Sections and divisions of the newest national edition. One query."""
-    heads: dict[str, Node] = {}
-    classes = Industry.objects.filter(edition__code="TOL2025", level__lte=2).order_by("path", "pk")
-    for code, level, path, name in classes.values_list("code", "level", "path", name_field()):
-        node = Node(code, f"{code} {name}")
-        section = path.split("/")[0]
-        if level > 1 and section in heads:
-            heads[section].children.append(node)
-        else:
-            heads[code] = node
-    return list(heads.values())
+    """Sections, divisions and groups of the newest national edition. One query."""
+    heads: list[Node] = []
+    known: dict[str, Node] = {}
+    classes = Industry.objects.filter(edition__code="TOL2025", level__lte=3).order_by("path", "pk")
+    for code, path, name in classes.values_list("code", "path", name_field()):
+        node = Node(code, f"{code[:2]}.{code[2:]} {name}" if len(code) > 2 else f"{code} {name}")
+        above = known.get(path.rpartition("/")[0])
+        (above.children if above else heads).append(node)
+        known[path] = node
+    return heads
 
 
 class TreeField(forms.MultipleChoiceField):

@@ -46,7 +46,7 @@ class TreeSelect(forms.CheckboxSelectMultiple):
         )
         if not node.children:
             return box
-        is_open = " open" if any(child.value in ticked for child in node.children) else ""
+        is_open = " open" if any(value in ticked for value, _l in flat(node.children)) else ""
         return (
             f'<div class="branch">{box}<details{is_open}><summary><span class="sr">'
             f'{parts % {"name": label}}</span></summary><div class="twigs">'

@@ -7,6 +7,8 @@ from django.db.models import Q
 from targets.models.imports import ImportRun
 from targets.models.register import Company, Site
 
+NAMES = ("name", "name_fi", "name_sv", "name_en")  # columns that hold a site's name
+
 
 class RegisterChange(models.Model):
     """One row made or changed by one import. ``old`` and ``new`` hold the changed columns only.
@@ -47,6 +49,12 @@ class RegisterChange(models.Model):
             ),
             models.Index(
                 fields=["company", "id"], name="change_company", condition=Q(company__isnull=False)
+            ),
+            # Few: the search asks every site for the names it had.
+            models.Index(
+                fields=["site"],
+                name="change_site_renamed",
+                condition=Q(site__isnull=False, old__has_any_keys=list(NAMES)),
             ),
         ]
         constraints = [

@@ -20,10 +20,12 @@ FILES = {
     # The upper four levels of TOL are those of NACE; Finnish and Swedish names where they exist.
     "TOL2008": ("nace_rev2.csv", "tol2008_sections_divisions.csv"),
     "NACE21": ("nace_rev21_en.csv",),
-    "TOL2025": ("nace_rev21_en.csv", "tol2025_sections_divisions.csv"),
-}
+    "TOL2025": (
+        "nace_rev21_en.csv", "tol2025_groups_translated.csv", "tol2025_sections_divisions.csv",
+    ),
+}  # fmt: skip
 # Editions of which only the upper levels were obtained in Finnish and Swedish: below, a class has the
-# names of the edition before where code and English name are the same.
+# names of the edition before where the English name is the same at the same level.
 NAMED_BY = {"NACE21": "nace_rev2.csv", "TOL2025": "nace_rev2.csv"}
 DEEPEST_LEVEL = 4  # level five of the source file is another country's
 
@@ -49,10 +51,14 @@ def load_industries(folder: Path) -> int:
 
 
 def _name_alike(classes: dict[str, dict[str, str]], file: Path) -> None:
-    """Finnish and Swedish names for classes that have none, of the same ones in another edition."""
-    for row in rows(file):
-        entry = classes.get(row["code"])
-        if entry and entry.get("name_en", "").casefold() == row["name_en"].strip()[:200].casefold():
+    """Finnish and Swedish names for classes that have none, of the same ones in another edition.
+
+    Many moved to another code unchanged: the same English name at the same level is the same class.
+    """
+    alike = {(row["level"], row["name_en"].strip()[:200].casefold()): row for row in rows(file)}
+    for entry in classes.values():
+        row = alike.get((entry["level"], entry.get("name_en", "").strip().casefold()))
+        if row:
             entry.setdefault("name_fi", row["name_fi"][:200])
             entry.setdefault("name_sv", row["name_sv"][:200])
 
@@ -85,6 +91,9 @@ def _load_edition(
                 continue
             plain = code.replace(".", "")
             parent = known.get(entry["parent"].replace(".", ""))
+            if parent and parent.name_en == entry.get("name_en"):  # the only class of its group
+                entry.setdefault("name_fi", parent.name_fi)
+                entry.setdefault("name_sv", parent.name_sv)
             batch.append(
                 Industry(
                     edition=edition,

@@ -11,16 +11,22 @@ BATCH = 20_000
 
 # ``id, kind, shown, text, words`` of every entry that the picked sites should have.
 SITE_WANTED = """
-  SELECT s.id, 'name' AS kind, n.shown, targets_normal(n.shown) AS text,
+  SELECT s.id, n.kind, n.shown, targets_normal(n.shown) AS text,
     concat_ws(' ', n.shown, c.name, s.address, s.postal_code, m.name_fi, m.name_sv) AS said,
     ARRAY['#s', '#' || s.region_id, replace(c.business_id, '-', '')] AS marks
   FROM targets_site s
   LEFT JOIN targets_company c ON c.id = s.company_id
   LEFT JOIN authorities_area m ON m.id = s.municipality_id
-  CROSS JOIN LATERAL (SELECT DISTINCT left(v, 300) AS shown
+  CROSS JOIN LATERAL (SELECT DISTINCT 'name' AS kind, left(v, 300) AS shown
     FROM unnest(ARRAY[s.name, s.name_fi, s.name_sv, s.name_en]) v WHERE v <> ''
     -- What other registers call the same place.
-    UNION SELECT left(o.name, 300) FROM targets_site o WHERE o.merged_into_id = s.id) n
+    UNION SELECT 'name', left(o.name, 300) FROM targets_site o WHERE o.merged_into_id = s.id
+    -- What it was called before; the index holds only changes that renamed something.
+    UNION SELECT 'former', left(v.value, 300)
+    FROM targets_registerchange h, jsonb_each_text(h.old) v
+    WHERE h.site_id = s.id AND h.old ?| ARRAY['name', 'name_fi', 'name_sv', 'name_en']
+      AND NOT h.undo AND v.key IN ('name', 'name_fi', 'name_sv', 'name_en')
+      AND v.value <> ALL (ARRAY[s.name, s.name_fi, s.name_sv, s.name_en])) n
   WHERE s.id = ANY (%(ids)s) AND s.merged_into_id IS NULL
   UNION ALL
   SELECT s.id, 'code', s.locator, replace(targets_normal(s.locator), ' ', ''), '', '{}'

@@ -9,15 +9,17 @@ import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
+from django.urls import reverse
 from django.utils import timezone
 
-from targets.jobs import sweep_imports
+from targets.jobs import run_import, sweep_imports
 from targets.models import Company, ImportRun, PastVisit, Site
 from targets.services.imports import merge
+from targets.services.imports.control import ask
 from targets.services.imports.life import STALE_SECONDS, claim, new_run
 from targets.services.imports.run import perform
 from targets.services.mappings import load_mappings
-from tests.factories import make_authority, make_industry, make_municipality
+from tests.factories import make_actor, make_authority, make_industry, make_municipality
 
 SHARED = settings.BASE_DIR.parent / "shared" / "data"
 needs_shared = pytest.mark.skipif(not SHARED.exists(), reason="the large data files are not here")
@@ -176,6 +178,23 @@ def test_a_new_company_at_a_site_ends_the_turn_of_the_one_before(tmp_path):
         ("Old Oy", dt.date(2020, 5, 1), today),
         ("New Oy", today, None),
     ]
+
+
+def test_a_renamed_site_is_found_by_the_name_it_had(tmp_path, as_user):
+    actor = make_actor("TAX", "inspector")
+    page = as_user(actor)
+    load(table(tmp_path, "id;name\n1;Kebab Bosporus\n2;Pesula\n"), "csv-sites", authority="OSH")
+    renaming = load(table(tmp_path, "id;name\n1;Bistro Kulma\n"), "csv-sites", authority="OSH")
+    for typed in ("bosporus", "bospours", "kebab bos"):
+        answer = page.get(reverse("ui:search"), {"q": typed}).content.decode()
+        assert "Bistro Kulma" in answer, typed
+        assert "formerly Kebab Bosporus" in answer
+    ask(actor=make_actor("OSH", "administrator"), run=renaming, what="undo")
+    run_import(renaming.pk)
+    answer = page.get(reverse("ui:search"), {"q": "bosporus"}).content.decode()
+    assert "Kebab Bosporus" in answer
+    assert "formerly" not in answer
+    assert "Bistro" not in page.get(reverse("ui:search"), {"q": "bistro kulma"}).content.decode()
 
 
 def test_running_numbers_of_two_authorities_are_different_places(tmp_path):

@@ -15,10 +15,11 @@ from config import env
 from planning.models import Nomination
 from targets import lists
 from targets import map as site_map
-from targets.models import Fact, Site, SiteTag, Tag
+from targets.models import Fact, Industry, Site, SiteTag, Tag
 from targets.services import bulk
 from targets.services.bulk import tag_sites
 from targets.services.recusals import recuse
+from targets.services.reference import load_industries
 from tests.factories import (
     Cast,
     make_actor,
@@ -64,6 +65,28 @@ def test_by_area_and_industry_from_trees(as_user):
     page = client.get(reverse("targets:site_list"), {"region": north.pk}).content.decode()
     assert f'name="region" value="{north.pk}" checked' in page
     assert "<details open><summary>" in page  # the branch with something ticked is unfolded
+
+
+def test_the_industry_tree_reaches_to_groups_in_three_languages(as_user, settings):
+    load_industries(settings.BASE_DIR / "reference/finland")
+    classes = Industry.objects.filter(edition__code="TOL2025")
+    make_site(name="Kitchen", industry=classes.get(code="5611"))
+    make_site(name="Canteen", industry=classes.get(code="5622"))
+    tree = classes.filter(level__lte=3)
+    assert tree.count() > 390
+    for language in ("fi", "sv", "en"):
+        assert not tree.filter(**{f"name_{language}": ""}).exists()
+    groups = tree.filter(level=3)
+    english = [
+        row.code for row in groups if row.name_fi == row.name_en or row.name_sv == row.name_en
+    ]
+    assert english == []
+    client = as_user(make_actor("OSH", "analyst"))
+    page = client.get(reverse("targets:site_list"), {"branch": "561"}).content.decode()
+    assert 'value="561" checked' in page
+    assert "56.2 Pitopalvelut, sopimusruokailu" in page or "56.2 Event catering" in page
+    assert listed(client, branch="561") == ["Kitchen"]
+    assert listed(client, branch=["561", "562"]) == ["Canteen", "Kitchen"]
 
 
 def test_a_narrowed_member_has_only_its_regions_in_the_tree(as_user):
