@@ -47,6 +47,8 @@ def with_sources(
             if any(field in (change.new or {}) for field in fact["fields"]):
                 day, source = change.said_on or change.at, change.source
                 break
+        if "longitude" in fact["fields"] and getattr(target, "located_by", "") == "gazetteer":
+            source = _("gazetteer")  # the register gave an address; where that lies it did not say
         fact["note"] = f"{source}, {date_format(timezone.localtime(day), 'SHORT_DATE_FORMAT')}"
     return facts
 

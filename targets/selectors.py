@@ -63,6 +63,26 @@ def site_facts(site: Site) -> list[dict[str, Any]]:
     ]
 
 
+def company_facts(company: Company) -> list[dict[str, Any]]:
+    """The public facts of a company, for its page. No query when industry and municipality were
+    fetched with it."""
+    place = (
+        company.address, company.postal_code,
+        company.municipality.name if company.municipality else "",
+    )  # fmt: skip
+    facts: list[tuple[str, Any, tuple[str, ...]]] = [
+        (_("Business ID"), company.business_id, ("business_id",)),
+        (_("Industry"), str(company.industry) if company.industry else "", ("industry_id",)),
+        (_("State"), company.get_status_display(), ("status",)),
+        (_("Address"), ", ".join(part for part in place if part),
+         ("address", "postal_code", "municipality_id")),
+        (_("Registered"), shown_date(company.registered_on), ("registered_on",)),
+        (_("Ended"), shown_date(company.ended_on), ("ended_on",)),
+        (_("Register"), company.source, ()),
+    ]  # fmt: skip
+    return [{"label": label, "value": value, "fields": fields} for label, value, fields in facts]
+
+
 def visits_of(site: Site, actor: "Actor") -> QuerySet[PastVisit]:
     """The latest visits to a site that the actor may see, newest first. One query."""
     return (

@@ -16,8 +16,8 @@ from targets.lists import CompanyList, SiteList
 from targets.models import DECIDERS, Company, Site
 from targets.panels import panels_of
 from targets.selectors import (
+    company_facts,
     datasets_about,
-    shown_date,
     signals_about,
     site_facts,
     visits_of,
@@ -79,22 +79,12 @@ def company_detail(request: HttpRequest, public_id: str) -> HttpResponse:
         {"register": register_name(r.register), "row": r}
         for r in company.registrations.order_by("register", "valid_from", "id")
     ]
-    facts = [
-        {"label": _("Business ID"), "value": company.business_id},
-        {"label": _("Industry"), "value": str(company.industry) if company.industry else ""},
-        {"label": _("State"), "value": company.get_status_display()},
-        {"label": _("Address"), "value": ", ".join(
-            p for p in (company.address, company.postal_code,
-                        company.municipality.name if company.municipality else "") if p)},
-        {"label": _("Registered"), "value": shown_date(company.registered_on)},
-        {"label": _("Ended"), "value": shown_date(company.ended_on)},
-        {"label": _("Register"), "value": company.source},
-    ]  # fmt: skip
     open_ = purpose_of(actor, company) is not None
+    changes = changes_of(company)
     links = links_of(actor, company=company)
     context = {
         "company": company,
-        "facts": facts,
+        "facts": with_sources(company_facts(company), company, changes),
         "open": open_,
         "case_token": case_token(company),
         "signals": signals_about(actor, company=company) if open_ else [],
@@ -105,7 +95,7 @@ def company_detail(request: HttpRequest, public_id: str) -> HttpResponse:
         "link_url": link_url(actor, company),
         "roles": roles_of(actor, company),
         "register_facts": facts_of(actor, company=company) if open_ else [],
-        "history": history_of(actor, changes_of(company)),
+        "history": history_of(actor, changes),
         "names": company.names.order_by("kind", "valid_from", "id"),
         "registrations": registrations,
         "identifiers": company.identifiers.order_by("scheme", "value"),

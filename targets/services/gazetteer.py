@@ -14,6 +14,7 @@ from targets.services.imports.changed import tell
 from targets.services.imports.readers import survey_table, table_rows
 from targets.services.imports.records import FileRefused, Refused, number, text
 from targets.services.imports.resolve import Places
+from targets.services.places import point_of
 
 COLUMNS = ("municipality", "address", "longitude", "latitude")
 BATCH = 20_000
@@ -30,12 +31,11 @@ UPSERT = """INSERT INTO targets_addresspoint
        SET longitude = excluded.longitude, latitude = excluded.latitude,
            source = excluded.source, loaded_at = excluded.loaded_at"""
 # A source's own coordinates are never touched; what an older gazetteer gave is.
-LOCATE = """WITH found AS MATERIALIZED (
+LOCATE = f"""WITH found AS MATERIALIZED (
       SELECT s.id, s.longitude AS x, s.latitude AS y, s.located_by AS by, p.longitude, p.latitude
-        FROM targets_site s JOIN targets_addresspoint p ON p.municipality_id = s.municipality_id
-         AND p.key = left(targets_normal(s.address), 200)
-       WHERE (s.longitude IS NULL OR s.located_by = 'gazetteer') AND s.address <> ''
-         AND s.id > %(after)s
+        FROM targets_site s
+        CROSS JOIN LATERAL ({point_of("s.municipality_id", "s.address", "s.address <> ''")}) p
+       WHERE (s.longitude IS NULL OR s.located_by = 'gazetteer') AND s.id > %(after)s
          AND (s.longitude, s.latitude) IS DISTINCT FROM (p.longitude, p.latitude)
        ORDER BY s.id LIMIT %(limit)s),
     placed AS (
@@ -52,7 +52,7 @@ LOCATE = """WITH found AS MATERIALIZED (
              'gazetteer', false, %(now)s
         FROM found f JOIN placed p ON p.id = f.id)
     SELECT (SELECT array_agg(f.id ORDER BY f.id) FROM found f),
-           (SELECT array_agg(p.id) FROM placed p)"""
+           (SELECT array_agg(p.id) FROM placed p)"""  # noqa: S608  # our names
 
 
 @dataclass

@@ -43,13 +43,21 @@ def test_sites_without_a_place_are_placed_by_their_address(file):
         municipality=helsinki, address="ESIMERKKIKATU  5", longitude=None, latitude=None
     )
     own = make_site(municipality=helsinki, address="Esimerkkikatu 5", longitude=20.0, latitude=60.0)
+    flat = make_site(
+        municipality=helsinki, address="Esimerkkikatu 5 B 17", longitude=None, latitude=None
+    )
+    next_door = make_site(
+        municipality=helsinki, address="Esimerkkikatu 57", longitude=None, latitude=None
+    )
     other = make_site(municipality=helsinki, address="Toinen 2", longitude=None, latitude=None)
     said = load(file)
-    assert "2 addresses stored, 3 rows refused, 1 sites placed" in said
+    assert "2 addresses stored, 3 rows refused, 2 sites placed" in said
     for line in (4, 5, 6):
         assert f"line {line}:" in said
-    for site in (bare, own, other):
+    for site in (bare, own, other, flat, next_door):
         site.refresh_from_db()
+    assert (flat.longitude, flat.located_by) == (24.95, "gazetteer")  # in the same house
+    assert next_door.longitude is None
     assert (bare.longitude, bare.latitude, bare.located_by) == (24.95, 60.17, "gazetteer")
     assert (own.longitude, own.located_by) == (20.0, "")
     assert other.longitude is None
@@ -80,7 +88,8 @@ def test_an_import_takes_the_place_from_the_gazetteer_and_keeps_its_own(file, tm
         "id;name;name_sv;business_id;company;industry;municipality;address;postal_code;longitude;"
         "latitude;premises;staff;opened_on\n"
         "1;Baari;;;;56;091;Esimerkkikatu 5;;;;;;\n"
-        "2;Kahvila;;;;56;091;Esimerkkikatu 5;;25.0;60.5;;;\n",
+        "2;Kahvila;;;;56;091;Esimerkkikatu 5;;25.0;60.5;;;\n"
+        "3;Grilli;;;;56;091;Esimerkkikatu 5 c;;;;;;\n",
         encoding="utf-8",
     )
     for turn in range(2):
@@ -90,9 +99,9 @@ def test_an_import_takes_the_place_from_the_gazetteer_and_keeps_its_own(file, tm
         done = perform(claim(run.pk), rows)
         assert (done.state, done.refused_count) == ("done", 0), done.message
         if turn:
-            assert done.unchanged_count == 2
+            assert done.unchanged_count == 3
     found = Site.objects.order_by("source_key").values_list("longitude", "located_by")
-    assert list(found) == [(24.95, "gazetteer"), (25.0, "")]
+    assert list(found) == [(24.95, "gazetteer"), (25.0, ""), (24.95, "gazetteer")]
 
 
 def test_a_file_that_is_none_is_refused_in_words(tmp_path):

@@ -11,6 +11,8 @@ from typing import Any
 
 from django.db import connection
 
+from targets.services.places import point_of
+
 # column of targets_company → what the staging row says
 COMPANY = {
     "name": "s.c_name",
@@ -59,16 +61,14 @@ STAGED_COMPANIES = f"""staged AS MATERIALIZED (
     SELECT DISTINCT ON (r.c_business_id) r.* FROM targets_importrow r
      WHERE {LINES} AND r.c_business_id <> '' AND r.c_name <> ''
      ORDER BY r.c_business_id, r.c_full DESC, r.line DESC)"""
+PLACE = point_of("r.s_municipality", "r.s_address", "r.s_longitude IS NULL AND r.s_address <> ''")
 STAGED_SITES = f"""staged AS MATERIALIZED (
     SELECT DISTINCT ON (r.key) r.*, c.company_id, g.longitude AS g_longitude,
            g.latitude AS g_latitude FROM targets_importrow r
       LEFT JOIN LATERAL (
         SELECT coalesce(t.merged_into_id, t.id) AS company_id FROM targets_company t
          WHERE t.business_id = r.c_business_id AND r.c_business_id <> '' OFFSET 0) c ON true
-      LEFT JOIN LATERAL (
-        SELECT p.longitude, p.latitude FROM targets_addresspoint p
-         WHERE r.s_longitude IS NULL AND r.s_address <> '' AND p.municipality_id = r.s_municipality
-           AND p.key = left(targets_normal(r.s_address), 200) OFFSET 0) g ON true
+      LEFT JOIN LATERAL ({PLACE}) g ON true
      WHERE {LINES} AND r.key <> ''
      ORDER BY r.key, r.line DESC)"""
 
