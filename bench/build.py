@@ -67,8 +67,8 @@ SELECT md5('company' || i)::uuid,
 FROM generate_series(1, %(companies)s) i
 JOIN b_area a ON a.n = 1 + floor((SELECT count(*) FROM b_area) * power(pg_temp.u(i, 23), 2.2))::int
 JOIN b_industry d ON d.n = 1 + (hashint8extended(i, 24) & 1048575) %% (SELECT count(*) FROM b_industry);
-INSERT INTO targets_companyname (company_id, name, kind, language, valid_from, valid_to)
-SELECT c.id, pg_temp.word(c.id, 40) || ' Oy', 'trade', '', date '2005-01-01', date '2015-01-01'
+INSERT INTO targets_companyname (company_id, name, kind, language, valid_from, valid_to, source)
+SELECT c.id, pg_temp.word(c.id, 40) || ' Oy', 'trade', '', date '2005-01-01', date '2015-01-01', 'bench'
 FROM targets_company c WHERE c.id %% 10 = 0;
 CREATE TEMP TABLE b_company AS SELECT row_number() OVER (ORDER BY id) AS n, id FROM targets_company;
 CREATE UNIQUE INDEX ON b_company (n); ANALYZE b_company;

@@ -107,6 +107,7 @@ def _registrations(struck: dict[str, dt.date]) -> None:
             CompanyRegistration(
                 company=company, register="prepayment", entry="55",
                 valid_from=company.registered_on, valid_to=struck.get(company.business_id or ""),
+                source=SOURCE,
             )
             for company in companies
         ],

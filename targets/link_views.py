@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST
 
 from audit.errors import DomainError
 from authorities.access import acting
-from targets.links_page import SENTENCES
+from targets.links_page import SENTENCES, sites_of_company
 from targets.models import LINK_ENDS, Company, Link, LinkKind, Site
 from targets.services.links import OWN, WRITERS, add_link, remove_link
 from targets.signal_forms import TargetMixin
@@ -27,13 +27,21 @@ class LinkForm(TargetMixin):
     """What holds between ``centre`` and another company or site."""
 
     link = forms.ChoiceField(label=gettext_lazy("What holds"))
+    at_site = forms.ModelChoiceField(
+        label=gettext_lazy("At which site"), required=False, queryset=Site.objects.none(),
+        to_field_name="public_id", empty_label=gettext_lazy("Everywhere, or not known"),
+        help_text=gettext_lazy(
+            "For a contract or hired labour between two companies. Sites that the company runs or"
+            " is linked to."
+        ),
+    )  # fmt: skip
     valid_from = forms.DateField(label=gettext_lazy("From"), required=False, widget=DateInput())
     valid_to = forms.DateField(label=gettext_lazy("Until"), required=False, widget=DateInput())
     note = forms.CharField(
         label=gettext_lazy("How it is known"), required=False, max_length=200,
         help_text=gettext_lazy("Name nobody."),
     )  # fmt: skip
-    field_order = ("link", "target", "pick", "valid_from", "valid_to", "note")
+    field_order = ("link", "target", "pick", "at_site", "valid_from", "valid_to", "note")
 
     def __init__(self, data: Any, *, actor: "Actor", centre: Site | Company) -> None:
         super().__init__(data)
@@ -49,6 +57,10 @@ class LinkForm(TargetMixin):
                     words = SENTENCES[kind] % {"first": "…", "second": centre}
                     choices.append((f"{kind}:to:{first}", words))
         self.fields["link"].choices = choices  # type: ignore[attr-defined]
+        if isinstance(centre, Company):
+            self.fields["at_site"].queryset = sites_of_company(actor, centre)
+        else:
+            del self.fields["at_site"]
         picked = self.data.get("pick", "")
         # Taken as sent: ``find_target`` looks whether it is one that the actor may see.
         self.fields["pick"].choices = [(picked, picked)] if picked else []  # type: ignore[attr-defined]
@@ -77,7 +89,8 @@ def _add(request: HttpRequest, centre: Site | Company, back: str) -> HttpRespons
     actor = request.actor  # type: ignore[attr-defined]
     form = LinkForm(request.POST or None, actor=actor, centre=centre)
     if request.method == "POST" and form.is_valid():
-        values = {name: form.cleaned_data[name] for name in ("valid_from", "valid_to", "note")}
+        names = ("valid_from", "valid_to", "note", "at_site")
+        values = {name: form.cleaned_data.get(name) for name in names}
         try:
             add_link(actor=actor, **form.ends(), **values)
         except DomainError as error:

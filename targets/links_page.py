@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from math import cos, pi, sin
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -48,8 +48,8 @@ def links_of(
 ) -> list[dict[str, Any]]:
     """Links the actor may see that have the target at either end. Three queries.
 
-    Each: ``words``, ``label``, ``url``, ``kind``, ``link``. An end the actor may not see hides the
-    link.
+    Each: ``words``, ``label``, ``url``, ``kind``, ``link``, ``at`` (where it holds). An end the
+    actor may not see hides the link.
     """
     ends = ("from_company", "from_site", "to_company", "to_site", "at_site")
     if site is not None:
@@ -71,6 +71,23 @@ def links_of(
     return found
 
 
+def sites_of_company(actor: "Actor", company: Company) -> QuerySet[Site]:
+    """Sites that the company runs, or that a link which the actor may see ties to it.
+
+    To choose from: ``LINKS_SHOWN`` of each at most.
+    """
+    links = Link.objects.visible_to(actor).filter(Q(from_company=company) | Q(to_company=company))
+    tied = links.order_by("-valid_from", "pk").values_list("from_site", "to_site", "at_site")
+    ids = {pk for row in tied[:LINKS_SHOWN] for pk in row if pk}
+    ids.update(
+        Site.objects.filter(company=company).order_by("name", "pk")
+        .values_list("pk", flat=True)[:LINKS_SHOWN]
+    )  # fmt: skip
+    return (
+        Site.objects.visible_to(actor).filter(pk__in=ids, merged_into=None).order_by("name", "pk")
+    )
+
+
 def _ends(row: Link, centre: Any) -> list[dict[str, Any]]:
     """The other end of a link, or both where the centre is only the place of it."""
     first, second = row.from_company or row.from_site, row.to_company or row.to_site
@@ -79,7 +96,9 @@ def _ends(row: Link, centre: Any) -> list[dict[str, Any]]:
     others = [end for end in (first, second) if end != centre]
     return [
         {"words": words, "label": str(end), "url": _url(end), "link": row,
-         "kind": "company" if isinstance(end, Company) else "site", "does": str(kind.label)}
+         "kind": "company" if isinstance(end, Company) else "site", "does": str(kind.label),
+         "at": {"label": str(row.at_site), "url": _url(row.at_site)}
+         if row.at_site and row.at_site != centre else None}
         for end in others
     ]  # fmt: skip
 

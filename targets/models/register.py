@@ -140,7 +140,17 @@ class NameKind(models.TextChoices):
     AUXILIARY = "auxiliary", _("auxiliary trade name")
 
 
-class CompanyName(DatedModel):
+class SaidModel(models.Model):
+    """A datum with the register that said it and the moment it became known here."""
+
+    source = models.CharField(max_length=40, blank=True, db_default="")
+    known_from = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        abstract = True
+
+
+class CompanyName(SaidModel, DatedModel):
     """Every name a company has or had, by kind and language."""
 
     company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="names")
@@ -162,7 +172,7 @@ class CompanyName(DatedModel):
         ]
 
 
-class CompanyIdentifier(models.Model):
+class CompanyIdentifier(SaidModel):
     """Identifier other than the Finnish business id: EUID, foreign register or tax number."""
 
     company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="identifiers")
@@ -179,7 +189,7 @@ class CompanyIdentifier(models.Model):
         ]
 
 
-class CompanyRegistration(DatedModel):
+class CompanyRegistration(SaidModel, DatedModel):
     """Entry in a public register: prepayment, VAT, employer, trade register."""
 
     company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="registrations")
@@ -327,7 +337,7 @@ class Site(models.Model):
         return self.name
 
 
-class SiteOperator(DatedModel):
+class SiteOperator(SaidModel, DatedModel):
     """Who ran the site when; ``Site.company`` is the present one."""
 
     # The unique index begins with it.

@@ -28,8 +28,11 @@ def _side(end: Site | Company) -> str:
 def add_link(
     *, actor: "Actor", kind: str, first: Site | Company, second: Site | Company, note: str = "",
     valid_from: dt.date | None = None, valid_to: dt.date | None = None,
+    at_site: Site | None = None,
 ) -> Link:  # fmt: skip
     """``first`` does ``kind`` to ``second``; the authority's own, invisible to others.
+
+    ``at_site``: where it holds, of two companies (a contract for one building site).
 
     Raises NotAllowed, RuleViolation (ends that do not go with the kind, dates) and Conflict when
     it is known already.
@@ -40,13 +43,17 @@ def add_link(
         raise RuleViolation(_("Such a link does not hold between these two."), field="link")
     if first == second:
         raise RuleViolation(_("Choose another: nothing is linked to itself."), field="target")
+    if at_site and not (isinstance(first, Company) and isinstance(second, Company)):
+        raise RuleViolation(
+            _("Only a link between two companies holds at a site."), field="at_site"
+        )
     if valid_from and valid_to and valid_to < valid_from:
         raise RuleViolation(_("The last day is before the first."), field="valid_to")
     try:
         with transaction.atomic():
             link = Link.objects.create(
                 kind=kind, authority=actor.authority, source=OWN, source_on=timezone.localdate(),
-                note=note.strip()[:200], valid_from=valid_from, valid_to=valid_to,
+                note=note.strip()[:200], valid_from=valid_from, valid_to=valid_to, at_site=at_site,
                 **{f"from_{_side(first)}": first, f"to_{_side(second)}": second},
             )  # fmt: skip
     except IntegrityError:

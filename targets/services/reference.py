@@ -21,7 +21,7 @@ FILES = {
     "TOL2008": ("nace_rev2.csv", "tol2008_sections_divisions.csv"),
     "NACE21": ("nace_rev21_en.csv",),
     "TOL2025": (
-        "nace_rev21_en.csv", "tol2025_groups_translated.csv", "tol2025_sections_divisions.csv",
+        "nace_rev21_en.csv", "tol2025_translated.csv", "tol2025_sections_divisions.csv",
     ),
 }  # fmt: skip
 # Editions of which only the upper levels were obtained in Finnish and Swedish: below, a class has the

@@ -68,6 +68,30 @@ def test_several_that_match_are_offered_to_choose_from(as_user):
     assert Link.objects.get().from_company == second
 
 
+def test_a_chain_of_contractors_holds_at_one_site(as_user):
+    site = make_site(name="Työmaa Satama")
+    main, sub = make_company(name="Pääura Oy"), make_company(name="Kuukivi Rakennus Oy")
+    ours = make_actor("OSH", "inspector")
+    add_link(actor=ours, kind="works_at", first=main, second=site)
+    client = as_user(ours)
+    address = reverse("targets:company_link", args=[main.public_id])
+    form = client.get(address).content.decode()
+    assert str(site.public_id) in form
+    assert str(make_site(name="Elsewhere").public_id) not in client.get(address).content.decode()
+    sent = {"link": "contracts_to:to:company", "target": "Kuukivi", "at_site": site.public_id}
+    assert client.post(address, sent).status_code == 302
+    link = Link.objects.get(kind="contracts_to")
+    assert (link.from_company, link.to_company, link.at_site) == (sub, main, site)
+    assert "Kuukivi Rakennus Oy is a contractor of Pääura Oy" in page(client, site)
+    firm = client.get(reverse("targets:company_detail", args=[main.public_id])).content.decode()
+    assert "at the site" in firm
+    assert "Työmaa Satama" in firm
+    wrong = sent | {"link": "works_at:from:site", "target": "Työmaa"}
+    answer = client.post(address, wrong)
+    assert answer.status_code == 422
+    assert "Only a link between two companies holds at a site." in answer.content.decode()
+
+
 def test_what_a_register_says_is_not_taken_back(as_user):
     site, firm = make_site(), make_company()
     ours = make_actor("OSH", "coordinator")

@@ -67,7 +67,7 @@ def test_by_area_and_industry_from_trees(as_user):
     assert "<details open><summary>" in page  # the branch with something ticked is unfolded
 
 
-def test_the_industry_tree_reaches_to_groups_in_three_languages(as_user, settings):
+def test_the_industry_tree_reaches_to_groups_and_every_class_has_three_names(as_user, settings):
     load_industries(settings.BASE_DIR / "reference/finland")
     classes = Industry.objects.filter(edition__code="TOL2025")
     make_site(name="Kitchen", industry=classes.get(code="5611"))

@@ -187,9 +187,10 @@ COMPARE = {"company": _compare(COMPANIES), "site": _compare(SITES)}
 
 # Names, identifiers and register entries that hang on a company's own record.
 HANGING = (
-    f"""INSERT INTO targets_companyname (company_id, name, kind, language, valid_from, valid_to)
+    f"""INSERT INTO targets_companyname
+           (company_id, name, kind, language, valid_from, valid_to, source, known_from)
     SELECT DISTINCT ON (c.id, n.name, n.kind, n."from")
-           c.id, n.name, n.kind, n.language, n."from", n."to"
+           c.id, n.name, n.kind, n.language, n."from", n."to", %(source)s, %(now)s
       FROM targets_importrow r
       JOIN LATERAL (SELECT t.id FROM targets_company t
                      WHERE t.business_id = r.c_business_id
@@ -202,8 +203,9 @@ HANGING = (
     DO UPDATE SET valid_to = excluded.valid_to, language = excluded.language
      WHERE (targets_companyname.valid_to, targets_companyname.language)
         IS DISTINCT FROM (excluded.valid_to, excluded.language)""",
-    f"""INSERT INTO targets_companyidentifier (company_id, scheme, country, value)
-    SELECT c.id, i.scheme, i.country, i.value
+    f"""INSERT INTO targets_companyidentifier
+           (company_id, scheme, country, value, source, known_from)
+    SELECT c.id, i.scheme, i.country, i.value, %(source)s, %(now)s
       FROM targets_importrow r
       JOIN LATERAL (SELECT t.id FROM targets_company t
                      WHERE t.business_id = r.c_business_id OFFSET 0) c ON true
@@ -213,9 +215,9 @@ HANGING = (
      ORDER BY i.scheme, i.country, i.value
     ON CONFLICT DO NOTHING""",
     f"""INSERT INTO targets_companyregistration
-           (company_id, register, entry, valid_from, valid_to)
+           (company_id, register, entry, valid_from, valid_to, source, known_from)
     SELECT DISTINCT ON (c.id, e.register, e.entry, e."from")
-           c.id, e.register, e.entry, e."from", e."to"
+           c.id, e.register, e.entry, e."from", e."to", %(source)s, %(now)s
       FROM targets_importrow r
       JOIN LATERAL (SELECT t.id FROM targets_company t
                      WHERE t.business_id = r.c_business_id
@@ -230,8 +232,9 @@ HANGING = (
 )
 
 # Who ran the sites when: a new company ends the turn of the one before.
-FIRST_OPERATOR = """INSERT INTO targets_siteoperator (site_id, company_id, valid_from)
-    SELECT s.id, s.company_id, s.opened_on
+FIRST_OPERATOR = """INSERT INTO targets_siteoperator
+           (site_id, company_id, valid_from, source, known_from)
+    SELECT s.id, s.company_id, s.opened_on, %(source)s, %(now)s
       FROM unnest(%(made)s) i(id)
       JOIN LATERAL (SELECT * FROM targets_site t WHERE t.id = i.id OFFSET 0) s ON true
      WHERE s.company_id IS NOT NULL
@@ -246,10 +249,11 @@ OPERATORS = (
                                AND coalesce(q.valid_from <= %(today)s, true) OFFSET 0) l
                 ON true) ended
      WHERE o.id = ended.id""",
-    """INSERT INTO targets_siteoperator (site_id, company_id, valid_from)
+    """INSERT INTO targets_siteoperator
+           (site_id, company_id, valid_from, source, known_from)
     SELECT s.id, s.company_id,
            CASE WHEN EXISTS (SELECT 1 FROM targets_siteoperator o WHERE o.site_id = s.id)
-                THEN %(today)s ELSE s.opened_on END
+                THEN %(today)s ELSE s.opened_on END, %(source)s, %(now)s
       FROM unnest(%(changed)s) i(id)
       JOIN LATERAL (SELECT * FROM targets_site t WHERE t.id = i.id OFFSET 0) s ON true
      WHERE s.company_id IS NOT NULL

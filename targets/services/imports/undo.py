@@ -194,6 +194,7 @@ def _restore_operators(sites: list[int], bounds: dict[str, Any]) -> None:
 def _restore_hanging(company: Company) -> None:
     """Names, identifiers and entries follow from the company's own record: make them anew."""
     record = _record(company.raw)
+    said = {"source": company.source, "known_from": company.source_updated_at or company.created_at}
     for model in (CompanyName, CompanyIdentifier, CompanyRegistration):
         model.objects.filter(company=company).delete()
     if record is None:
@@ -201,14 +202,14 @@ def _restore_hanging(company: Company) -> None:
     CompanyName.objects.bulk_create(
         [
             CompanyName(company=company, name=n[0], kind=n[1], language=n[2], valid_from=n[3],
-                        valid_to=not_before(n[3], n[4]))
+                        valid_to=not_before(n[3], n[4]), **said)
             for n in record.names
         ],
         ignore_conflicts=True,
     )  # fmt: skip
     CompanyIdentifier.objects.bulk_create(
         [
-            CompanyIdentifier(company=company, scheme=i[0], country=i[1], value=i[2])
+            CompanyIdentifier(company=company, scheme=i[0], country=i[1], value=i[2], **said)
             for i in record.identifiers
         ],
         ignore_conflicts=True,
@@ -216,7 +217,7 @@ def _restore_hanging(company: Company) -> None:
     CompanyRegistration.objects.bulk_create(
         [
             CompanyRegistration(
-                company=company, register=r[0], entry=r[1], valid_from=r[2], valid_to=r[3]
+                company=company, register=r[0], entry=r[1], valid_from=r[2], valid_to=r[3], **said
             )
             for r in record.registrations
         ],
