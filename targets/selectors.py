@@ -16,6 +16,7 @@ from targets.models import (
     Recusal,
     Signal,
     Site,
+    SiteOperator,
 )
 
 if TYPE_CHECKING:
@@ -61,6 +62,22 @@ def site_facts(site: Site) -> list[dict[str, Any]]:
         for label, value, fields in facts
         if value or label not in optional
     ]
+
+
+def turns_of(site: Site) -> list[SiteOperator]:
+    """Who has run the site, oldest first; one that never changed hands has its company's. One query.
+
+    That one is not stored: the site itself says it.
+    """
+    rows = list(site.operators.select_related("company").order_by("valid_from", "id"))
+    if not rows and site.company is not None:
+        rows = [
+            SiteOperator(
+                site=site, company=site.company, valid_from=site.opened_on, source=site.source,
+                known_from=site.created_at,
+            )
+        ]  # fmt: skip
+    return rows
 
 
 def company_facts(company: Company) -> list[dict[str, Any]]:

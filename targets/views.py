@@ -20,6 +20,7 @@ from targets.selectors import (
     datasets_about,
     signals_about,
     site_facts,
+    turns_of,
     visits_of,
 )
 from targets.services.handovers import earlier_refusals
@@ -58,7 +59,7 @@ def site_detail(request: HttpRequest, public_id: str) -> HttpResponse:
         "refusals": earlier_refusals(actor, site=site) if open_ else [],
         "visits": visits_of(site, actor) if open_ else [],
         "identifiers": site.company.identifiers.order_by("scheme", "value") if site.company else [],
-        "operators": site.operators.select_related("company").order_by("valid_from", "id"),
+        "operators": turns_of(site),
         "timeline": timeline(site, actor) if open_ else [],
         "may_decide": actor.has_role(*DECIDERS),
         "visible_to": _("everybody who uses Tarkka (register data)"),

@@ -338,7 +338,10 @@ class Site(models.Model):
 
 
 class SiteOperator(SaidModel, DatedModel):
-    """Who ran the site when; ``Site.company`` is the present one."""
+    """Who ran the site when; ``Site.company`` is the present one.
+
+    Written from the first change on: a site that never changed hands has no rows (``turns_of``).
+    """
 
     # The unique index begins with it.
     site = models.ForeignKey(

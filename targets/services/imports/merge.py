@@ -231,15 +231,22 @@ HANGING = (
      WHERE targets_companyregistration.valid_to IS DISTINCT FROM excluded.valid_to""",
 )
 
-# Who ran the sites when: a new company ends the turn of the one before.
-FIRST_OPERATOR = """INSERT INTO targets_siteoperator
-           (site_id, company_id, valid_from, source, known_from)
-    SELECT s.id, s.company_id, s.opened_on, %(source)s, %(now)s
-      FROM unnest(%(made)s) i(id)
-      JOIN LATERAL (SELECT * FROM targets_site t WHERE t.id = i.id OFFSET 0) s ON true
-     WHERE s.company_id IS NOT NULL
-    ON CONFLICT DO NOTHING"""
+# Who ran the sites when: a new company ends the turn of the one before. The first turn is not
+# written with the site, which says it itself (``SiteOperator``), but when it ends.
 OPERATORS = (
+    """INSERT INTO targets_siteoperator
+           (site_id, company_id, valid_from, valid_to, source, known_from)
+    SELECT h.site_id, (h.old ->> 'company_id')::bigint,
+           CASE WHEN d.opened <= %(today)s THEN d.opened END, %(today)s, %(source)s, %(now)s
+      FROM unnest(%(changed)s) i(id)
+      JOIN LATERAL (SELECT * FROM targets_registerchange c
+                     WHERE c.site_id = i.id AND c.run_id = %(run)s AND c.at = %(now)s
+                       AND c.old ->> 'company_id' IS NOT NULL OFFSET 0) h ON true
+      JOIN LATERAL (SELECT coalesce((h.old ->> 'opened_on')::date, t.opened_on) AS opened
+                      FROM targets_site t WHERE t.id = i.id OFFSET 0) d ON true
+     WHERE h.new ->> 'company_id' IS NOT NULL
+       AND NOT EXISTS (SELECT 1 FROM targets_siteoperator o WHERE o.site_id = i.id)
+    ON CONFLICT DO NOTHING""",
     """UPDATE targets_siteoperator o SET valid_to = %(today)s
       FROM (SELECT l.id FROM unnest(%(changed)s) i(id)
               JOIN LATERAL (SELECT * FROM targets_site t WHERE t.id = i.id OFFSET 0) s ON true
@@ -324,8 +331,6 @@ def merge_register(params: dict[str, Any]) -> Merged:
     merged.created += len(made)
     merged.updated += len(changed)
     merged.unchanged += staged - len(made) - len(changed)
-    if made:
-        run(FIRST_OPERATOR, params | {"made": made})
     if changed:
         for statement in OPERATORS:
             run(statement, params | {"changed": changed})

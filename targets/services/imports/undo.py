@@ -189,6 +189,16 @@ def _restore_operators(sites: list[int], bounds: dict[str, Any]) -> None:
                             WHERE l.site_id = s.id AND l.company_id = s.company_id)""",
             [sites],
         )
+        # A first turn that the import wrote down says again what the site says by itself.
+        cursor.execute(
+            """DELETE FROM targets_siteoperator o USING targets_site s
+             WHERE s.id = ANY (%s) AND o.site_id = s.id AND o.company_id = s.company_id
+               AND o.valid_to IS NULL AND o.valid_from IS NOT DISTINCT FROM s.opened_on
+               AND o.known_from >= (SELECT r.created_at FROM targets_importrun r WHERE r.id = %s)
+               AND NOT EXISTS (SELECT 1 FROM targets_siteoperator x
+                                WHERE x.site_id = s.id AND x.id <> o.id)""",
+            [sites, bounds["run"]],
+        )
 
 
 def _restore_hanging(company: Company) -> None:
