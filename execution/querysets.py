@@ -3,7 +3,7 @@
 A visit is seen by whoever sees its operation. What an authority wrote at the visit is its own.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from django.db import models
 
@@ -36,7 +36,7 @@ class RecordQuerySet(models.QuerySet):  # type: ignore[type-arg]
 
 
 class _OfRecordQuerySet(models.QuerySet):  # type: ignore[type-arg]
-    def visible_to(self, actor: "Actor") -> "_OfRecordQuerySet":
+    def visible_to(self, actor: "Actor") -> Self:
         from planning.models import Operation
 
         return self.filter(

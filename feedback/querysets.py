@@ -4,7 +4,7 @@ Participants see outcome kinds, debriefs, and that a measure exists with its kin
 state; notes and descriptions are shown only to the authority that wrote them.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from django.db import models
 
@@ -20,7 +20,7 @@ class OutcomeQuerySet(models.QuerySet):  # type: ignore[type-arg]
 
 
 class _OfOperationQuerySet(models.QuerySet):  # type: ignore[type-arg]
-    def visible_to(self, actor: "Actor") -> "_OfOperationQuerySet":
+    def visible_to(self, actor: "Actor") -> Self:
         from planning.models import Operation
 
         return self.filter(operation__in=Operation.objects.visible_to(actor))

@@ -22,7 +22,7 @@ MANAGE = "manage_operation"
 class OperationQuerySet(models.QuerySet):  # type: ignore[type-arg]
     def granted(self, actor: "Actor", permission: str) -> "OperationQuerySet":
         """Operations on which the acting membership's groups hold ``permission``."""
-        from planning.models import OperationGroupObjectPermission
+        from planning.models import Operation, OperationGroupObjectPermission
 
         granted = OperationGroupObjectPermission.objects.filter(
             group_id__in=actor.group_ids,
@@ -32,7 +32,7 @@ class OperationQuerySet(models.QuerySet):  # type: ignore[type-arg]
         operations = self.filter(pk__in=granted)
         if actor.region_ids:
             # A membership narrowed to some regions meets only operations that touch them.
-            touching = self.model.regions.through.objects.filter(
+            touching = Operation.regions.through.objects.filter(
                 area_id__in=actor.region_ids
             ).values("operation_id")
             operations = operations.filter(pk__in=touching)
@@ -119,7 +119,9 @@ class DecisionRecordQuerySet(_OfOperationQuerySet):
 
         records = super().visible_to(actor)
         with as_system("what a recused person may not see is looked for in their place"):
-            about = self.model.objects.filter(operation__choices__site__in=kept_from(actor.user))
+            about = self.model._default_manager.filter(
+                operation__choices__site__in=kept_from(actor.user)
+            )
             named = list(about.values_list("pk", flat=True))
         return records.exclude(pk__in=named)  # type: ignore[return-value]
 

@@ -5,7 +5,7 @@ target somebody is recused from does not exist for that person (migration ``0021
 """
 
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from django.conf import settings
 from django.db import models
@@ -33,7 +33,7 @@ class IdentityQuerySet(models.QuerySet):  # type: ignore[type-arg]
 
     ends: tuple[str, str] = ("site_a", "site_b")
 
-    def visible_to(self, actor: "Actor") -> "IdentityQuerySet":
+    def visible_to(self, actor: "Actor") -> Self:
         """For those who decide; whoever is narrowed to regions sees sites of these alone."""
         if not actor.has_role(*DECIDERS):
             return self.none()
