@@ -91,8 +91,8 @@ def _row(actor: "Actor", operation: Operation, item: Signal | Dataset) -> dict[s
     return {
         "item": item,
         "is_set": is_set,
-        "title": item.title if is_set else item.subject_name,
-        "on": item.created_at if is_set else item.observed_on,
+        "title": item.title if isinstance(item, Dataset) else item.subject_name,
+        "on": item.created_at if isinstance(item, Dataset) else item.observed_on,
         "kind": kind,
         "receivers": [place.authority.short for place, _ground in waiting],
         "given": [place.authority.short for place, _g in may if place.authority_id in have],
