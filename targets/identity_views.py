@@ -370,6 +370,6 @@ def hint(request: HttpRequest, public_id: str) -> HttpResponse:
         else:
             messages.success(request, _("The decision was kept."))
             return redirect("targets:company_detail", public_id=row.old.public_id)
-    (shown,) = [h for h in hints_of(actor, row.old) if h["hint"].pk == row.pk] or [None]
+    shown = next((h for h in hints_of(actor, row.old) if h["hint"].pk == row.pk), None)
     context = {"hint": row, "shown": shown, "today": timezone.localdate()}
     return form_response(request, "targets/identity/hint.html", context, form)
