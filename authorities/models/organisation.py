@@ -6,6 +6,7 @@ the old names. ``valid_to`` is the last day on which the row holds; empty means 
 
 import datetime as dt
 import uuid
+from typing import ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, Group, PermissionsMixin
 from django.contrib.postgres.fields import ArrayField
@@ -236,7 +237,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     sessions_valid_after = models.DateTimeField(null=True, blank=True)
 
     USERNAME_FIELD = "email"
-    REQUIRED_FIELDS: list[str] = []
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
 
     objects = UserManager()
 
