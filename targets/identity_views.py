@@ -42,7 +42,7 @@ def kept_instead(request: HttpRequest, model: type[Site | Company], public_id: s
     """To the row that a merged one has become part of; 404 for what does not exist."""
     row = model.objects.filter(public_id=public_id, merged_into__isnull=False).first()
     name = "site" if model is Site else "company"
-    kept = row and model.objects.visible_to(_actor(request)).filter(pk=row.merged_into_id).first()  # type: ignore[attr-defined]
+    kept = row and model.objects.visible_to(_actor(request)).filter(pk=row.merged_into_id).first()  # type: ignore[misc]
     if not kept:
         raise Http404
     messages.info(

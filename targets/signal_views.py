@@ -218,7 +218,7 @@ def signal_file(request: HttpRequest, public_id: str) -> HttpResponseBase:
     )
     if (ask := _purpose_first(request, row.signal)) is not None:
         return ask
-    if not default_storage.exists(row.file.name):
+    if not row.file.name or not default_storage.exists(row.file.name):
         raise Http404
     response = FileResponse(
         row.file.open("rb"), as_attachment=True, filename=row.name, content_type=row.content_type

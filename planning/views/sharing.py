@@ -47,7 +47,8 @@ def shared_signals(request: HttpRequest, public_id: str) -> HttpResponse:
         require(any(p.authority_id == actor.authority.pk for p in operation.participations.all()))
         _give(request, operation)
         return redirect("planning:shared_signals", public_id=public_id)
-    rows = [_row(actor, operation, item) for item in [*signals, *sets]]
+    items: list[Signal | Dataset] = [*signals, *sets]
+    rows = [_row(actor, operation, item) for item in items]
     return render(request, "planning/signals.html", context | {"rows": rows})
 
 
