@@ -125,7 +125,7 @@ class ClassifiedModel(models.Model):
         abstract = True
 
     @classmethod
-    def from_db(cls, db: Any, field_names: Any, values: Any) -> Any:
+    def from_db(cls, db: Any, field_names: Any, values: Any) -> Any:  # type: ignore[override]
         row = super().from_db(db, field_names, values)
         # From the row as read: asking for a deferred column here would be a query for each row.
         note(cls._meta.label_lower, row.pk, row.__dict__.get(cls.owner_field))

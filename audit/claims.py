@@ -42,11 +42,12 @@ def take(
 def keep(row: models.Model, running: str, **values: Any) -> None:
     """A heartbeat with ``values``; TakenOver when the row is no longer this process's."""
     now = timezone.now()
+    job: Any = row  # with the three fields named above, which no base class of models declares
     kept = type(row)._default_manager.filter(
-        pk=row.pk, state=running, heartbeat_at=row.heartbeat_at
+        pk=row.pk, state=running, heartbeat_at=job.heartbeat_at
     ).update(heartbeat_at=now, **values)  # fmt: skip
     if not kept:
         raise TakenOver
-    row.heartbeat_at = now
+    job.heartbeat_at = now
     for name, value in values.items():
         setattr(row, name, value)

@@ -10,4 +10,7 @@ class AuthoritiesConfig(AppConfig):
         from ui import hooks
 
         hooks.set_actor_factory(actor_for)
-        hooks.page_context("switchable_memberships", lambda request: request.memberships)
+        hooks.page_context(
+            "switchable_memberships",
+            lambda request: request.memberships,  # type: ignore[attr-defined]
+        )

@@ -25,7 +25,7 @@ class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
         super().__init__(*args, **kwargs)
         self.fields["theme"].choices = Theme.choices  # type: ignore[attr-defined]
         self.fields["language"].choices = [  # type: ignore[attr-defined]
-            ("", _("As the browser asks")), *User._meta.get_field("language").choices,  # type: ignore[list-item]
+            ("", _("As the browser asks")), *(User._meta.get_field("language").choices or ()),
         ]  # fmt: skip
 
 

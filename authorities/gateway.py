@@ -192,7 +192,11 @@ class Register:
 
     def answer(self, giver: str, receiver: str, information: str) -> Answer:
         """The answer for codes of two authorities; phrases and limits are added by the caller."""
-        own, exceptions, requests, mass, joint = [], [], [], [], []
+        own: list[GroundVersion] = []
+        exceptions: list[GroundVersion] = []
+        requests: list[GroundVersion] = []
+        mass: list[GroundVersion] = []
+        joint: list[GroundVersion] = []
         for version in self.between(giver, receiver):
             about = information in version.information
             if version.mode == OWN_INITIATIVE:

@@ -1,6 +1,7 @@
 """Forms of the register of powers."""
 
 import datetime as dt
+from operator import itemgetter
 from typing import Any
 
 from django import forms
@@ -193,7 +194,7 @@ class CardForm(forms.Form):
             .order_by("code")
             .distinct()
         ]
-        authority.choices = sorted(rows, key=lambda row: row[1])
+        authority.choices = sorted(rows, key=itemgetter(1))
         premises.choices = terms.choices(TermKind.PREMISES)
 
 

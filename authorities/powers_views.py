@@ -6,7 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -43,7 +43,7 @@ from authorities.powers_lists import CompetenceList, GroundList, version_words
 from authorities.services import grounds, powers
 from ui.forms import add_error, form_response
 
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 
 
 def open_or_acting(view: View) -> View:
@@ -51,7 +51,7 @@ def open_or_acting(view: View) -> View:
     closed = acting()(view)
 
     @wraps(view)
-    def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if settings.PUBLIC_POWERS and not request.user.is_authenticated:
             return view(request, *args, **kwargs)
         return closed(request, *args, **kwargs)

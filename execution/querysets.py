@@ -3,15 +3,23 @@
 A visit is seen by whoever sees its operation. What an authority wrote at the visit is its own.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from django.db import models
 
 if TYPE_CHECKING:
     from authorities.actors import Actor
+    from execution.models import (  # noqa: F401  # named in the classes' brackets
+        Finding,
+        InspectionRecord,
+        Photo,
+        Visit,
+    )
+
+_M = TypeVar("_M", bound=models.Model)
 
 
-class VisitQuerySet(models.QuerySet):  # type: ignore[type-arg]
+class VisitQuerySet(models.QuerySet["Visit"]):
     def visible_to(self, actor: "Actor") -> "VisitQuerySet":
         from planning.models import Operation
 
@@ -25,7 +33,7 @@ class VisitQuerySet(models.QuerySet):  # type: ignore[type-arg]
         )
 
 
-class RecordQuerySet(models.QuerySet):  # type: ignore[type-arg]
+class RecordQuerySet(models.QuerySet["InspectionRecord"]):
     def visible_to(self, actor: "Actor") -> "RecordQuerySet":
         from planning.models import Operation
 
@@ -35,8 +43,8 @@ class RecordQuerySet(models.QuerySet):  # type: ignore[type-arg]
         )
 
 
-class _OfRecordQuerySet(models.QuerySet):  # type: ignore[type-arg]
-    def visible_to(self, actor: "Actor") -> "_OfRecordQuerySet":
+class _OfRecordQuerySet(models.QuerySet[_M]):
+    def visible_to(self, actor: "Actor") -> Self:
         from planning.models import Operation
 
         return self.filter(
@@ -45,11 +53,11 @@ class _OfRecordQuerySet(models.QuerySet):  # type: ignore[type-arg]
         )
 
 
-class FindingQuerySet(_OfRecordQuerySet):
+class FindingQuerySet(_OfRecordQuerySet["Finding"]):
     def standing(self) -> "FindingQuerySet":
         return self.filter(removed_at__isnull=True)
 
 
-class PhotoQuerySet(_OfRecordQuerySet):
+class PhotoQuerySet(_OfRecordQuerySet["Photo"]):
     def standing(self) -> "PhotoQuerySet":
         return self.filter(removed_at__isnull=True)

@@ -183,8 +183,8 @@ def record(request: HttpRequest, public_id: str) -> HttpResponse:
                 {"label": _("People met"), "value": row.people_met},
                 {"label": _("Summary"), "value": row.summary},
             ]}  # fmt: skip
-            form.data = form.data.copy()
-            form.data["version"] = str(row.version)
+            form.data = typed = request.POST.copy()
+            typed["version"] = str(row.version)
             form.add_error(None, str(error.message))
         except DomainError as error:
             add_error(form, error)

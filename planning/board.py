@@ -5,7 +5,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from django.db.models import Exists, Max, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
@@ -39,6 +39,8 @@ from planning.words import CODES
 from risk.models import Arm
 
 if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
+
     from authorities.actors import Actor
 
 PAGE = 60  # cards of a column at first; "show more" adds as many
@@ -393,6 +395,11 @@ def _place(card: Card, view: str) -> str:
 
 
 # ------------------------------------------------------------------------------------- live
+class _Last(TypedDict):
+    last_change: int
+    last_plan: int
+
+
 def boards_open_to(actor: "Actor") -> QuerySet[Operation]:
     """Operations whose board the actor reads: participants, once the joint list is open."""
     places = Participation.objects.filter(
@@ -403,7 +410,7 @@ def boards_open_to(actor: "Actor") -> QuerySet[Operation]:
     return rows.filter(Exists(places))
 
 
-def pulse(actor: "Actor", public_id: Any) -> Operation | None:
+def pulse(actor: "Actor", public_id: Any) -> "WithAnnotations[Operation, _Last] | None":
     """The operation with ``last_change`` and ``last_plan``, or None if it is not shown. One query."""
     last = BoardChange.objects.filter(operation=OuterRef("pk")).order_by("-number")
     plans = SelectionRun.objects.filter(

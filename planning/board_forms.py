@@ -51,7 +51,7 @@ class DecisionForm(forms.Form):
     request = forms.UUIDField(widget=forms.HiddenInput, required=False)
 
     def __init__(self, *args: Any, board: Board, card: Card, **kwargs: Any) -> None:
-        super().__init__(*args, auto_id="decide_%s", **kwargs)
+        super().__init__(*args, auto_id="decide_%s", **kwargs)  # type: ignore[misc]  # args: data alone
         self.by_code = {a.code: a for a in card.candidate.taking_part} | {
             a.code: a for a in card.team
         }

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from django.utils.formats import date_format
+from django.utils.formats import time_format
 from django.utils.translation import gettext as _
 
 from audit.context import as_system
@@ -229,13 +229,13 @@ def _times(day: InspectionDay, facts: _Facts) -> list[str]:
         if done > ends and day.ends_at is not None:
             words.append(
                 _("The visit to %(site)s ends after the working day, %(time)s.")
-                % {"site": visit.site.shown_name, "time": date_format(day.ends_at, "TIME_FORMAT")}
+                % {"site": visit.site.shown_name, "time": time_format(day.ends_at, "TIME_FORMAT")}
             )
     return words
 
 
 def _closes(visit: PlannedVisit, closes: int) -> str:
-    time = date_format(dt.time(*divmod(closes, 60)), "TIME_FORMAT")
+    time = time_format(dt.time(*divmod(closes, 60)), "TIME_FORMAT")
     return _("%(site)s closes at %(time)s, before the visit is over.") % {
         "site": visit.site.shown_name, "time": time,
     }  # fmt: skip

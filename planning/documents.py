@@ -1,6 +1,7 @@
 """The decision record: its content as data, and as PDF."""
 
 import hashlib
+from collections.abc import Iterable
 from typing import Any
 
 from django.conf import settings
@@ -93,7 +94,9 @@ def _facts_of_plan(
         if moment
         else None
     )
-    versions = scored.versions.filter(model__joint=True).select_related("model") if scored else []
+    versions: Iterable[object] = (
+        scored.versions.filter(model__joint=True).select_related("model") if scored else []
+    )
     models = sorted(str(version) for version in versions)
     facts = [_fact(_("Risk models"), ", ".join(models) or _("None"))]
     if plan is None:

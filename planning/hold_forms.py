@@ -104,5 +104,5 @@ class RedateForm(forms.Form):
         assert isinstance(field, forms.ModelChoiceField)
         field.queryset = operation.days.order_by("date", "team_name")
         field.label_from_instance = (  # type: ignore[method-assign]
-            lambda day: f"{day.date:%d.%m.%Y} · {day.team_name}"
+            lambda obj: f"{obj.date:%d.%m.%Y} · {obj.team_name}"
         )

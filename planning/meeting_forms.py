@@ -63,4 +63,6 @@ class AddForm(forms.Form):
             for row in candidates(meeting.operation)
             if row.site.pk not in there
         }
-        self.fields["site"].choices = [(key, s.shown_name) for key, s in self.by_id.items()]
+        site = self.fields["site"]
+        assert isinstance(site, forms.ChoiceField)
+        site.choices = [(key, s.shown_name) for key, s in self.by_id.items()]

@@ -4,13 +4,30 @@ An operation is visible to the role groups it was granted to (guardian rows, dir
 asked for the acting membership's groups only. Everything below an operation follows it.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from django.db import models
 from django.db.models import Q
 
 if TYPE_CHECKING:
     from authorities.actors import Actor
+    from planning.models import (  # noqa: F401  # named in the classes' brackets
+        Absence,
+        Availability,
+        DayPlan,
+        DecisionRecord,
+        Hold,
+        HoldAlert,
+        InspectionDay,
+        Minutes,
+        Nomination,
+        Operation,
+        Overlap,
+        Participation,
+        PoolEntry,
+        Reservation,
+        Vehicle,
+    )
 
 VIEW = "view_operation"
 NOMINATE = "nominate_operation"
@@ -18,11 +35,13 @@ SIGN = "sign_operation"
 RECORD = "record_operation"
 MANAGE = "manage_operation"
 
+_M = TypeVar("_M", bound=models.Model)
 
-class OperationQuerySet(models.QuerySet):  # type: ignore[type-arg]
+
+class OperationQuerySet(models.QuerySet["Operation"]):
     def granted(self, actor: "Actor", permission: str) -> "OperationQuerySet":
         """Operations on which the acting membership's groups hold ``permission``."""
-        from planning.models import OperationGroupObjectPermission
+        from planning.models import Operation, OperationGroupObjectPermission
 
         granted = OperationGroupObjectPermission.objects.filter(
             group_id__in=actor.group_ids,
@@ -32,7 +51,7 @@ class OperationQuerySet(models.QuerySet):  # type: ignore[type-arg]
         operations = self.filter(pk__in=granted)
         if actor.region_ids:
             # A membership narrowed to some regions meets only operations that touch them.
-            touching = self.model.regions.through.objects.filter(
+            touching = Operation.regions.through.objects.filter(
                 area_id__in=actor.region_ids
             ).values("operation_id")
             operations = operations.filter(pk__in=touching)
@@ -42,41 +61,41 @@ class OperationQuerySet(models.QuerySet):  # type: ignore[type-arg]
         return self.granted(actor, VIEW)
 
 
-class _OfOperationQuerySet(models.QuerySet):  # type: ignore[type-arg]
+class _OfOperationQuerySet(models.QuerySet[_M]):
     """Rows that are seen by whoever sees their operation."""
 
-    def visible_to(self, actor: "Actor") -> "_OfOperationQuerySet":
+    def visible_to(self, actor: "Actor") -> Self:
         from planning.models import Operation
 
         return self.filter(operation__in=Operation.objects.visible_to(actor))
 
 
-class ParticipationQuerySet(_OfOperationQuerySet):
+class ParticipationQuerySet(_OfOperationQuerySet["Participation"]):
     def accepted(self) -> "ParticipationQuerySet":
         return self.filter(state="accepted")
 
 
-class NominationQuerySet(_OfOperationQuerySet):
-    def visible_to(self, actor: "Actor") -> "NominationQuerySet":
+class NominationQuerySet(_OfOperationQuerySet["Nomination"]):
+    def visible_to(self, actor: "Actor") -> Self:
         """All nominations of a visible operation once the joint list is open, before that own.
 
         While authorities are still nominating, each sees only what it proposed itself.
         """
         visible = super().visible_to(actor)
-        return visible.filter(  # type: ignore[return-value]
+        return visible.filter(
             Q(authority_id=actor.authority.pk)
             | ~Q(operation__state__in=["draft", "inviting", "nominating"])
         )
 
 
-class PoolQuerySet(_OfOperationQuerySet):
+class PoolQuerySet(_OfOperationQuerySet["PoolEntry"]):
     pass
 
 
-class SelectionPartQuerySet(_OfOperationQuerySet):
+class SelectionPartQuerySet(_OfOperationQuerySet[_M]):
     """Runs, proposals, limits, the draw, changes on the board: the participants' alone."""
 
-    def visible_to(self, actor: "Actor") -> "SelectionPartQuerySet":
+    def visible_to(self, actor: "Actor") -> Self:
         """Once the joint list is open; somebody only invited sees nothing of the selection."""
         from planning.models import Operation, Participation
 
@@ -86,20 +105,20 @@ class SelectionPartQuerySet(_OfOperationQuerySet):
         places = Participation.objects.filter(
             authority_id=actor.authority.pk, state="accepted"
         ).values("operation_id")
-        return self.filter(operation__in=shown.filter(pk__in=places))  # type: ignore[return-value]
+        return self.filter(operation__in=shown.filter(pk__in=places))
 
 
-class OfMeetingQuerySet(models.QuerySet):  # type: ignore[type-arg]
+class OfMeetingQuerySet(models.QuerySet[_M]):
     """What hangs on a meeting, for whoever sees the meeting."""
 
-    def visible_to(self, actor: "Actor") -> "OfMeetingQuerySet":
+    def visible_to(self, actor: "Actor") -> Self:
         from planning.models import Meeting
 
         return self.filter(meeting__in=Meeting.objects.visible_to(actor))
 
 
-class MinutesQuerySet(OfMeetingQuerySet):
-    def visible_to(self, actor: "Actor") -> "MinutesQuerySet":
+class MinutesQuerySet(OfMeetingQuerySet["Minutes"]):
+    def visible_to(self, actor: "Actor") -> Self:
         """Not for whoever is recused from a target that the document names."""
         from audit.context import as_system
         from planning.models import AgendaItem
@@ -108,31 +127,33 @@ class MinutesQuerySet(OfMeetingQuerySet):
         with as_system("what a recused person may not see is looked for in their place"):
             items = AgendaItem.objects.filter(site__in=kept_from(actor.user))
             named = list(items.values_list("meeting_id", flat=True))
-        return super().visible_to(actor).exclude(meeting_id__in=named)  # type: ignore[return-value]
+        return super().visible_to(actor).exclude(meeting_id__in=named)
 
 
-class DecisionRecordQuerySet(_OfOperationQuerySet):
-    def visible_to(self, actor: "Actor") -> "DecisionRecordQuerySet":
+class DecisionRecordQuerySet(_OfOperationQuerySet["DecisionRecord"]):
+    def visible_to(self, actor: "Actor") -> Self:
         """Not for whoever is recused from a target that the document names."""
         from audit.context import as_system
         from targets.selectors import kept_from
 
         records = super().visible_to(actor)
         with as_system("what a recused person may not see is looked for in their place"):
-            about = self.model.objects.filter(operation__choices__site__in=kept_from(actor.user))
+            about = self.model._default_manager.filter(
+                operation__choices__site__in=kept_from(actor.user)
+            )
             named = list(about.values_list("pk", flat=True))
-        return records.exclude(pk__in=named)  # type: ignore[return-value]
+        return records.exclude(pk__in=named)
 
 
-class InspectionDayQuerySet(_OfOperationQuerySet):
+class InspectionDayQuerySet(_OfOperationQuerySet["InspectionDay"]):
     pass
 
 
-class DayPlanQuerySet(_OfOperationQuerySet):
+class DayPlanQuerySet(_OfOperationQuerySet["DayPlan"]):
     pass
 
 
-class VehicleQuerySet(models.QuerySet):  # type: ignore[type-arg]
+class VehicleQuerySet(models.QuerySet["Vehicle"]):
     def visible_to(self, actor: "Actor") -> "VehicleQuerySet":
         """The own authority's, to be kept; those of the others are met on days (``of_round``)."""
         return self.filter(authority_id=actor.authority.pk)
@@ -145,22 +166,22 @@ class VehicleQuerySet(models.QuerySet):  # type: ignore[type-arg]
         return self.filter(authority_id__in=places.values("authority_id"))
 
 
-class AbsenceQuerySet(models.QuerySet):  # type: ignore[type-arg]
+class AbsenceQuerySet(models.QuerySet["Absence"]):
     def visible_to(self, actor: "Actor") -> "AbsenceQuerySet":
         return self.filter(authority_id=actor.authority.pk)
 
 
-class AvailabilityQuerySet(_OfOperationQuerySet):
+class AvailabilityQuerySet(_OfOperationQuerySet["Availability"]):
     pass
 
 
-class ReservationQuerySet(_OfOperationQuerySet):
-    def visible_to(self, actor: "Actor") -> "ReservationQuerySet":
+class ReservationQuerySet(_OfOperationQuerySet["Reservation"]):
+    def visible_to(self, actor: "Actor") -> Self:
         """The own authority's: nobody is told who set a target aside, or that somebody did."""
-        return super().visible_to(actor).filter(authority_id=actor.authority.pk)  # type: ignore[return-value]
+        return super().visible_to(actor).filter(authority_id=actor.authority.pk)
 
 
-class HoldQuerySet(models.QuerySet):  # type: ignore[type-arg]
+class HoldQuerySet(models.QuerySet["Hold"]):
     def visible_to(self, actor: "Actor") -> "HoldQuerySet":
         """Holds for which the person is cleared while acting for their owner.
 
@@ -172,14 +193,14 @@ class HoldQuerySet(models.QuerySet):  # type: ignore[type-arg]
         return self.filter(authority_id=actor.authority.pk, pk__in=cleared)
 
 
-class HoldAlertQuerySet(models.QuerySet):  # type: ignore[type-arg]
+class HoldAlertQuerySet(models.QuerySet["HoldAlert"]):
     def visible_to(self, actor: "Actor") -> "HoldAlertQuerySet":
         from planning.models import Hold
 
         return self.filter(hold__in=Hold.objects.visible_to(actor))
 
 
-class OverlapQuerySet(models.QuerySet):  # type: ignore[type-arg]
+class OverlapQuerySet(models.QuerySet["Overlap"]):
     def visible_to(self, actor: "Actor") -> "OverlapQuerySet":
         """Both operations' people are told; neither sees the other's operation by it."""
         from planning.models import Operation

@@ -27,7 +27,7 @@ STOPPED = {
 def plan_facts(run: SelectionRun) -> list[dict[str, Any]]:
     """The proof, in a few lines."""
     gap = run.gap_percent
-    facts = [
+    facts: list[dict[str, Any]] = [
         {"label": _("Worth of the plan"), "value": number(run.value or 0, 3)},
         {"label": _("Proven bound"), "value": number(run.bound or 0, 3),
          "note": _("No plan within these limits is worth more.")},

@@ -230,7 +230,8 @@ class WhatIfForm(forms.Form):
 
     def change(self) -> dict[str, Any]:
         """The question in the terms of ``planning.services.changes``."""
-        data, change = self.cleaned_data, {}
+        data = self.cleaned_data
+        change: dict[str, Any] = {}
         for name in ("pin", "exclude"):
             if data[name]:
                 change[name] = [data[name]]

@@ -49,7 +49,7 @@ def _is_points(value: Any) -> bool:
 
 
 def _number_problems(bins: Bins, direction: str) -> list[str]:
-    limits = [row.get("below") for row in bins]
+    limits: list[Any] = [row.get("below") for row in bins]
     if limits[-1] is not None or any(not isinstance(v, int | float) for v in limits[:-1]):
         return [_("Every line but the last needs a limit; the last holds for everything above.")]
     if any(one >= other for one, other in pairwise(limits[:-1])):

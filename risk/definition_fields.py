@@ -14,7 +14,7 @@ PREFIX = "d-"
 def measure_of(source: str, asked: str | None) -> str:
     """The measure asked for when the source has it, else its first."""
     measures = tested.forms()[source].measures
-    return asked if asked in measures else next(iter(measures))
+    return asked if asked is not None and asked in measures else next(iter(measures))
 
 
 def fields(source: str, measure: str) -> dict[str, forms.Field]:

@@ -210,15 +210,13 @@ class IndicatorForm(forms.Form):
             .select_related("ground")
             .order_by("ground__code", "-number")
         )
-        ground.label_from_instance = (
-            lambda row: (  # type: ignore[method-assign]
-                f"{row.ground.code}/{row.number}: {row.basis_words}"[:120]
-            )
+        ground.label_from_instance = (  # type: ignore[method-assign]
+            lambda obj: f"{obj.ground.code}/{obj.number}: {obj.basis_words}"[:120]
         )
-        self.source = self._source()
+        self.of_source = self._source()
         asked = (self.data if self.is_bound else self.initial).get("d-measure")
-        measure = definition_fields.measure_of(self.source, asked)
-        for name, field in definition_fields.fields(self.source, measure).items():
+        measure = definition_fields.measure_of(self.of_source, asked)
+        for name, field in definition_fields.fields(self.of_source, measure).items():
             self.fields[name] = field
 
     @classmethod
@@ -268,7 +266,7 @@ class IndicatorForm(forms.Form):
             if data["bins"]:
                 for words in bins_of.problems(data["bins"], data.get("direction", "")):
                     self.add_error("bins", words)
-        data["definition"] = definition_fields.definition(self.source, data)
+        data["definition"] = definition_fields.definition(self.of_source, data)
         forbidden = tested.forbidden(data["definition"])
         if forbidden:
             self.add_error(

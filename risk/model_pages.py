@@ -30,7 +30,7 @@ def outcome_words(model: RiskModel) -> str:
 
 def beside(row: RiskModel) -> dict[str, Any]:
     """One model for the comparison: the version in use, else the newest, and its newest backtest."""
-    versions = list(row.versions.all())
+    versions: list[Any] = list(row.versions.all())  # with ``done_reports``, as the page asked
     shown = next((v for v in versions if v.state == S.ACTIVE), versions[0] if versions else None)
     total = None
     if shown is not None:

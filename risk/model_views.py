@@ -59,9 +59,9 @@ def model_list(request: HttpRequest) -> HttpResponse:
         RiskModel.objects.visible_to(actor)
         .select_related("authority")
         .prefetch_related(
-            Prefetch("versions", ModelVersion.objects.order_by("-number").defer("params")),
-            Prefetch("versions__reports", done, to_attr="done_reports"),
+            Prefetch("versions", ModelVersion.objects.order_by("-number").defer("params"))
         )
+        .prefetch_related(Prefetch("versions__reports", done, to_attr="done_reports"))
         .order_by("authority__code", "code")
     )
     shown = [model_pages.beside(row) for row in rows]

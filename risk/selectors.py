@@ -113,8 +113,8 @@ def _placed(
     if run is None:
         return cards
     worths = Worth.objects.filter(run=run, site__in=ids)
-    for pk, *numbers in worths.values_list("site_id", "rank", "value", "level", "coverage"):
-        rank, value, level, coverage = numbers
+    numbers = worths.values_list("site_id", "rank", "value", "level", "coverage")
+    for pk, rank, value, level, coverage in numbers:
         cards[pk] = JointScore(pk, rank, run.sites, value, level, coverage, models.get(pk, []))
     return cards
 
@@ -135,7 +135,9 @@ def contributions_of(site_id: int) -> list[dict[str, Any]]:
     What its owner shows to nobody is not in it: the value of a hidden contribution is empty.
     """
     run = ScoringRun.objects.shown()
-    versions = run.versions.filter(model__joint=True).select_related("model") if run else []
+    versions: Iterable[ModelVersion] = (
+        run.versions.filter(model__joint=True).select_related("model") if run else []
+    )
     return [
         {"model": str(version), **_plain(part)}
         for version in versions

@@ -58,15 +58,17 @@ def history_of(actor: "Actor", changes: list[RegisterChange]) -> list[dict[str, 
 
     ``at`` (when it became known here), ``said_on``, ``source``, ``changes`` (label, old, new).
     """
-    ids = {said.get("company_id") for row in changes for said in (row.old, row.new)} - {None}
+    said = [values for row in changes for values in (row.old, row.new) if values]
+    ids = {values.get("company_id") for values in said} - {None}
     companies = Company.objects.visible_to(actor).in_bulk(ids) if ids else {}
     found = []
     for row in changes:
+        old, new = row.old or {}, row.new or {}
         told = [
-            {"label": FIELDS[field], "old": _shown(field, row.old.get(field), companies),
-             "new": _shown(field, row.new.get(field), companies)}
+            {"label": FIELDS[field], "old": _shown(field, old.get(field), companies),
+             "new": _shown(field, new.get(field), companies)}
             for field in TOLD
-            if field in row.new
+            if field in new
         ]  # fmt: skip
         if told:
             found.append(

@@ -1,6 +1,6 @@
 """The queue of pairs that may be the same."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import django_filters
 from django import forms
@@ -17,6 +17,9 @@ from ui.filters import FilterSet
 from ui.lists import Column, ListPage
 from ui.templatetags.ui import badge
 
+if TYPE_CHECKING:
+    from targets.models.identity import MatchPairQuerySet
+
 STATES = [
     ("waiting", gettext_lazy("To be decided")),
     ("put_off", gettext_lazy("Put off")),
@@ -25,7 +28,7 @@ STATES = [
 ]
 
 
-def in_state(rows: QuerySet[Any], state: str) -> QuerySet[Any]:
+def in_state(rows: "MatchPairQuerySet", state: str) -> QuerySet[Any]:
     today = timezone.localdate()
     if state == "put_off":
         return rows.waiting().filter(put_off_until__gt=today)

@@ -42,7 +42,7 @@ def kept_instead(request: HttpRequest, model: type[Site | Company], public_id: s
     """To the row that a merged one has become part of; 404 for what does not exist."""
     row = model.objects.filter(public_id=public_id, merged_into__isnull=False).first()
     name = "site" if model is Site else "company"
-    kept = row and model.objects.visible_to(_actor(request)).filter(pk=row.merged_into_id).first()  # type: ignore[attr-defined]
+    kept = row and model.objects.visible_to(_actor(request)).filter(pk=row.merged_into_id).first()  # type: ignore[misc]
     if not kept:
         raise Http404
     messages.info(
@@ -370,6 +370,6 @@ def hint(request: HttpRequest, public_id: str) -> HttpResponse:
         else:
             messages.success(request, _("The decision was kept."))
             return redirect("targets:company_detail", public_id=row.old.public_id)
-    (shown,) = [h for h in hints_of(actor, row.old) if h["hint"].pk == row.pk] or [None]
+    shown = next((h for h in hints_of(actor, row.old) if h["hint"].pk == row.pk), None)
     context = {"hint": row, "shown": shown, "today": timezone.localdate()}
     return form_response(request, "targets/identity/hint.html", context, form)

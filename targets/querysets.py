@@ -6,7 +6,7 @@ see them by a disclosure that is in force. The same rules stand in the database 
 security (``targets/migrations``), which also hides a target from whoever is recused from it.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from django.db import models
 from django.db.models import OuterRef, Q, Subquery
@@ -14,22 +14,40 @@ from django.utils import timezone
 
 if TYPE_CHECKING:
     from authorities.actors import Actor
+    from targets.models import (  # noqa: F401  # named in the classes' brackets
+        Company,
+        Dataset,
+        DatasetRow,
+        Disclosure,
+        Erasure,
+        HandOver,
+        ImportMapping,
+        ImportRun,
+        InformationRequest,
+        Offer,
+        PastVisit,
+        Signal,
+        SignalFile,
+        Site,
+    )
+
+_M = TypeVar("_M", bound=models.Model)
 
 
-class SiteQuerySet(models.QuerySet):  # type: ignore[type-arg]
+class SiteQuerySet(models.QuerySet["Site"]):
     def visible_to(self, actor: "Actor") -> "SiteQuerySet":
         """Those of the acting member's regions; of rows found to be the same, the one kept."""
         visible = self.filter(merged_into__isnull=True)
         return visible.filter(region_id__in=actor.region_ids) if actor.region_ids else visible
 
 
-class CompanyQuerySet(models.QuerySet):  # type: ignore[type-arg]
+class CompanyQuerySet(models.QuerySet["Company"]):
     def visible_to(self, actor: "Actor") -> "CompanyQuerySet":
         """All of the public register: a company may work in a region it is not registered in."""
         return self.filter(merged_into__isnull=True)
 
 
-class PastVisitQuerySet(models.QuerySet):  # type: ignore[type-arg]
+class PastVisitQuerySet(models.QuerySet["PastVisit"]):
     def visible_to(self, actor: "Actor") -> "PastVisitQuerySet":
         visible = self.filter(Q(authority_id=actor.authority.pk) | Q(shared=True))
         if actor.region_ids:
@@ -37,25 +55,25 @@ class PastVisitQuerySet(models.QuerySet):  # type: ignore[type-arg]
         return visible
 
 
-class OwnedFactQuerySet(models.QuerySet):  # type: ignore[type-arg]
+class OwnedFactQuerySet(models.QuerySet[_M]):
     """Of facts and links: those of open registers, and the own authority's."""
 
-    def visible_to(self, actor: "Actor") -> "OwnedFactQuerySet":
+    def visible_to(self, actor: "Actor") -> Self:
         open_ = Q(shared=True) if self.model.__name__ == "Fact" else Q(authority__isnull=True)
         return self.filter(open_ | Q(authority_id=actor.authority.pk))
 
-    def known(self) -> "OwnedFactQuerySet":
+    def known(self) -> Self:
         """Facts that are what is known now."""
         return self.filter(known_to__isnull=True)
 
 
-class MappingQuerySet(models.QuerySet):  # type: ignore[type-arg]
+class MappingQuerySet(models.QuerySet["ImportMapping"]):
     def visible_to(self, actor: "Actor") -> "MappingQuerySet":
         """Those that come with Tarkka and the own authority's."""
         return self.filter(Q(authority__isnull=True) | Q(authority_id=actor.authority.pk))
 
 
-class ImportRunQuerySet(models.QuerySet):  # type: ignore[type-arg]
+class ImportRunQuerySet(models.QuerySet["ImportRun"]):
     def visible_to(self, actor: "Actor") -> "ImportRunQuerySet":
         """The own authority's imports, for those who may import."""
         if not actor.has_role("analyst", "coordinator", "administrator"):
@@ -81,7 +99,7 @@ def _disclosed(actor: "Actor", item: str) -> Subquery:
     return Subquery(rows.values("pk")[:1])
 
 
-class SignalQuerySet(models.QuerySet):  # type: ignore[type-arg]
+class SignalQuerySet(models.QuerySet["Signal"]):
     def visible_to(self, actor: "Actor") -> "SignalQuerySet":
         """The own authority's, and those disclosed to it and still in force.
 
@@ -99,14 +117,14 @@ class SignalQuerySet(models.QuerySet):  # type: ignore[type-arg]
         return self.visible_to(actor).filter(authority_id=actor.authority.pk)
 
 
-class OfSignalQuerySet(models.QuerySet):  # type: ignore[type-arg]
+class OfSignalQuerySet(models.QuerySet["SignalFile"]):
     def visible_to(self, actor: "Actor") -> "OfSignalQuerySet":
         from targets.models import Signal
 
         return self.filter(signal__in=Signal.objects.visible_to(actor))
 
 
-class DatasetQuerySet(models.QuerySet):  # type: ignore[type-arg]
+class DatasetQuerySet(models.QuerySet["Dataset"]):
     def visible_to(self, actor: "Actor") -> "DatasetQuerySet":
         """The own authority's and those disclosed to it, for the roles that choose targets."""
         if not actor.has_role("analyst", "coordinator", "manager"):
@@ -116,14 +134,14 @@ class DatasetQuerySet(models.QuerySet):  # type: ignore[type-arg]
         )
 
 
-class DatasetRowQuerySet(models.QuerySet):  # type: ignore[type-arg]
+class DatasetRowQuerySet(models.QuerySet["DatasetRow"]):
     def visible_to(self, actor: "Actor") -> "DatasetRowQuerySet":
         from targets.models import Dataset
 
         return self.filter(dataset__in=Dataset.objects.visible_to(actor))
 
 
-class DisclosureQuerySet(models.QuerySet):  # type: ignore[type-arg]
+class DisclosureQuerySet(models.QuerySet["Disclosure"]):
     def visible_to(self, actor: "Actor") -> "DisclosureQuerySet":
         """Both sides see it, whatever became of it."""
         own = actor.authority.pk
@@ -133,13 +151,13 @@ class DisclosureQuerySet(models.QuerySet):  # type: ignore[type-arg]
         return self.filter(state="active", expires_on__gte=timezone.localdate())
 
 
-class RequestQuerySet(models.QuerySet):  # type: ignore[type-arg]
+class RequestQuerySet(models.QuerySet["InformationRequest"]):
     def visible_to(self, actor: "Actor") -> "RequestQuerySet":
         own = actor.authority.pk
         return self.filter(Q(asker_id=own) | Q(holder_id=own))
 
 
-class HandOverQuerySet(models.QuerySet):  # type: ignore[type-arg]
+class HandOverQuerySet(models.QuerySet["HandOver"]):
     def visible_to(self, actor: "Actor") -> "HandOverQuerySet":
         """Both sides; of a secret signal only who reads such, and who sent or answered it."""
         own = actor.authority.pk
@@ -150,18 +168,18 @@ class HandOverQuerySet(models.QuerySet):  # type: ignore[type-arg]
         return visible
 
 
-class OfferQuerySet(models.QuerySet):  # type: ignore[type-arg]
+class OfferQuerySet(models.QuerySet["Offer"]):
     def visible_to(self, actor: "Actor") -> "OfferQuerySet":
         """Offers are the writer's authority's own affair: nobody is told what was not told."""
         return self.filter(authority_id=actor.authority.pk)
 
 
-class ErasureQuerySet(models.QuerySet):  # type: ignore[type-arg]
+class ErasureQuerySet(models.QuerySet["Erasure"]):
     def visible_to(self, actor: "Actor") -> "ErasureQuerySet":
         return self.filter(authority_id=actor.authority.pk)
 
 
-class TagQuerySet(models.QuerySet):  # type: ignore[type-arg]
-    def visible_to(self, actor: "Actor") -> "TagQuerySet":
+class TagQuerySet(models.QuerySet[_M]):
+    def visible_to(self, actor: "Actor") -> Self:
         """An authority's tags are its own affair."""
         return self.filter(authority_id=actor.authority.pk)

@@ -102,8 +102,8 @@ def disclosure(request: HttpRequest, public_id: str) -> HttpResponse:
         except RuleViolation as error:
             messages.warning(request, str(error.message))
         return redirect("targets:disclosure", public_id=public_id)
-    signal = Signal.objects.visible_to(actor).filter(pk=given.signal_id).first()
-    dataset = Dataset.objects.visible_to(actor).filter(pk=given.dataset_id).first()
+    signal = Signal.objects.visible_to(actor).filter(pk=given.signal_id).first()  # type: ignore[misc]
+    dataset = Dataset.objects.visible_to(actor).filter(pk=given.dataset_id).first()  # type: ignore[misc]
     requires = terms.labels(TermKind.REQUIRES)
     facts = [
         {"label": _("From"), "value": given.giver.name},
@@ -256,7 +256,7 @@ def handover(request: HttpRequest, public_id: str) -> HttpResponse:
         else:
             messages.success(request, _("The answer was sent."))
         return redirect("targets:handover", public_id=public_id)
-    signal = Signal.objects.visible_to(actor).filter(pk=row.signal_id).first()
+    signal = Signal.objects.visible_to(actor).filter(pk=row.signal_id).first()  # type: ignore[misc]
     context = {
         "row": row, "signal": signal, "classes": RefusalClass.choices, "tabs": [],
         "answering": row.receiver_id == actor.authority.pk and row.state in ("offered", "lapsed"),

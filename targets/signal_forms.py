@@ -1,9 +1,11 @@
 """Forms for signals, sharing and data sets."""
 
 import uuid
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from django import forms
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -85,7 +87,8 @@ class TargetMixin(forms.Form):
 
     @staticmethod
     def _matching(actor: "Actor", about: str, text: str) -> list[Any]:
-        side, rows = ("c", Company.objects.visible_to(actor).select_related("municipality"))
+        side = "c"
+        rows: QuerySet[Any] = Company.objects.visible_to(actor).select_related("municipality")
         if about == About.SITE:
             side = "s"
             rows = Site.objects.visible_to(actor).select_related("municipality", "company")
@@ -242,7 +245,7 @@ class RequestForm(TargetMixin):
             for a in Authority.objects.valid_on().order_by("code")
             if a.pk != actor.authority.pk
         ]
-        _choice(self, "holder").choices = sorted(rows, key=lambda row: row[1])
+        _choice(self, "holder").choices = sorted(rows, key=itemgetter(1))
         _choice(self, "kind").choices = terms.choices(TermKind.INFORMATION)
 
 
@@ -282,7 +285,7 @@ class DatasetForm(forms.Form):
         _choice(self, "kind").choices = terms.choices(TermKind.INFORMATION)
         others = Authority.objects.valid_on().exclude(pk=actor.authority.pk).order_by("code")
         _choice(self, "recipients").choices = sorted(
-            ((a.code, a.name) for a in others), key=lambda row: row[1]
+            ((a.code, a.name) for a in others), key=itemgetter(1)
         )
         register = gateway.register_on(timezone.localdate())
         self.grounds = {

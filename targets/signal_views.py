@@ -6,7 +6,7 @@ from typing import Any
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.core.files.storage import default_storage
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -208,7 +208,7 @@ def signal_file_add(request: HttpRequest, public_id: str) -> HttpResponse:
 
 @require_GET
 @acting()
-def signal_file(request: HttpRequest, public_id: str) -> HttpResponse:
+def signal_file(request: HttpRequest, public_id: str) -> HttpResponseBase:
     """Hand out an attachment to whoever may see its signal; never shown inside the page."""
     row = get_object_or_404(
         SignalFile.objects.visible_to(request.actor).select_related(  # type: ignore[attr-defined]
@@ -218,7 +218,7 @@ def signal_file(request: HttpRequest, public_id: str) -> HttpResponse:
     )
     if (ask := _purpose_first(request, row.signal)) is not None:
         return ask
-    if not default_storage.exists(row.file.name):
+    if not row.file.name or not default_storage.exists(row.file.name):
         raise Http404
     response = FileResponse(
         row.file.open("rb"), as_attachment=True, filename=row.name, content_type=row.content_type

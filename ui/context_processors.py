@@ -19,7 +19,7 @@ def page(request: HttpRequest) -> dict[str, Any]:
         "actor": actor,
         "signed_in": signed_in,
         "language_names": LANGUAGE_NAMES,
-        "theme": user.theme if signed_in else "system",
+        "theme": user.theme if user is not None and signed_in else "system",
         "navigation": items_for(request),
         "session_seconds": settings.SESSION_IDLE_SECONDS,
         "request_id": getattr(request, "request_id", ""),

@@ -8,7 +8,7 @@ answers with the whole page, with the results alone (htmx), or with an export.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 from urllib.parse import urlencode
 
 from django.db import models
@@ -77,6 +77,12 @@ def capped_count(queryset: models.QuerySet[Any], limit: int = COUNT_LIMIT) -> in
     return queryset.order_by().values("pk")[: limit + 1].count()
 
 
+class Link(Protocol):
+    """The address of a row's own page."""
+
+    def __call__(self, row: Any) -> str: ...
+
+
 class ListPage(ABC):
     """Subclass with a queryset, filters and columns; see ``docs/pages.md``."""
 
@@ -86,7 +92,7 @@ class ListPage(ABC):
     columns: ClassVar[Sequence[Column]]
     filterset_class: ClassVar[type[FilterSet] | None] = None
     default_sort: ClassVar[str]
-    link: ClassVar[Callable[[Any], str] | None] = None
+    link: ClassVar[Link | None] = None
     template: ClassVar[str] = "ui/list.html"
     empty_title: ClassVar[Any] = ""
     empty_text: ClassVar[Any] = ""
@@ -455,7 +461,7 @@ class ListPage(ABC):
                 f' type="checkbox" name="id" value="{escape(row.public_id)}" data-pick></label></td>'
             )
         for at, (column, head) in enumerate(heads):
-            shown = conditional_escape(column.shown(row))
+            shown: str = conditional_escape(column.shown(row))
             sub = conditional_escape(column.sub(row)) if column.sub else ""
             sub = f'<span class="sub">{sub}</span>' if sub else ""
             if at == 0:

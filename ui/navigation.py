@@ -76,7 +76,7 @@ def items_for(request: HttpRequest) -> list[dict[str, Any]]:
     actor = getattr(request, "actor", None)
     if actor is None:
         return []
-    entries = []
+    entries: list[dict[str, Any]] = []
     for item in ITEMS:
         if item.roles and not actor.has_role(*item.roles):
             continue

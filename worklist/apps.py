@@ -12,5 +12,7 @@ class WorklistConfig(AppConfig):
 
         hooks.page_context(
             "unread_count",
-            lambda request: Notification.objects.visible_to(request.actor).unread().count(),
+            lambda request: (
+                Notification.objects.visible_to(request.actor).unread().count()  # type: ignore[attr-defined]
+            ),
         )

@@ -9,11 +9,17 @@ from django.utils import timezone
 
 if TYPE_CHECKING:
     from authorities.actors import Actor
+    from worklist.models import (  # noqa: F401  # named in the classes' brackets
+        Digest,
+        Notification,
+        Reminder,
+        Task,
+    )
 
 OPEN_STATES = ["not_started", "in_progress", "waiting"]
 
 
-class TaskQuerySet(models.QuerySet):  # type: ignore[type-arg]
+class TaskQuerySet(models.QuerySet["Task"]):
     def visible_to(self, actor: "Actor") -> "TaskQuerySet":
         """Tasks of the acting authority; administrators and managers see their authority's all.
 
@@ -44,12 +50,12 @@ class TaskQuerySet(models.QuerySet):  # type: ignore[type-arg]
         return self.open().filter(due__lt=day or timezone.localdate())
 
 
-class ReminderQuerySet(models.QuerySet):  # type: ignore[type-arg]
+class ReminderQuerySet(models.QuerySet["Reminder"]):
     def waiting(self) -> "ReminderQuerySet":
         return self.filter(digest__isnull=True)
 
 
-class DigestQuerySet(models.QuerySet):  # type: ignore[type-arg]
+class DigestQuerySet(models.QuerySet["Digest"]):
     def visible_to(self, actor: "Actor") -> "DigestQuerySet":
         """Mails to people of the authority, for its administrators; nobody else sees any."""
         if not actor.has_role("administrator"):
@@ -63,7 +69,7 @@ class DigestQuerySet(models.QuerySet):  # type: ignore[type-arg]
         return self.filter(state__in=["retry", "failed", "unknown"])
 
 
-class NotificationQuerySet(models.QuerySet):  # type: ignore[type-arg]
+class NotificationQuerySet(models.QuerySet["Notification"]):
     def visible_to(self, actor: "Actor") -> "NotificationQuerySet":
         return self.filter(recipient_id=actor.user.pk, authority_id=actor.authority.pk)
 

@@ -56,6 +56,7 @@ def shown_who(task: Task) -> str:
     """The person, or the unit with the role that is meant there."""
     if task.assignee:
         return task.assignee.full_name
+    assert task.unit is not None  # as the database holds it
     role = dict(Role.choices).get(task.role)
     if role:
         return _("%(unit)s, %(role)s") % {"unit": task.unit.name, "role": role}

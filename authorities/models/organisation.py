@@ -6,6 +6,7 @@ the old names. ``valid_to`` is the last day on which the row holds; empty means 
 
 import datetime as dt
 import uuid
+from typing import ClassVar, Self, TypeVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, Group, PermissionsMixin
 from django.contrib.postgres.fields import ArrayField
@@ -16,9 +17,11 @@ from django.utils.translation import gettext_lazy as _
 
 from ui.names import NamedModel
 
+_M = TypeVar("_M", bound=models.Model)
 
-class DatedQuerySet(models.QuerySet):  # type: ignore[type-arg]
-    def valid_on(self, day: dt.date | None = None) -> "DatedQuerySet":
+
+class DatedQuerySet(models.QuerySet[_M]):
+    def valid_on(self, day: dt.date | None = None) -> Self:
         """Rows in force on ``day`` (default: today, local date)."""
         day = day or timezone.localdate()
         return self.filter(
@@ -236,7 +239,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     sessions_valid_after = models.DateTimeField(null=True, blank=True)
 
     USERNAME_FIELD = "email"
-    REQUIRED_FIELDS: list[str] = []
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
 
     objects = UserManager()
 
@@ -269,7 +272,7 @@ class Role(models.TextChoices):
     ADMINISTRATOR = "administrator", _("authority administrator")
 
 
-class MembershipQuerySet(DatedQuerySet):
+class MembershipQuerySet(DatedQuerySet["Membership"]):
     def usable(self, day: dt.date | None = None) -> "MembershipQuerySet":
         """In force today, in a unit and authority in force today, of an active person."""
         day = day or timezone.localdate()

@@ -239,7 +239,7 @@ class GroundKind(models.TextChoices):
     WITHDRAWN = "withdrawn", _("withdrawn")
 
 
-class GroundVersionQuerySet(DatedQuerySet):
+class GroundVersionQuerySet(DatedQuerySet["GroundVersion"]):
     def visible_to(self, actor: "Actor | None") -> "GroundVersionQuerySet":
         """Everything to those who act here; what is published to everybody else."""
         if actor is not None:

@@ -54,7 +54,7 @@ class Move:
         """Whether a person works in the new authority from the day on."""
         return (
             Membership.objects.usable(self.succession.on)
-            .filter(authority=self.new, user_id=user_id)
+            .filter(authority=self.new, user_id=user_id)  # type: ignore[misc]  # None finds none
             .exists()
         )
 

@@ -56,7 +56,9 @@ class Operation(models.Model):
     )
     lead_unit = models.ForeignKey(Unit, on_delete=models.PROTECT, related_name="+")
     lead = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="led_operations"
+        settings.AUTH_USER_MODEL,  # type: ignore[attr-defined]  # taken for Operation.settings
+        on_delete=models.PROTECT,
+        related_name="led_operations",
     )
     state = models.CharField(
         max_length=20, choices=OperationState.choices, default=OperationState.DRAFT
@@ -67,7 +69,9 @@ class Operation(models.Model):
     version = models.PositiveIntegerField(default=1)  # for clashes of two editors
     round = models.PositiveSmallIntegerField(default=1)  # of selection; reopening starts a new one
     created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+        settings.AUTH_USER_MODEL,  # type: ignore[attr-defined]  # as above
+        on_delete=models.PROTECT,
+        related_name="+",
     )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)

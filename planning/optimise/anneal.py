@@ -115,7 +115,7 @@ def _unlist(f: Any, u: Any, i: int, c: int, w: int, ids: Any, amounts: Any) -> N
 
 
 @within
-def _next(seed: Any) -> int:
+def _next(seed: Any) -> np.int64:
     """xorshift64* (Vigna 2016)."""
     x = seed[0]
     x ^= x >> np.uint64(12)
@@ -291,7 +291,7 @@ class Annealing:
         every = np.arange(len(choice.column))
         refill(f, self.state, choice.column, choice.period, every, False, self.room)
         self.bands, self.lists = bands(f, picked), lists(f, self.state)
-        self.log = Log(*(np.zeros(64, np.int64) for _ in range(3)), np.zeros(1, np.int64))
+        self.log = Log(*(np.zeros(64, np.int64) for _ in range(3)), np.zeros(1, np.int64))  # type: ignore[call-arg]
         # Any odd number will do; neighbouring seeds start far apart.
         self.seed = np.array([(2 * seed + 1) * 0x9E3779B97F4A7C15 % (1 << 64)], np.uint64)
 

@@ -185,7 +185,7 @@ def _resources(problem: Problem, plan: Plan) -> list[str]:
         used = np.zeros(len(problem.periods))
         for i, _, w in _visits(plan):
             used[w] += resource.need[i]
-        for w in np.flatnonzero(used > resource.capacity + SLACK):
+        for w in np.flatnonzero(used > resource.capacity + SLACK).tolist():
             found.append(
                 f"{resource.key}: {used[w]:g} of {resource.capacity[w]:g} in {problem.periods[w]}"
             )

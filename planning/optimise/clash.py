@@ -51,8 +51,8 @@ def smallest_clash(problem: Problem) -> Clash:
     "joint" (the joint share) are possible as well. The same problem always gives the same set.
     """
     for i in np.flatnonzero(problem.fixed == PINNED).tolist():
-        if found := _impossible_pin(problem, i):
-            return found
+        if alone := _impossible_pin(problem, i):
+            return alone
     small = _concerned(problem)
     model = _Model(small)
     limits = _limits(small)

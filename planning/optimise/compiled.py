@@ -47,8 +47,9 @@ def within(function: Callable[..., Any]) -> Any:
 def _compile(function: Callable[..., Any], **options: Any) -> Any:
     if CACHE is None:
         return numba.njit(nogil=True, error_model="numpy", **options)(function)
-    before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, CACHE
+    config: Any = numba.config  # its names are made as it is imported
+    before, config.CACHE_DIR = config.CACHE_DIR, CACHE
     try:
         return numba.njit(cache=True, nogil=True, error_model="numpy", **options)(function)
     finally:
-        numba.config.CACHE_DIR = before
+        config.CACHE_DIR = before

@@ -67,7 +67,7 @@ def pick(f: Frame, prices: Prices, rows: Ints, least: Floats) -> Picked:
     """All columns of the sites ``rows`` whose reduced value is at least ``least`` [n]."""
     none = np.zeros(0, np.int64)
     count = _pick(f, prices, rows, least, True, none, none, none, np.zeros(0))
-    picked = Picked(*(np.empty(count, np.int64) for _ in range(3)), np.empty(count))
+    picked = Picked(*(np.empty(count, np.int64) for _ in range(3)), np.empty(count))  # type: ignore[call-arg]
     _pick(f, prices, rows, least, False, *picked)
     return picked
 

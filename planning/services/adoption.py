@@ -86,6 +86,7 @@ def adopt(
     for candidate, decision in decisions:
         if candidate.choice is not None and not _same(candidate.choice, decision):
             write(actor, operation, candidate, decision, part_of=change.number)
+    assert change.after is not None
     record(
         actor=actor, verb="board.adopted", subject=change, context=operation,
         data={"number": plan.number, **{k: v for k, v in change.after.items() if k != "run"}},
@@ -200,7 +201,7 @@ def _undo_whole(
     parts = BoardChange.objects.filter(
         operation=operation, after__part_of=change.number
     ).select_related("site")
-    by_site = {c.site.pk: c for c in candidates(operation)}
+    by_site: dict[int | None, Candidate] = {c.site.pk: c for c in candidates(operation)}
     for part in parts.order_by("number"):
         candidate = by_site.get(part.site_id)
         if candidate is None or candidate.choice is None:
@@ -212,6 +213,7 @@ def _undo_whole(
         if candidate.choice.version == part.number and not gone:
             write(actor, operation, candidate, decision, undoes=part)
             count += 1
+    assert change.after is not None  # a whole board has no ``before``, but always this
     undone = BoardChange.objects.create(
         operation=operation, number=next_number(operation), round=operation.round,
         after={"run": change.after["run"], "undone": count}, made_by=actor.user,

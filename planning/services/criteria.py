@@ -101,7 +101,9 @@ def set_days(
             raise RuleViolation(_("That week lies outside the inspection window."), field="week")
     if days is not None and days < 0:
         raise RuleViolation(_("Days are zero or more."), field="days")
-    where = {"operation": operation, "authority": actor.authority, "region": region, "week": week}
+    where: dict[str, Any] = {
+        "operation": operation, "authority": actor.authority, "region": region, "week": week,
+    }  # fmt: skip
     if days is None:
         Capacity.objects.filter(**where).delete()
     else:

@@ -124,7 +124,8 @@ def freeze(operation: Operation, today: dt.date | None = None) -> dict[str, Any]
         "form": FORM, "operation": operation.number, "round": operation.round,
         "on": today.isoformat(),
         "models": sorted(str(v) for v in run.versions.filter(model__joint=True)) if run else [],
-        "weights": {f.name: float(getattr(chosen, f.name, f.default)) for f in fields(Weights)},
+        "weights": {f.name: float(getattr(chosen, f.name, getattr(Weights, f.name)))
+                    for f in fields(Weights)},
         "rules": {"random_share": chosen.random_share, "joint_share": chosen.joint_share,
                   "most_per_firm": chosen.most_per_firm, "min_people": chosen.min_people,
                   "most_authorities": Problem.most_authorities},

@@ -114,8 +114,8 @@ def _of_round(operation: Operation) -> Draw:
 def _frame(operation: Operation, share: int) -> lottery.Frame:
     """Every available candidate, by region and division of industry; as many draws as fit."""
     chances = Chances(operation)
-    rows = [_row(row, chances) for row in candidates(operation) if row.available]
-    rows = [row for row in rows if row is not None]
+    made = [_row(row, chances) for row in candidates(operation) if row.available]
+    rows = [row for row in made if row is not None]
     if not rows:
         raise RuleViolation(_("No candidate is available yet: there is nothing to draw from."))
     capacity = sum(days_in_window(operation, chances.places).values())

@@ -102,7 +102,7 @@ def _write(meeting: Meeting, kind: str, *, site: Site | None = None, **data: Any
     )
 
 
-def _by(actor: "Actor") -> dict[str, str]:
+def _by(actor: "Actor") -> dict[str, Any]:
     return {"person": actor.user.full_name, "authority": actor.authority.code}
 
 

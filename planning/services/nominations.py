@@ -32,7 +32,7 @@ def make_nomination(
     check(actor, "nominate", operation)
     check_state(operation, OperationState.NOMINATING)
     place = own_participation(actor, operation)
-    if not operation.regions.filter(pk=site.region_id).exists():
+    if not operation.regions.filter(pk=site.region_id).exists():  # type: ignore[misc]  # None: in none
         raise RuleViolation(
             _("%(site)s lies outside the regions of this operation.") % {"site": site.name},
             field="site",

@@ -102,7 +102,7 @@ def ask_for_who_joins(event: Any, place: Participation, actor: "Actor | None") -
             .exclude(giver=place.authority)
             .select_related("giver", "given_by").order_by("giver_id", "-pk")
         )  # fmt: skip
-        givers = {}
+        givers: dict[int, Disclosure] = {}
         for disclosure in given:
             givers.setdefault(disclosure.giver_id, disclosure)
         for disclosure in givers.values():

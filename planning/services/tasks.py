@@ -1,5 +1,7 @@
 """Tasks that the states of an operation make, and end. Asked again, nothing doubles."""
 
+from typing import Any
+
 from django.urls import reverse
 
 from authorities.models import Role
@@ -28,8 +30,10 @@ def make_tasks(operation: Operation, only: Participation | None = None) -> None:
         operation.signoffs.filter(round=operation.round).values_list("participation_id", flat=True)
     )
     for place in places:
-        base = {"authority": place.authority, "unit": place.unit, "subject": operation,
-                "params": params}  # fmt: skip
+        base: dict[str, Any] = {
+            "authority": place.authority, "unit": place.unit, "subject": operation,
+            "params": params,
+        }  # fmt: skip
         if "planning.answer" in kinds and place.state == ParticipationState.INVITED:
             ensure_task(
                 key=f"planning.answer:{place.pk}:{place.invited_at.timestamp():.0f}",

@@ -138,8 +138,8 @@ def day_edit(request: HttpRequest, public_id: str) -> HttpResponse:
                 {"label": _("Name of the team"), "value": day.team_name},
                 {"label": _("Team lead"), "value": day.team_lead.full_name},
             ]}  # fmt: skip
-            form.data = form.data.copy()
-            form.data["version"] = str(day.version)
+            form.data = typed = request.POST.copy()
+            typed["version"] = str(day.version)
             form.add_error(None, str(error.message))
         except DomainError as error:
             add_error(form, error)

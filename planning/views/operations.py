@@ -65,8 +65,8 @@ def operation_edit(request: HttpRequest, public_id: str) -> HttpResponse:
             edit_operation(actor=actor, operation=operation, version=version, **data)
         except Conflict as error:
             clash = {"message": error.message, "current": _facts(operation)}
-            form.data = form.data.copy()
-            form.data["version"] = str(operation.version)
+            form.data = typed = request.POST.copy()
+            typed["version"] = str(operation.version)
             form.add_error(None, str(error.message))
         except NotAllowed:
             raise
@@ -121,7 +121,9 @@ def operation_detail(request: HttpRequest, public_id: str) -> HttpResponse:
         "facts": _facts(operation),
         "arrows": arrows(operation, context["rights"]),
         "timeline": timeline(operation, actor),
-        "answer_url": reverse("planning:answer", args=[place.public_id]) if answerable else "",
+        "answer_url": reverse("planning:answer", args=[place.public_id])
+        if place and answerable
+        else "",
         "editable": context["rights"]["manage"]
         and operation.state in ("draft", "inviting", "nominating", "selecting"),
     }

@@ -47,7 +47,8 @@ def shared_signals(request: HttpRequest, public_id: str) -> HttpResponse:
         require(any(p.authority_id == actor.authority.pk for p in operation.participations.all()))
         _give(request, operation)
         return redirect("planning:shared_signals", public_id=public_id)
-    rows = [_row(actor, operation, item) for item in [*signals, *sets]]
+    items: list[Signal | Dataset] = [*signals, *sets]
+    rows = [_row(actor, operation, item) for item in items]
     return render(request, "planning/signals.html", context | {"rows": rows})
 
 
@@ -91,8 +92,8 @@ def _row(actor: "Actor", operation: Operation, item: Signal | Dataset) -> dict[s
     return {
         "item": item,
         "is_set": is_set,
-        "title": item.title if is_set else item.subject_name,
-        "on": item.created_at if is_set else item.observed_on,
+        "title": item.title if isinstance(item, Dataset) else item.subject_name,
+        "on": item.created_at if isinstance(item, Dataset) else item.observed_on,
         "kind": kind,
         "receivers": [place.authority.short for place, _ground in waiting],
         "given": [place.authority.short for place, _g in may if place.authority_id in have],

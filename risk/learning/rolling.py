@@ -158,10 +158,10 @@ def backtest(
         key = f"window:{number}"
         if key not in kept:
             groups = panel.group[train] if nuisance and panel.group is not None else None
-            scores = _scores(X, y, day, groups, (train, test), make, ceiling)
-            found = _report(panel, test, scores, np.zeros(len(test), dtype=int), capacity, seed,
+            own = _scores(X, y, day, groups, (train, test), make, ceiling)
+            found = _report(panel, test, own, np.zeros(len(test), dtype=int), capacity, seed,
                             rounds, alive)  # fmt: skip
-            kept[key] = scores | {
+            kept[key] = own | {
                 "part": {"start": span.start, "end": span.end, "trained_on": len(train),
                          **_shift(panel.names, X, train, test), **found}
             }  # fmt: skip

@@ -52,7 +52,7 @@ class IndicatorState(models.TextChoices):
     RETIRED = "retired", _("retired")
 
 
-class IndicatorQuerySet(models.QuerySet):  # type: ignore[type-arg]
+class IndicatorQuerySet(models.QuerySet["Indicator"]):
     def visible_to(self, actor: "Actor") -> "IndicatorQuerySet":
         """Shared ones, one's own, and of others those that were published and are not sealed.
 
@@ -61,7 +61,7 @@ class IndicatorQuerySet(models.QuerySet):  # type: ignore[type-arg]
         return self.filter(Q(authority=None) | Q(authority=actor.authority.pk) | Q(told=True))
 
 
-class IndicatorVersionQuerySet(models.QuerySet):  # type: ignore[type-arg]
+class IndicatorVersionQuerySet(models.QuerySet["IndicatorVersion"]):
     def visible_to(self, actor: "Actor") -> "IndicatorVersionQuerySet":
         """One's own and shared ones in any state; of others the published ones, never sealed."""
         mine = Q(indicator__authority=None) | Q(indicator__authority=actor.authority.pk)

@@ -32,7 +32,7 @@ class Decided(models.TextChoices):
     DROPPED = "dropped", _("left out")
 
 
-class OverrideQuerySet(models.QuerySet):  # type: ignore[type-arg]
+class OverrideQuerySet(models.QuerySet["Override"]):
     def visible_to(self, actor: "Actor") -> "OverrideQuerySet":
         """The own authority's, in the acting member's regions. Of others only totals are told."""
         mine = self.filter(authority=actor.authority.pk)

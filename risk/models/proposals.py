@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 from risk.models.riskmodels import ModelVersion, OfModelQuerySet, RiskModel
 
 
-class ProposalQuerySet(OfModelQuerySet):
+class ProposalQuerySet(OfModelQuerySet["Proposal"]):
     model_path = "model__"
 
 

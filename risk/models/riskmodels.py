@@ -1,7 +1,7 @@
 """Risk models of one authority's findings, their versions, approvals and reports."""
 
 import uuid
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -15,6 +15,8 @@ from ui.names import NamedModel
 
 if TYPE_CHECKING:
     from authorities.actors import Actor
+
+_M = TypeVar("_M", bound=models.Model)
 
 
 class ModelKind(models.TextChoices):
@@ -33,7 +35,7 @@ class ModelState(models.TextChoices):
     RETIRED = "retired", _("retired")
 
 
-class OfModelQuerySet(models.QuerySet):  # type: ignore[type-arg]
+class OfModelQuerySet(models.QuerySet[_M]):
     """Rows of models; ``model_path`` leads from the row to its model."""
 
     model_path = ""
@@ -44,11 +46,11 @@ class OfModelQuerySet(models.QuerySet):  # type: ignore[type-arg]
         return self.filter(Q(**{joint: True}) | Q(**{own: actor.authority.pk}))
 
 
-class ModelVersionQuerySet(OfModelQuerySet):
+class ModelVersionQuerySet(OfModelQuerySet["ModelVersion"]):
     model_path = "model__"
 
 
-class ReportQuerySet(OfModelQuerySet):
+class ReportQuerySet(OfModelQuerySet["Report"]):
     model_path = "version__model__"
 
 

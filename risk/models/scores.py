@@ -23,7 +23,7 @@ class RunState(models.TextChoices):
     DROPPED = "dropped", _("no longer kept")
 
 
-class ScoringRunQuerySet(models.QuerySet):  # type: ignore[type-arg]
+class ScoringRunQuerySet(models.QuerySet["ScoringRun"]):
     def shown(self) -> "ScoringRun | None":
         """The run whose numbers are shown now; None before the first."""
         return self.filter(current=True, state=RunState.DONE).first()

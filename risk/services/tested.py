@@ -100,7 +100,8 @@ def preview(version: "IndicatorVersion", sites: list[int], as_of: dt.date) -> Pr
     from risk.engine.values import Asked, values
 
     rule = Rule.of_version(version)
-    counts, examples = [0] * len(rule.bins), []
+    counts = [0] * len(rule.bins)
+    examples: list[dict[str, Any]] = []
     for row in values([version], Asked.some(sites, as_of)):
         value = row.values[0]
         part = rule.part(value.number, value.text, age_in_days(value.on, row.day))

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from django.db.models import Q
@@ -147,7 +147,9 @@ def rows(version: "ModelVersion") -> Rows:
         origin=origin if len(set(origin.tolist())) > 1 else None,
         random=np.array([v[3] == Arm.RANDOM for v in visits], dtype=bool),
         asked=pairs,
-        weight=np.array([1 / v[11] if v[3] == Arm.RANDOM else np.nan for v in visits], dtype=float),
+        weight=np.array(  # the database holds a probability for every random one
+            [1 / cast(float, v[11]) if v[3] == Arm.RANDOM else np.nan for v in visits], dtype=float
+        ),
     )  # fmt: skip
 
 

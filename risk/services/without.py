@@ -34,7 +34,7 @@ def without(
     """
     card = rows.scorecard(version)
     score, parts = card.score(rows.X), card.contributions(rows.X)
-    done = []
+    done: list[dict[str, Any]] = []
     for j, name in enumerate(rows.names):
         alive(j)
         key = f"without:{name}"

@@ -5,7 +5,7 @@ target somebody is recused from does not exist for that person (migration ``0021
 """
 
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from django.conf import settings
 from django.db import models
@@ -19,6 +19,8 @@ from targets.models.register import Company, Site
 if TYPE_CHECKING:
     from authorities.actors import Actor
 
+_M = TypeVar("_M", bound=models.Model)
+
 DECIDERS = ("analyst", "coordinator", "administrator")
 ANY_SOURCE = "*"
 
@@ -28,12 +30,12 @@ class Kind(models.TextChoices):
     COMPANY = "company", _("companies")
 
 
-class IdentityQuerySet(models.QuerySet):  # type: ignore[type-arg]
+class IdentityQuerySet(models.QuerySet[_M]):
     """Rows with two ends; ``ends`` names their columns for sites."""
 
     ends: tuple[str, str] = ("site_a", "site_b")
 
-    def visible_to(self, actor: "Actor") -> "IdentityQuerySet":
+    def visible_to(self, actor: "Actor") -> Self:
         """For those who decide; whoever is narrowed to regions sees sites of these alone."""
         if not actor.has_role(*DECIDERS):
             return self.none()
@@ -45,7 +47,7 @@ class IdentityQuerySet(models.QuerySet):  # type: ignore[type-arg]
         return self.filter(inside)
 
 
-class MatchPairQuerySet(IdentityQuerySet):
+class MatchPairQuerySet(IdentityQuerySet["MatchPair"]):
     def waiting(self) -> "MatchPairQuerySet":
         """Proposed, and neither side has meanwhile become part of another row."""
         return self.filter(
@@ -55,7 +57,7 @@ class MatchPairQuerySet(IdentityQuerySet):
         )  # fmt: skip
 
 
-class MergeQuerySet(IdentityQuerySet):
+class MergeQuerySet(IdentityQuerySet["Merge"]):
     ends = ("site_loser", "site_survivor")
 
     def of(self, target: Site | Company) -> "MergeQuerySet":

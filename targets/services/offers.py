@@ -71,7 +71,7 @@ def _renew_task(actor: "Actor", signal: Signal) -> None:
     if not left:
         finish_tasks(actor=actor, key=_task_of(signal))
     elif all(state == OfferState.POSTPONED for state, _day in left):
-        move_task(key=_task_of(signal), due=min(day for _state, day in left))
+        move_task(key=_task_of(signal), due=min(day for _state, day in left if day))
 
 
 def _place(signal: Signal) -> tuple[str, int | None]:

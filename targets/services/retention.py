@@ -4,6 +4,7 @@ import datetime as dt
 import hashlib
 import logging
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from django.core.files.storage import default_storage
@@ -177,9 +178,10 @@ def _erase_signal(pk: int) -> int:
     finish_tasks(actor=None, subject=signal, cancelled=True)
     for file in files:
         name = file.file.name
+        assert name is not None  # the column is never empty
         file.delete()
         # The bytes go once the row is gone for good; ``sweep_orphans`` finds what a kill left.
-        transaction.on_commit(lambda name=name: default_storage.delete(name))
+        transaction.on_commit(partial(default_storage.delete, name))
     signal.legal_holds.all().delete()
     signal.delete()
     return 1
@@ -237,7 +239,7 @@ def _erase_dataset(pk: int) -> int:
     _let_go(dataset.disclosures.order_by("pk"))
     forget_rows(dataset)
     for name in stored:
-        transaction.on_commit(lambda name=name: default_storage.delete(name))
+        transaction.on_commit(partial(default_storage.delete, name))
     dataset.legal_holds.all().delete()
     dataset.runs.all().delete()
     dataset.delete()
@@ -325,7 +327,7 @@ def doubts() -> list[str]:
             what: lambda item, m=model: m.objects.filter(public_id=item).exists()
             for what, model in models.items()
         } | {"facts": lambda item: Fact.objects.filter(run__public_id=item).exists()}
-        told: dict[int | None, Any] = dict(
+        told: dict[Any, Any] = dict(  # by the proof's key
             Event.objects.filter(verb="item.erased").values_list("subject_id", "data")
         )
         for proof in Erasure.objects.order_by("pk").iterator(chunk_size=1_000):

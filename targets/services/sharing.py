@@ -119,7 +119,8 @@ def disclose(
     try:
         with transaction.atomic():
             given = Disclosure.objects.create(
-                signal=None if mass else item, dataset=item if mass else None, kind=item.kind,
+                signal=item if isinstance(item, Signal) else None,
+                dataset=item if isinstance(item, Dataset) else None, kind=item.kind,
                 giver=actor.authority, receiver=receiver, ground=ground,
                 ground_text=ground_words(ground), mode=ground.mode, on=day,
                 purpose=purpose.strip()[:300], confirmed=sorted(confirmed or []), expires_on=ends,

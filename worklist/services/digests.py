@@ -17,6 +17,7 @@ still hold then, so that no task is forgotten because a mail was.
 
 import datetime as dt
 import logging
+from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -174,7 +175,7 @@ def _close(ids: list[int], state: DigestState, error: str | None) -> None:
     """End mails as ``state``; their reminders wait for the next one. ``error`` None keeps it."""
     if not ids:
         return
-    values = {"state": state, "next_attempt_at": None}
+    values: dict[str, Any] = {"state": state, "next_attempt_at": None}
     if error is not None:
         values["error"] = error[:500]
     Digest.objects.filter(pk__in=ids).update(**values)

@@ -3,10 +3,11 @@
 import datetime as dt
 import smtplib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
+from django.core.mail.backends.base import BaseEmailBackend
 from django.core.mail.backends.smtp import EmailBackend
 from django.core.mail.message import sanitize_address
 from django.urls import reverse
@@ -81,9 +82,9 @@ def digest_mail(
     return EmailMessage(subject, body + "\n", to=[user.email], headers=headers)
 
 
-def _lines(tasks: "Sequence[Task] | object", today: dt.date) -> list[str]:
+def _lines(tasks: Iterable[Task], today: dt.date) -> list[str]:
     """One line for each kind and date, the earliest date first, undated last."""
-    groups = Counter((neutral_for(t.kind), t.due) for t in tasks)  # type: ignore[attr-defined]
+    groups = Counter((neutral_for(t.kind), t.due) for t in tasks)
     far = dt.date.max
     lines = []
     for (words, due), count in sorted(groups.items(), key=lambda g: (g[0][1] or far, g[0][0])):
@@ -103,7 +104,7 @@ class Mailer:
     """A connection to the mail server, opened when first needed and used for many mails."""
 
     def __init__(self) -> None:
-        self._backend: object | None = None
+        self._backend: BaseEmailBackend | None = None
         self._used = 0
 
     def open(self) -> None:
@@ -122,7 +123,7 @@ class Mailer:
     def close(self) -> None:
         backend, self._backend = self._backend, None
         if backend is not None:
-            backend.close()  # type: ignore[attr-defined]
+            backend.close()
 
     def deliver(self, mail: EmailMessage, begin: Callable[[], bool]) -> bool:
         """Hand ``mail`` over; ``begin`` is called at the last moment at which nothing is sent yet.
@@ -132,13 +133,15 @@ class Mailer:
         ``Uncertain``.
         """
         self.open()
+        assert self._backend is not None
         self._used += 1
         if not isinstance(self._backend, EmailBackend):
             if not begin():
                 return False
-            self._backend.send_messages([mail])  # type: ignore[union-attr]
+            self._backend.send_messages([mail])
             return True
         client = self._backend.connection
+        assert client is not None
         try:
             self._announce(client, mail)
         except Exception:
@@ -148,7 +151,8 @@ class Mailer:
             self.close()
             return False
         try:
-            code, reply = client.data(mail.message().as_bytes(linesep="\r\n"))
+            text = mail.message().as_bytes(linesep="\r\n")  # type: ignore[call-arg]  # Django's own
+            code, reply = client.data(text)
         except smtplib.SMTPDataError as error:  # refused before the text
             self.close()
             raise Refused(str(error)) from error

@@ -132,6 +132,7 @@ def _compare(run: LinkRun, progress: Progress) -> None:
         _save(run, phase=RunPhase.COMPARE)
         comparer = model.Comparer(run.kind, engine, run.model)
         limits = Thresholds(run.kind)
+        assert run.chunks_total is not None  # now or when it was begun
         while run.chunks_done < run.chunks_total:
             found = comparer.chunk(run.chunks_done + 1, run.chunks_total, limits.lowest)
             with transaction.atomic():
@@ -271,7 +272,8 @@ def due() -> list[str]:
     found = []
     for kind in Kind.values:
         before = last_done(kind)
+        until = before.until if before else None
         active = LinkRun.objects.filter(kind=kind, state__in=[RunState.QUEUED, RunState.RUNNING])
-        if before and before.until < timezone.now() - AGAIN_AFTER and not active.exists():
+        if until and until < timezone.now() - AGAIN_AFTER and not active.exists():
             found.append(kind)
     return found

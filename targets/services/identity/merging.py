@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError, InternalError, connection, transaction
+from django.db.models import ForeignObjectRel
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -70,18 +71,22 @@ class Hanging:
 
 def hanging_on(model: type[Target]) -> list[Hanging]:
     """Every column of every room that names a row of ``model``, hidden relations included."""
-    found = []
+    found: list[Hanging] = []
     for relation in model._meta.get_fields(include_hidden=True):
         if not relation.auto_created or relation.concrete or relation.many_to_many:
             continue  # the rows of a many-to-many table come as a relation of their own
+        assert isinstance(relation, ForeignObjectRel)
         meta = relation.related_model._meta
         if meta.label_lower in STAYS or meta.proxy or not meta.managed:
             continue
+        column, key = relation.field.column, meta.pk.column
+        assert column is not None  # it stands in the table
+        assert key is not None
         found.append(
             Hanging(
                 meta.db_table,
-                relation.field.column,
-                meta.pk.column,
+                column,
+                key,
                 meta.label_lower in OPEN,
             )
         )
@@ -153,7 +158,10 @@ def unmerge(*, actor: "Actor", row: Merge, reason: str) -> Merge:
         _move_back(row)
         type(loser).objects.filter(pk=loser.pk).update(merged_into=None)
         _follow(loser, survivor)
-        MatchPair.objects.filter(pk=row.pair_id, state=PairState.SAME).update(
+        MatchPair.objects.filter(
+            pk=row.pair_id,  # type: ignore[misc]  # None finds none
+            state=PairState.SAME,
+        ).update(
             state=PairState.PROPOSED, decided_at=None, decided_by=None, decided_for=None, reason=""
         )
     kind = "site" if isinstance(loser, Site) else "company"

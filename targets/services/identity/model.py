@@ -145,7 +145,7 @@ def settings(kind: str, *, frequencies: bool = True) -> SettingsCreator:
     return SettingsCreator(
         link_type="dedupe_only",
         comparisons=comparisons(frequencies=frequencies),
-        blocking_rules_to_generate_predictions=blocking(kind),
+        blocking_rules_to_generate_predictions=blocking(kind),  # type: ignore[arg-type]  # takes SQL too
         probability_two_random_records_match=PRIOR[kind],
         retain_matching_columns=True,
         retain_intermediate_calculation_columns=True,

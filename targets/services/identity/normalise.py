@@ -7,6 +7,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from stdnum import exceptions
 from stdnum.dk import cvr
@@ -227,7 +228,7 @@ def identifier(scheme: str, country: str, text: str) -> Checked:
     return Checked(value, None)
 
 
-def _checked(module: object, value: str) -> Checked:
+def _checked(module: Any, value: str) -> Checked:
     try:
         return Checked(module.validate(value), True)
     except exceptions.ValidationError:

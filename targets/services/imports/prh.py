@@ -164,7 +164,7 @@ def _address(company: CompanyRecord, data: dict[str, Any]) -> dict[str, Any] | N
     """Fill in the visiting address (type 1); returns it, or None when there is only a postal one."""
     addresses = [a for a in _list(data.get("addresses")) if isinstance(a, dict)]
     visiting = [a for a in addresses if text(a.get("type")) == "1"]
-    chosen = (visiting or addresses or [None])[0]
+    chosen = next(iter(visiting or addresses), None)
     if chosen is None:
         return None
     offices = [o for o in _list(chosen.get("postOffices")) if isinstance(o, dict)]

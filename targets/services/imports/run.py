@@ -2,7 +2,7 @@
 
 import logging
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from targets.services.imports.life import (
 from targets.services.imports.messages import file_message
 from targets.services.imports.reading import read, stage_rows
 from targets.services.imports.records import FileRefused
-from targets.services.imports.sources import Source
+from targets.services.imports.sources import Source, SourceRow
 from targets.services.imports.storing import (
     CHUNK,
     chunks,
@@ -136,7 +136,10 @@ def store_records(
         assert claimed is not None
         with transaction.atomic():
             stage = staging.Stage(claimed.pk)
-        rows = ((n, lambda r=record: r, {}) for n, record in enumerate(records, start=1))
+        rows: Iterator[SourceRow] = (
+            (n, lambda r=record: r, {})  # type: ignore[misc]  # mypy takes no defaults here
+            for n, record in enumerate(records, start=1)
+        )
         stage_rows(claimed, Source(source, rows), stage)
         with transaction.atomic():
             params = params_of(claimed) | {"source": source}

@@ -61,14 +61,17 @@ def open_source(run: ImportRun, path: Path, tick: Callable[[], None]) -> Source:
         if name not in survey.columns:
             shown = ", ".join(c[:60] for c in survey.columns[:30] if c)
             raise FileRefused("no_columns", column=name, mapping=mapping.code, found=shown)
-    make_of = {
+    make_of: dict[ImportKind, Callable[[dict[str, Any]], Record | None]] = {
         ImportKind.SITES: table.site, ImportKind.VISITS: table.visit, ImportKind.FACTS: table.fact,
         ImportKind.ROLES: table.role,
     }  # fmt: skip
     make_row = make_of[ImportKind(mapping.kind)]
     return Source(
         source_code(run),
-        ((line, lambda r=row: make_row(dict(r)), row) for line, row in found),
+        (
+            (line, lambda r=row: make_row(dict(r)), row)  # type: ignore[misc]  # no defaults in mypy
+            for line, row in found
+        ),
         total=survey.rows or None,
         sure=not workbooks.is_workbook(path),
         columns=[name for name in survey.columns if name],

@@ -67,7 +67,7 @@ class Stage:
         head = (self.run_id, line, record.source_key, None)
         if isinstance(record, RoleRecord):
             mention = CompanyRecord(business_id=record.business_id, name=record.company_name)
-            values = (
+            values: tuple[Any, ...] = (
                 record.person,
                 record.valid_from,
                 record.valid_to,

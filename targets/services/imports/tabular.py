@@ -313,7 +313,7 @@ class Table:
 
     def _detail(self, row: dict[str, Any]) -> dict[str, Any]:
         """The source's grades as they stand: numbers as numbers, all else as text."""
-        detail = {}
+        detail: dict[str, Any] = {}
         for name in self.options.get("detail", []):
             value = row.get(name)
             if isinstance(value, bool | int) or (isinstance(value, float) and isfinite(value)):

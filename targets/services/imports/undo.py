@@ -250,7 +250,7 @@ def _record(raw: dict[str, Any]) -> CompanyRecord | None:
 _SAID = ", ".join(
     field.column
     for field in Fact._meta.concrete_fields
-    if field.column not in ("id", "public_id", "known_from", "known_to")
+    if field.column and field.column not in ("id", "public_id", "known_from", "known_to")
 )
 CLOSE_FACTS = """UPDATE targets_fact SET known_to = %(now)s
     WHERE run_id = %(run)s AND known_to IS NULL"""
@@ -272,7 +272,7 @@ VISITS_BEFORE = f"""UPDATE targets_pastvisit v
 
 def _facts_links_visits(run: ImportRun, step: Step) -> None:
     """Facts are closed and the ones before said again (what was known then stays known then)."""
-    values = {"run": run.pk, "now": timezone.now()}
+    values: dict[str, Any] = {"run": run.pk, "now": timezone.now()}
     with connection.cursor() as cursor:
         cursor.execute(CLOSE_FACTS, values)
         step.undone += cursor.rowcount
@@ -284,7 +284,11 @@ def _facts_links_visits(run: ImportRun, step: Step) -> None:
     unused = made
     for relation in PastVisit._meta.related_objects:
         unused = unused.exclude(
-            Exists(relation.related_model.objects.filter(**{relation.field.name: OuterRef("pk")}))
+            Exists(
+                relation.related_model._default_manager.filter(
+                    **{relation.field.name: OuterRef("pk")}
+                )
+            )
         )
     step.undone += unused.delete()[0]
     step.kept += made.count()
