@@ -58,7 +58,7 @@ class LinkForm(TargetMixin):
                     choices.append((f"{kind}:to:{first}", words))
         self.fields["link"].choices = choices  # type: ignore[attr-defined]
         if isinstance(centre, Company):
-            self.fields["at_site"].queryset = sites_of_company(actor, centre)
+            self.fields["at_site"].queryset = sites_of_company(actor, centre)  # type: ignore[attr-defined]
         else:
             del self.fields["at_site"]
         picked = self.data.get("pick", "")
@@ -90,7 +90,7 @@ def _add(request: HttpRequest, centre: Site | Company, back: str) -> HttpRespons
     form = LinkForm(request.POST or None, actor=actor, centre=centre)
     if request.method == "POST" and form.is_valid():
         names = ("valid_from", "valid_to", "note", "at_site")
-        values = {name: form.cleaned_data.get(name) for name in names}
+        values: dict[str, Any] = {name: form.cleaned_data.get(name) for name in names}
         try:
             add_link(actor=actor, **form.ends(), **values)
         except DomainError as error:
