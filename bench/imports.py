@@ -124,9 +124,11 @@ def inside() -> None:
     results["plain"] = measured(plain)
     for name in ("plain", "import", "findable", "import_again"):
         rate = rows / results[name]
-        print(f"{name}: {results[name]:.1f} s, {rate:,.0f} rows/s,"
-              f" {results[name] / results['plain']:.2f} x plain")  # fmt: skip
-    print(json.dumps(results))
+        print(f"| {name} | {results[name]:.1f} s | {rate:,.0f} rows/s |"
+              f" {results[name] / results['plain']:.2f} x plain |")  # fmt: skip
+    kept = ROOT / "bench" / "results"
+    kept.mkdir(exist_ok=True)
+    (kept / "imports.json").write_text(json.dumps(results, indent=1), encoding="utf-8")
 
 
 def main() -> None:
