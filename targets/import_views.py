@@ -222,7 +222,7 @@ def _cell(value: Any) -> Any:
 def _write_json(file: Any, run: ImportRun) -> None:
     file.write(b"[")
     comma = b""
-    for refusal in _refusals(run).exclude(row=None).iterator(chunk_size=1_000):
+    for refusal in _refusals(run).filter(row__isnull=False).iterator(chunk_size=1_000):
         file.write(comma + json.dumps(refusal.row, ensure_ascii=False).encode())
         comma = b",\n"
     file.write(b"]")

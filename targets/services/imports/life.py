@@ -28,6 +28,7 @@ from targets.services.imports.records import FileRefused
 from targets.services.imports.sources import REGISTER_FORMATS
 
 STALE_SECONDS = 120
+PULSE_SECONDS = 5
 WAITS_DAYS = 14  # how long staged rows wait for somebody to decide
 WHY = "an import writes what the file says, whoever started it"
 
@@ -117,6 +118,16 @@ def save(run: ImportRun) -> None:
     kept = ImportRun.objects.values_list(*COUNTS, "wanted").get(pk=run.pk)
     for name, value in zip((*COUNTS, "wanted"), kept, strict=True):
         setattr(run, name, value)
+
+
+def beat(run: ImportRun) -> bool:
+    """Show now and then, while nothing is stored, that the run is alive; whether it was shown now."""
+    last = run.heartbeat_at
+    if last is not None and (timezone.now() - last).total_seconds() < PULSE_SECONDS:
+        return False
+    with transaction.atomic():
+        save(run)
+    return True
 
 
 def _mine(run: ImportRun) -> QuerySet[ImportRun]:

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from django.db import DataError, IntegrityError, connection, transaction
-from django.utils import timezone
 
 from targets.models import ImportKind, ImportPhase, ImportRefusal, ImportRun
 from targets.services.imports import staging
-from targets.services.imports.life import Progress, add, heed, save
+from targets.services.imports.life import Progress, add, beat, heed, save
 from targets.services.imports.records import Refused, storable
 from targets.services.imports.sources import Source, SourceRow, open_source
 from targets.services.imports.storing import Early
@@ -20,7 +19,6 @@ from targets.services.imports.storing import Early
 logger = logging.getLogger(__name__)
 
 BATCH = 5_000  # rows copied in one go
-PULSE_SECONDS = 5
 
 
 def _sha256(path: Path) -> str:
@@ -32,9 +30,7 @@ def read(run: ImportRun, path: Path, progress: Progress | None) -> None:
     """Stage every row of the file; raises FileRefused before anything is in the register."""
 
     def tick() -> None:
-        if (timezone.now() - run.heartbeat_at).total_seconds() >= PULSE_SECONDS:  # type: ignore[operator]
-            with transaction.atomic():
-                save(run)
+        if beat(run):
             heed(run)
 
     run.sha256 = _sha256(path)
@@ -104,11 +100,16 @@ def _refusal(run: ImportRun, line: int, refusal: Refused, data: Any) -> ImportRe
     # Persons are not kept, neither those named by a code nor those whose roles are told.
     personal = refusal.code == "personal_code" or run.kind == ImportKind.ROLES
     if isinstance(data, dict) and not personal:
-        kept = storable({k: _writable(v) for k, v in data.items() if k != "__shape__"})
+        kept = kept_row(data)
     return ImportRefusal(
         run=run, line=line, field=refusal.field[:60], code=refusal.code, value=refusal.value,
         row=kept,
     )  # fmt: skip
+
+
+def kept_row(data: dict[str, Any]) -> Any:
+    """A row as it was read, in what JSON can hold."""
+    return storable({k: _writable(v) for k, v in data.items() if k != "__shape__"})
 
 
 def _writable(value: Any) -> Any:

@@ -24,6 +24,7 @@ from targets.services.imports.life import (
     new_run,
     save,
 )
+from targets.services.imports.mending import keep_refused_rows
 from targets.services.imports.messages import file_message
 from targets.services.imports.reading import read, stage_rows
 from targets.services.imports.records import FileRefused
@@ -62,6 +63,8 @@ def _guarded(run: ImportRun, path: Path | None, progress: Progress | None) -> No
     try:
         _phases(run, path, progress)
     except Asked as asked:
+        # A cancelled run loses its file, and a paused one may be cancelled.
+        _keep_refused(run, path)
         move(run, asked.what)
     except FileRefused as refused:
         move(run, "fail", file_message(refused.code, refused.params))
@@ -70,7 +73,18 @@ def _guarded(run: ImportRun, path: Path | None, progress: Progress | None) -> No
     except Exception:
         number = uuid.uuid4().hex[:8]
         logger.exception("import %s stopped, number %s", run.pk, number)
+        _keep_refused(run, path)
         move(run, "fail", file_message("crash", {"number": number}))
+
+
+def _keep_refused(run: ImportRun, path: Path | None) -> None:
+    """Of a run that ends early: whatever it ends for comes before the originals of refused rows."""
+    try:
+        keep_refused_rows(run, path)
+    except TakenOver:
+        raise
+    except Exception:
+        logger.exception("import %s: refused rows stay without their originals", run.pk)
 
 
 def _phases(run: ImportRun, path: Path | None, progress: Progress | None) -> None:
@@ -87,6 +101,7 @@ def _phases(run: ImportRun, path: Path | None, progress: Progress | None) -> Non
         return
     if run.phase != ImportPhase.INDEX:
         merge_all(run, progress)
+        keep_refused_rows(run, path)
         run.phase = ImportPhase.INDEX
         with transaction.atomic():
             save(run)
