@@ -196,11 +196,11 @@ def import_refusals(request: HttpRequest, public_id: str) -> FileResponse:
 def _write_csv(file: Any, run: ImportRun) -> None:
     text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="", write_through=True)
     writer = csv.writer(text, delimiter=";")
-    writer.writerow([*run.columns, _("Line"), _("Field"), _("Reason")])
+    writer.writerow([*map(_cell, run.columns), _("Line"), _("Field"), _("Reason")])
     for refusal in _refusals(run).iterator(chunk_size=1_000):
         row = refusal.row or {}
         writer.writerow(
-            [*(_cell(row.get(name)) for name in run.columns), refusal.line, refusal.field,
+            [*(_cell(row.get(name)) for name in run.columns), refusal.line, _cell(refusal.field),
              row_message(refusal.code)]
         )  # fmt: skip
     text.detach()

@@ -35,6 +35,7 @@ from targets.services.imports.records import (
     FileRefused,
     Refused,
     business_id,
+    check_marks,
     check_personal_codes,
     storable,
 )
@@ -293,6 +294,7 @@ def _read(run: DatasetRun) -> list[str]:
 
 def _content(row: dict[str, Any], wanted: set[str] | None) -> str:
     """The kept columns as JSON; Refused for personal codes at any depth and for what is no JSON."""
+    check_marks(row, wanted)
     check_personal_codes(row)
     try:
         data = json.dumps(

@@ -4,6 +4,7 @@ import csv
 import datetime as dt
 import io
 import json
+import zipfile
 
 import openpyxl
 import pytest
@@ -11,9 +12,12 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 from django.utils import timezone
 
-from targets.models import Fact, ImportRun, PastVisit
-from targets.services.imports import storing
-from targets.services.imports.control import ask
+from targets.models import Fact, ImportRun, PastVisit, Site
+from targets.services import datasets
+from targets.services.imports import storing, workbooks
+from targets.services.imports.control import ask, may
+from targets.services.imports.records import Refused
+from targets.services.mappings import save_mapping
 from tests.targets.test_import_control import analyst as analyst  # a fixture
 from tests.targets.test_import_control import start_upload, upload, work
 
@@ -115,3 +119,77 @@ def test_roles_and_rows_with_personal_codes_are_not_read_again(analyst):
     assert kept["site_unknown"]["id"] == "A"
     assert kept["personal_code"] is None
     assert "131052" not in json.dumps(list(kept.values()))
+
+
+def book_with_formulas() -> bytes:
+    """Names by formula: one saved without its value, one whose value is an empty text, one given."""
+    book = openpyxl.Workbook()
+    sheet = book.active
+    for values in (["id", "name", "address", "sum"], [1, '=A2&" One"', "Katu 1", "=1+1"],
+                   [2, "Two", '=IF(A3=1,"x","")', "=1+1"], [3, "Three", "Katu 3", "=1+1"]):  # fmt: skip
+        sheet.append(values)
+    memory = io.BytesIO()
+    book.save(memory)
+    saved = io.BytesIO()
+    with zipfile.ZipFile(memory) as old, zipfile.ZipFile(saved, "w") as new:
+        for member in old.infolist():
+            content = old.read(member)
+            if member.filename.endswith("sheet1.xml"):
+                assert b'<c r="C3"><f>' in content
+                content = content.replace(b'<c r="C3"><f>', b'<c r="C3" t="str"><f>')
+            new.writestr(member, content)
+    return saved.getvalue()
+
+
+def test_a_formula_without_a_value_is_no_empty_cell(analyst, as_user):
+    mapping = save_mapping(
+        actor=analyst, name="Formulas", kind="sites",
+        columns={"key": "id", "name": "name", "address": "address"}, options={},
+    )  # fmt: skip
+    file = SimpleUploadedFile("list.xlsx", book_with_formulas())
+    run = work(start_upload(actor=analyst, kind="sites", format=mapping.code, file=file))
+    # What the mapping does not take (the sums) refuses nothing.
+    assert (run.state, run.created_count, run.refused_count) == ("done", 2, 1)
+    assert set(Site.objects.values_list("name", "address")) == {("Two", ""), ("Three", "Katu 3")}
+    page = as_user(analyst).get(reverse("targets:import_detail", args=[run.public_id]))
+    assert "a formula that was saved without its value" in page.content.decode()
+    row = rows_of(refused_file(as_user(analyst), run))[0]
+    assert (row["id"], row["name"]) == ("1", '\'=A2&" One"')
+
+
+def test_a_data_set_refuses_a_formula_without_a_value_too(tmp_path):
+    path = tmp_path / "a.xlsx"
+    path.write_bytes(book_with_formulas())
+    _line, row = next(workbooks.rows(path, workbooks.survey(path, ["id"], lambda: None)))
+    with pytest.raises(Refused, match="formula_value"):
+        datasets._content(dict(row), None)
+    assert json.loads(datasets._content(dict(row), {"id"})) == {"id": 1}
+
+
+def test_names_of_columns_do_not_run_in_a_spreadsheet(analyst, as_user):
+    mapping = save_mapping(
+        actor=analyst, name="Odd", kind="sites", columns={"key": "id", "name": "=name()"},
+        options={},
+    )  # fmt: skip
+    run = upload(analyst, "id;=name();+note\n1;;x\n", mapping.code)
+    assert run.refused_count == 1
+    text = refused_file(as_user(analyst), run)
+    assert text.startswith("id;'=name();'+note;")
+    again = upload(analyst, text.replace("1;;", "1;One;"), mapping.code)
+    assert (again.state, again.created_count) == ("done", 1)  # the same mapping still reads it
+
+
+def test_an_import_that_only_noted_licences_can_be_undone(analyst):
+    head = ("lupanumero;lupatyyppi;luvanhaltija;ytunnus;anniskelu- tai myyntipaikka;osoite;"
+            "postinumero;kunta;lupa_alkaa;lupa_päättyy;anniskeluaika_päättyy;asiakaspaikat_sisä;"
+            "asiakaspaikat_ulko;tila\n")  # fmt: skip
+    row = "A-1;anniskelu;;;Baari;Katu 1;00500;Helsinki;2021-06-01;;{};40;12;voimassa\n"
+    upload(analyst, head + row.format("02:00"), "alcohol-licences")
+    unchanged = upload(analyst, head + row.format("02:00"), "alcohol-licences")
+    assert not may(unchanged, "undo")
+    run = upload(analyst, head + row.format("04:00"), "alcohol-licences")
+    assert (run.created_count, run.updated_count) == (0, 0)  # the place itself is the same
+    assert may(run, "undo")
+    ask(actor=analyst, run=run, what="undo")
+    assert work(run).state == "undone"
+    assert Fact.objects.get(known_to=None).value["serving_until"] == "02:00"

@@ -13,6 +13,7 @@ from authorities.models import Role
 from targets.import_states import ARROWS, ASKED
 from targets.models import ENDED, ImportPhase, ImportRun, ImportState
 from targets.services.imports.life import forget
+from targets.services.imports.undo import has_noted
 
 if TYPE_CHECKING:
     from authorities.actors import Actor
@@ -25,7 +26,7 @@ def may(run: ImportRun, what: str) -> bool:
     if (run.state, what) not in ARROWS or (run.wanted and what != "cancel"):
         return False
     if what == "undo":
-        return bool(run.created_count + run.updated_count)
+        return bool(run.created_count + run.updated_count) or has_noted(run)
     if what == "resume" and run.phase == ImportPhase.UNDO:
         return True  # it goes by what is noted in the register; the file is long gone
     if what in ("resume", "store"):

@@ -35,6 +35,10 @@ ROW: dict[str, Any] = {
     ),
     "too_deep": _("The record is nested deeper than any register's. Fetch it again."),
     "range": _("The number lies outside what is possible here."),
+    "formula_value": _(
+        "The cell holds a formula that was saved without its value. Open the workbook in a "
+        "spreadsheet program, let it calculate and save it, or write the value."
+    ),
     "too_long": _("The value is longer than can be stored."),
 }
 

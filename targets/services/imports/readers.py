@@ -20,7 +20,7 @@ import ijson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from targets.services.imports.records import FileRefused
+from targets.services.imports.records import SHAPE, FileRefused
 
 MAX_LINE = 1_000_000
 MAX_RECORD = 64 * 1024**2
@@ -143,7 +143,7 @@ def _names(line: str, delimiter: str) -> list[str]:
         values = next(csv.reader([line], delimiter=delimiter), [])
     except csv.Error:
         return []
-    return [column_name(value) for value in values]
+    return [column_name(value[1:] if MARKED.match(value) else value) for value in values]
 
 
 def _delimiter(line: str) -> str:
@@ -189,7 +189,7 @@ def _csv_rows(path: Path, survey: Survey) -> Iterator[Row]:
                 return
             except csv.Error:  # a quote that never ends; reading goes on behind it
                 before = reader.line_num
-                yield line, {"__shape__": True}
+                yield line, {SHAPE: True}
                 continue
             before = reader.line_num
             whole = "".join(values)
@@ -199,7 +199,7 @@ def _csv_rows(path: Path, survey: Survey) -> Iterator[Row]:
                 values = [v[1:] if MARKED.match(v) else v for v in values]
             row: dict[str, Any] = dict(zip(names, values, strict=False))
             if len(values) > len(names) and any(v.strip() for v in values[len(names) :]):
-                row["__shape__"] = True
+                row[SHAPE] = True
             yield line, row
 
 

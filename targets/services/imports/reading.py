@@ -12,7 +12,7 @@ from django.db import DataError, IntegrityError, connection, transaction
 from targets.models import ImportKind, ImportPhase, ImportRefusal, ImportRun
 from targets.services.imports import staging
 from targets.services.imports.life import Progress, add, beat, heed, save
-from targets.services.imports.records import Refused, storable
+from targets.services.imports.records import SHAPE, UNSAVED, Refused, storable
 from targets.services.imports.sources import Source, SourceRow, open_source
 from targets.services.imports.storing import Early
 
@@ -109,7 +109,7 @@ def _refusal(run: ImportRun, line: int, refusal: Refused, data: Any) -> ImportRe
 
 def kept_row(data: dict[str, Any]) -> Any:
     """A row as it was read, in what JSON can hold."""
-    return storable({k: _writable(v) for k, v in data.items() if k != "__shape__"})
+    return storable({k: _writable(v) for k, v in data.items() if k not in (SHAPE, UNSAVED)})
 
 
 def _writable(value: Any) -> Any:

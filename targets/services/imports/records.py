@@ -5,6 +5,7 @@ import hmac
 import math
 import re
 import unicodedata
+from collections.abc import Container
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -237,6 +238,24 @@ def storable(value: Any) -> Any:
     if isinstance(value, list):
         return [storable(item) for item in value]
     return value
+
+
+# What readers mark a row with, beside its columns: more values than columns; formulas whose value
+# was not saved.
+SHAPE, UNSAVED = "__shape__", "__unsaved__"
+
+
+def check_marks(row: dict[str, Any], used: Container[str] | None = None) -> None:
+    """Take the marks of the reader off the row; Refused for what they say.
+
+    ``used``: the columns that matter, None for all.
+    """
+    unsaved = row.pop(UNSAVED, ())
+    if row.pop(SHAPE, False):
+        raise Refused("", "row_shape")
+    for name in unsaved:
+        if used is None or name in used:
+            raise Refused(name[:60], "formula_value", row[name])
 
 
 def check_personal_codes(row: dict[str, Any]) -> None:

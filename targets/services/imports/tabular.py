@@ -26,6 +26,7 @@ from targets.services.imports.records import (
     SiteRecord,
     VisitRecord,
     business_id,
+    check_marks,
     check_personal_codes,
     date,
     number,
@@ -53,6 +54,16 @@ class Table:
         # Hashes, not keys: a few tens of bytes a row however long the keys are.
         self._seen: set[int] = set()
         self._again: Counter[int] = Counter()
+        self._used = self._columns_used()
+
+    def _columns_used(self) -> set[str]:
+        """Every column of the file that the mapping takes something from."""
+        used = {*self.needed(), *self.options.get("detail", [])}
+        used |= set(self.options.get("values", {}).values())
+        for rule in [*self.options.get("facts", []), *self.options.get("links", [])]:
+            used |= {v for k, v in rule.items() if k != "kind" and isinstance(v, str)}
+            used |= set(rule.get("columns", {}).values())
+        return used
 
     def needed(self) -> list[str]:
         """Columns that the file must have."""
@@ -107,8 +118,7 @@ class Table:
         return self._again[mark] + 1
 
     def _check(self, row: dict[str, Any]) -> None:
-        if row.pop("__shape__", False):
-            raise Refused("", "row_shape")
+        check_marks(row, self._used)
         check_personal_codes(row)
 
     def site(self, row: dict[str, Any]) -> SiteRecord | None:

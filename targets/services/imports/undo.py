@@ -76,6 +76,18 @@ def take_back(run: ImportRun, limit: int) -> Step:
     return step
 
 
+def has_noted(run: ImportRun) -> bool:
+    """Whether the run has left anything that can be taken back; five look-ups by an index."""
+    return any(
+        rows.exists()
+        for rows in (
+            RegisterChange.objects.filter(run=run, undo=False), Fact.objects.filter(run=run),
+            Link.objects.filter(run=run), PersonRole.objects.filter(run=run),
+            PastVisit.objects.filter(run_id=run.pk),
+        )
+    )  # fmt: skip
+
+
 # ------------------------------------------------------------------------ made rows
 def _built_upon(model: type[models.Model], run: ImportRun) -> list[Exists]:
     """One test for each relation by which somebody's work may hang on a row of ``model``."""

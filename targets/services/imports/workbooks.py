@@ -1,4 +1,8 @@
-"""Workbooks (XLSX) as streams of rows. A formula counts as the value it was saved with."""
+"""Workbooks (XLSX) as streams of rows. A formula counts as the value it was saved with.
+
+One that was saved without a value (by a program that does not calculate) is marked in its row, so
+that it is refused where the value matters and does not pass for an empty cell.
+"""
 
 import struct
 import zipfile
@@ -9,6 +13,7 @@ from typing import Any
 from xml.etree.ElementTree import ParseError
 
 import openpyxl
+from openpyxl.worksheet._reader import FORMULA_TAG, VALUE_TAG, WorkSheetParser
 
 from targets.services.imports.readers import (
     HEADER_WITHIN,
@@ -19,7 +24,7 @@ from targets.services.imports.readers import (
     Tick,
     column_name,
 )
-from targets.services.imports.records import FileRefused
+from targets.services.imports.records import UNSAVED, FileRefused
 
 BROKEN = (ParseError, zipfile.BadZipFile, zlib.error, KeyError, ValueError, IndexError, OSError,
           EOFError, AttributeError, TypeError, RuntimeError, OverflowError,
@@ -54,7 +59,7 @@ def lines(path: Path) -> Iterator[tuple[Any, ...]]:
         sheet = book.worksheets[0]
         # The size a file states for its sheet is often wrong, and rows beyond it would be lost.
         sheet.reset_dimensions()
-        for number, values in enumerate(sheet.iter_rows(values_only=True), start=1):
+        for number, values in enumerate(_values(sheet), start=1):
             if number > MAX_ROWS:
                 raise FileRefused("too_many_rows", limit=MAX_ROWS)
             yield values
@@ -62,6 +67,40 @@ def lines(path: Path) -> Iterator[tuple[Any, ...]]:
         raise FileRefused("xlsx_broken") from None
     finally:
         book.close()
+
+
+class Unsaved(str):
+    """A formula that was saved without a value."""
+
+
+class _Cells(WorkSheetParser):  # type: ignore[misc]
+    def parse_cell(self, element: Any) -> dict[str, Any]:
+        cell: dict[str, Any] = super().parse_cell(element)
+        if cell["value"] is None:
+            formula = element.find(FORMULA_TAG)
+            # An empty value of the type of texts is one: the formula gave an empty text.
+            given = element.get("t") == "str" and element.find(VALUE_TAG) is not None
+            if formula is not None and not given:
+                cell["value"] = Unsaved(f"={formula.text or ''}")
+        return cell
+
+
+def _values(sheet: Any) -> Iterator[tuple[Any, ...]]:
+    """What the library's ``iter_rows(values_only=True)`` gives, with ``Unsaved`` cells."""
+    book = sheet.parent
+    with sheet._get_source() as source:
+        parser = _Cells(
+            source, sheet._shared_strings, data_only=True, epoch=book.epoch,
+            date_formats=book._date_formats, timedelta_formats=book._timedelta_formats,
+        )  # fmt: skip
+        expected = 1
+        for number, cells in parser.parse():
+            while expected < number:  # rows without any cell are left out of the file
+                expected += 1
+                yield ()
+            if expected == number:
+                expected += 1
+                yield sheet._get_row(cells, values_only=True)
 
 
 def survey(path: Path, needed: Sequence[str], tick: Tick) -> Survey:
@@ -89,4 +128,8 @@ def rows(path: Path, found: Survey, tick: Tick = lambda: None) -> Iterator[Row]:
             tick()
         if number > found.header_line and any(v is not None and v != "" for v in values):
             named = zip(found.columns, values, strict=False)
-            yield number, {name: value for name, value in named if name}
+            row = {name: value for name, value in named if name}
+            unsaved = [name for name, value in row.items() if type(value) is Unsaved]
+            if unsaved:
+                row[UNSAVED] = unsaved
+            yield number, row
