@@ -23,6 +23,7 @@ FIELDS: dict[str, dict[str, tuple[Any, bool]]] = {
         "name_sv": (gettext_lazy("Name in Swedish"), False),
         "business_id": (gettext_lazy("Business ID"), False),
         "company_name": (gettext_lazy("Name of the company"), False),
+        "company_form": (gettext_lazy("Form of the company, by code or letters"), False),
         "address": (gettext_lazy("Address"), False),
         "postal_code": (gettext_lazy("Postal code"), False),
         "municipality": (gettext_lazy("Municipality, by code or name"), False),

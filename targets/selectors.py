@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from authorities.models import User
 from targets.models import (
     Company,
+    CompanyKind,
     Dataset,
     MergeMove,
     MoveAction,
@@ -89,6 +90,9 @@ def company_facts(company: Company) -> list[dict[str, Any]]:
     )  # fmt: skip
     facts: list[tuple[str, Any, tuple[str, ...]]] = [
         (_("Business ID"), company.business_id, ("business_id",)),
+        (_("Kind"), "" if company.kind == CompanyKind.UNKNOWN else company.get_kind_display(),
+         ("kind",)),
+        (_("Country"), "" if company.country == "FI" else company.country, ("country",)),
         (_("Industry"), str(company.industry) if company.industry else "", ("industry_id",)),
         (_("State"), company.get_status_display(), ("status",)),
         (_("Address"), ", ".join(part for part in place if part),

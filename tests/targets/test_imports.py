@@ -118,10 +118,14 @@ def test_lists_in_finnish_encodings(loaded):
     posted, _again = twice(
         "import_sites", SAMPLES / "posted_workers_notifications_example.csv", "posted-workers"
     )
-    assert (posted.created_count, posted.refused_count) == (3, 0)
-    yard = Site.objects.get(source="posted-workers", source_key="LT-2026-000103")
-    assert (yard.municipality.name_fi, yard.industry.code, yard.staff_estimate) == (
-        "Turku", "30", 32,
+    # Two of the invented tax numbers have a wrong check digit or form.
+    assert (posted.created_count, posted.refused_count) == (1, 2)
+    assert {(r.line, r.code) for r in posted.refusals.all()} == {
+        (2, "identifier_check"), (4, "identifier_check"),
+    }  # fmt: skip
+    building = Site.objects.get(source="posted-workers")
+    assert (building.municipality.name_fi, building.industry.code, building.staff_estimate) == (
+        "Tampere", "43", 6,
     )  # fmt: skip
     assert yard.company is None  # the employer is abroad; nobody else is taken for it
 

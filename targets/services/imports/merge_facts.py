@@ -112,6 +112,7 @@ ROLES = f"""WITH {STAGED},
       RETURNING company_id, xmax = 0 AS made)
     SELECT (SELECT count(*) FROM staged WHERE company_id IS NOT NULL),
            count(*) FILTER (WHERE made), count(*) FILTER (WHERE NOT made),
+ANY_FACTS = f"SELECT count(*) FROM targets_importrow r WHERE {LINES} AND r.more ? 'facts'"
            array_agg(DISTINCT company_id) FROM put"""
 COMPARE_ROLES = f"""WITH {STAGED},
     known AS (
@@ -148,41 +149,6 @@ NEW_FACTS_OF_SITES = f"""WITH {FACT_ROWS}
     SELECT gen_random_uuid(), s.site_id, s.kind, s.value, s."from", s."to", %(now)s, %(source)s,
            s.key, %(authority)s, %(shared)s, %(delete_on)s, %(run)s FROM rows s
     ON CONFLICT (authority_id, source, source_key) WHERE known_to IS NULL DO NOTHING"""
-# Noted like every row that is made: an undo goes by it, and the search follows it.
-COMPANIES_OF_LINKS = f"""WITH made AS (
-      INSERT INTO targets_company (public_id, created_at, updated_at, name, business_id, kind,
-             country, form, status, address, postal_code, website, source, raw)
-      SELECT DISTINCT ON (l.business_id) gen_random_uuid(), %(now)s, %(now)s,
-             coalesce(nullif(l.name, ''), l.business_id), l.business_id, 'unknown', 'FI', '',
-             'unknown', '', '', '', %(source)s, '{{}}'
-        FROM targets_importrow r
-        JOIN LATERAL jsonb_to_recordset(r.more -> 'links')
-             AS l(business_id text, name text) ON true
-       WHERE {LINES} AND r.more ? 'links'
-       ORDER BY l.business_id, l.name DESC
-      ON CONFLICT (business_id) DO NOTHING RETURNING id)
-    INSERT INTO targets_registerchange (run_id, company_id, source, said_on, undo, at)
-    SELECT %(run)s, m.id, %(source)s, NULL, false, %(now)s FROM made m"""
-# An end that has become known is filled in. The link stays the run's that made it: an undo of the
-# later run does not take it away (it leaves the end, as with roles).
-LINKS_OF_SITES = f"""INSERT INTO targets_link AS k (public_id, kind, from_company_id, to_site_id,
-           valid_from, valid_to, note, source, source_on, authority_id, run_id, created_at)
-    SELECT DISTINCT ON (l.kind, company.id, site.id, l."from")
-           gen_random_uuid(), l.kind, company.id, site.id, l."from", l."to", '', %(source)s,
-           %(today)s, CASE WHEN %(shared)s THEN NULL ELSE %(authority)s END, %(run)s, %(now)s
-      FROM targets_importrow r
-      JOIN LATERAL (SELECT coalesce(t.merged_into_id, t.id) AS id FROM targets_site t
-                     WHERE t.source = %(source)s AND t.source_key = r.key OFFSET 0) site ON true
-      JOIN LATERAL jsonb_to_recordset(r.more -> 'links')
-           AS l(kind text, business_id text, name text, "from" date, "to" date) ON true
-      JOIN LATERAL (SELECT coalesce(t.merged_into_id, t.id) AS id FROM targets_company t
-                     WHERE t.business_id = l.business_id OFFSET 0) company ON true
-     WHERE {LINES} AND r.more ? 'links'
-     ORDER BY l.kind, company.id, site.id, l."from", r.line DESC
-    ON CONFLICT (kind, from_company_id, from_site_id, to_company_id, to_site_id, at_site_id,
-                 valid_from, authority_id, source)
-    DO UPDATE SET valid_to = excluded.valid_to
-     WHERE k.valid_to IS DISTINCT FROM excluded.valid_to"""
 
 
 def merge_visits(params: dict[str, Any]) -> Merged:
@@ -226,11 +192,11 @@ def merge_roles(params: dict[str, Any]) -> Merged:
 
 
 def merge_of_sites(params: dict[str, Any]) -> None:
-    """Facts and links that stand on the rows of sites."""
-    one(FACTS_OF_SITES, params)
-    run(NEW_FACTS_OF_SITES, params)
-    run(COMPANIES_OF_LINKS, params)
-    run(LINKS_OF_SITES, params)
+    """Facts that stand on the rows of sites."""
+    (facts,) = one(ANY_FACTS, params)
+    if facts:
+        one(FACTS_OF_SITES, params)
+        run(NEW_FACTS_OF_SITES, params)
 
 
 def compare_owned(kind: str, params: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,11 @@ ROW: dict[str, Any] = {
         "The check digit of the business ID does not match. Check the number from the register."
     ),
     "business_id_form": _("This is not a business ID. Write it as 1234567-8."),
+    "identifier_check": _(
+        "The number is none of this country's: its check digit or form is wrong. Check the number "
+        "from the notice, or leave the cell empty; the company is then kept by its name."
+    ),
+    "country": _("This is not a country. Write its code of two letters, such as EE."),
     "date_form": _("This is not a date. Write it as 2026-05-14 or 14.5.2026."),
     "number_form": _("This is not a number."),
     "personal_code": _(

@@ -6,6 +6,7 @@ from typing import Any
 from django.utils import timezone
 
 from targets.services.imports.records import (
+    COMPANY_KINDS,
     CompanyRecord,
     Refused,
     SiteRecord,
@@ -47,11 +48,12 @@ def record(data: Any) -> SiteRecord | CompanyRecord:
     if not value:
         raise Refused("businessId", "missing")
     code = business_id(value)
+    form = _form(data)
     company = CompanyRecord(
         business_id=code,
         name="",
-        form=_form(data),
-        kind="legal",  # the register's open data names no sole traders
+        form=form,
+        kind=COMPANY_KINDS.get(form.upper(), "legal"),
         website=_website(data),
         registered_on=date(
             data.get("registrationDate")

@@ -19,6 +19,14 @@ PERSONAL_CODE = re.compile(r"\b\d{6}[-+A-FU-Y]\d{3}[0-9A-Y]\b")
 PERSONAL_END = re.compile(r"[-+A-FU-Y]\d{3}[0-9A-Y]")
 
 
+# What the company register's codes of forms, or their letters, say of who it is; others are silent.
+COMPANY_KINDS = {
+    **dict.fromkeys(("26", "TMI"), "trader"),
+    **dict.fromkeys(("22", "VALTLL", "40", "41", "42", "43", "44", "45", "49", "61", "64"), "public"),
+    "60": "foreign",
+}  # fmt: skip
+
+
 class Refused(Exception):
     """One row cannot be taken: which field, a code (``messages``) and the value as it stood."""
 
@@ -86,7 +94,8 @@ class SiteRecord:
     updated_at: dt.datetime | None = None  # as the source says
     # [{"kind", "value", "from", "to"}]: what the row says of the site besides
     facts: list[dict[str, Any]] = field(default_factory=list)
-    # [{"kind", "business_id", "name", "from", "to"}]: companies that do something at the site
+    # Companies that do something at the site: [{"kind", "name", "from", "to"}] with "business_id",
+    # or "country", "scheme" and "value"; "second" and "second_name" are whom they do it for.
     links: list[dict[str, Any]] = field(default_factory=list)
 
 

@@ -19,7 +19,7 @@ from targets.models import (
     ImportState,
     RegisterChange,
 )
-from targets.services.imports import merge, merge_facts
+from targets.services.imports import merge, merge_facts, merge_links
 from targets.services.imports.changed import tell
 from targets.services.imports.life import WHY, Progress, add, heed, save
 from targets.services.imports.sources import source_code
@@ -270,6 +270,7 @@ def _count(run: ImportRun, low: int, high: int, merged: merge.Merged, refused: i
     add(
         run, created_count=merged.created, updated_count=merged.updated,
         unchanged_count=merged.unchanged, refused_count=refused,
+        merge_links.merge_links(lines)
     )  # fmt: skip
 
 

@@ -21,7 +21,9 @@ from django.utils import timezone
 from targets.services.imports.records import (
     CompanyRecord,
     FactRecord,
+from targets.services.imports import foreign
     Refused,
+    COMPANY_KINDS,
     RoleRecord,
     SiteRecord,
     VisitRecord,
@@ -186,7 +188,9 @@ class Table:
         name = self._text(row, "company_name") or self._text(row, "name")
         if not identifier:
             return None
-        return CompanyRecord(business_id=business_id(identifier), name=name)
+        form = self._text(row, "company_form", 20)
+        kind = COMPANY_KINDS.get(form.upper(), "unknown")
+        return CompanyRecord(business_id=business_id(identifier), name=name, form=form, kind=kind)
 
     def _industry(self, row: dict[str, Any]) -> tuple[str, str] | None:
         whole = self.options.get("industry")
@@ -209,19 +213,27 @@ class Table:
         return facts
 
     def _links(self, row: dict[str, Any]) -> list[dict[str, Any]]:
-        """Companies that ``options.links`` names: ``{kind, business_id, name, from, to}``."""
+        """Links that ``options.links`` names, each with the company that does something.
+
+        A rule is ``{kind, business_id, name, from, to}``; with ``country`` and ``identifier`` for
+        companies from abroad, with ``second`` and ``second_name`` where it is done for another
+        company at the site and not to the site.
+        """
         links = []
         for rule in self.options.get("links", []):
-            identifier = text(row.get(rule["business_id"]))
-            if identifier:
-                links.append(
-                    {
-                        "kind": rule["kind"], "business_id": business_id(identifier),
-                        "name": text(row.get(rule.get("name", "")))[:300],
-                        "from": date(row.get(rule.get("from", "")), "valid_from"),
-                        "to": date(row.get(rule.get("to", "")), "valid_to"),
-                    }
-                )  # fmt: skip
+            first = self._party(row, rule)
+            second = text(row.get(rule.get("second", "")))
+            if first is None or ("second" in rule and not second):
+                continue
+            start = date(row.get(rule.get("from", "")), "valid_from")
+            end = date(row.get(rule.get("to", "")), "valid_to")
+            if start and end and end < start:
+                raise Refused("valid_to", "dates_order", end)
+            link = {"kind": rule["kind"], **first, "from": start, "to": end}
+            if second:
+                link["second"] = business_id(second)
+                link["second_name"] = text(row.get(rule.get("second_name", "")))[:300]
+            links.append(link)
         return links
 
     def _values(self, row: dict[str, Any], columns: dict[str, str]) -> dict[str, Any]:
@@ -256,6 +268,27 @@ class Table:
             source_key=key,
             kind=self.options["fact"],
             business_id=business_id(identifier) if identifier else "",
+    def _party(self, row: dict[str, Any], rule: dict[str, Any]) -> dict[str, Any] | None:
+        """Who does what a rule of ``options.links`` says; None when the row names nobody."""
+        name = text(row.get(rule.get("name", "")))[:300]
+        finnish = text(row.get(rule["business_id"]))
+        if finnish:
+            return {"business_id": business_id(finnish), "name": name}
+        told = text(row.get(rule.get("identifier", "")))
+        if "country" not in rule or not (name or told):
+            return None
+        country = foreign.country_code(row.get(rule["country"]))
+        if not country and told[:2].isalpha():
+            country = foreign.country_code(told[:2])
+        if not country:
+            raise Refused("country", "missing")
+        if country == "FI":
+            if not told:
+                raise Refused("business_id", "missing")
+            return {"business_id": business_id(told), "name": name}
+        scheme, value = foreign.identifier(country, told) if told else ("", "")
+        return {"country": country, "scheme": scheme, "value": value, "name": name or value}
+
             company_name=self._text(row, "company_name"),
             site_key=site,
             value=self._values(row, self.options.get("values", {})),
