@@ -5,7 +5,7 @@ import io
 import json
 import re
 import tempfile
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
@@ -20,11 +20,11 @@ from django.views.decorators.http import require_GET, require_POST
 
 from audit.errors import RuleViolation
 from authorities.access import acting
-from targets.field_words import FIELDS
+from targets.field_words import FIELDS, field_words
 from targets.forms import ImportForm
 from targets.import_states import ASKED
 from targets.lists import ImportList
-from targets.models import Company, ImportMapping, ImportRun, Site
+from targets.models import Company, ImportMapping, ImportRun, Site, VisitOutcome
 from targets.services.imports.control import IMPORTERS, ask, may
 from targets.services.imports.messages import row_message
 from targets.services.imports.readers import marked
@@ -32,6 +32,9 @@ from targets.services.imports.sources import REGISTER_FORMATS
 from targets.services.uploads import start_upload
 from ui.exports import safe_text
 from ui.forms import add_error, form_response
+
+if TYPE_CHECKING:
+    from authorities.actors import Actor
 
 import_list = require_GET(acting(*IMPORTERS)(ImportList.as_view()))
 
@@ -126,39 +129,64 @@ def _preview(request: HttpRequest, run: ImportRun) -> list[dict[str, Any]]:
     for kind, numbers in run.preview.items():
         if kind not in KINDS or not any(numbers[n] for n in ("new", "changed", "unchanged")):
             continue
-        ids = [e["id"] for e in numbers["examples"]]
-        model = Company if kind == "company" else Site
-        names = {row.pk: str(row) for row in model.objects.visible_to(actor).filter(pk__in=ids)}
+        names = _targets(actor, kind, numbers["examples"])
         parts.append(
             {
                 "title": KINDS[kind],
                 "numbers": numbers,
                 "fields": [
-                    {"name": FIELDS.get(name, name), "count": count}
+                    {"name": field_words(name), "count": count}
                     for name, count in sorted(numbers["fields"].items(), key=lambda f: -f[1])
                 ],
                 "examples": [
-                    {"line": e["line"], "name": names[e["id"]], "changes": _changes(e)}
+                    {"line": e["line"], "name": names[_target(kind, e)], "changes": _changes(e)}
                     for e in numbers["examples"]
-                    if e["id"] in names
+                    if _target(kind, e) in names
                 ],
             }
         )
     return parts
 
 
+def _target(kind: str, example: dict[str, Any]) -> tuple[str, int]:
+    """What an example is about: a site or a company, and which."""
+    return str(example.get("target", kind)), int(example["id"])
+
+
+def _targets(
+    actor: "Actor", kind: str, examples: list[dict[str, Any]]
+) -> dict[tuple[str, int], str]:
+    """Names of what examples are about, as far as the actor may see it. Two queries at most."""
+    named = {_target(kind, example) for example in examples}
+    names: dict[tuple[str, int], str] = {}
+    for target, rows in (
+        ("site", Site.objects.visible_to(actor)), ("company", Company.objects.visible_to(actor)),
+    ):  # fmt: skip
+        ids = [pk for which, pk in named if which == target]
+        if ids:
+            names |= {(target, row.pk): str(row) for row in rows.filter(pk__in=ids)}
+    return names
+
+
 def _changes(example: dict[str, Any]) -> list[dict[str, Any]]:
     old, new = example["old"] or {}, example["new"] or {}
     return [
-        {"name": FIELDS[name], "old": _shown(old.get(name)), "new": _shown(new.get(name))}
+        {"name": field_words(name), "old": _shown(name, old.get(name)),
+         "new": _shown(name, new.get(name))}
         for name in new
         # The ids of other rows say nothing to a reader.
-        if name in FIELDS and not name.endswith("_id")
-    ]
+        if (name in FIELDS or "." in name) and not name.endswith("_id")
+    ]  # fmt: skip
 
 
-def _shown(value: Any) -> str:
-    return "–" if value in (None, "") else str(value)
+def _shown(name: str, value: Any) -> str:
+    if value in (None, ""):
+        return "–"
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    if name == "outcome" and value in VisitOutcome.values:
+        return str(VisitOutcome(value).label)
+    return str(value)
 
 
 @require_POST

@@ -33,8 +33,8 @@ VISIT = {
     "site_id": "s.site_id", "\"on\"": "s.v_on", "kind": "s.v_kind", "outcome": "s.v_outcome",
     "detail": "coalesce(s.v_value, '{}')", "shared": "%(shared)s", "told_on": "s.v_told",
 }  # fmt: skip
-_DIFFERS = " OR ".join(f"t.{name} IS DISTINCT FROM {said}" for name, said in VISIT.items())
-_FOUND = "t.source = %(owned_source)s AND t.source_key = s.key"
+DIFFERS = " OR ".join(f"t.{name} IS DISTINCT FROM {said}" for name, said in VISIT.items())
+FOUND = "t.source = %(owned_source)s AND t.source_key = s.key"
 _OLD = ", ".join(f"'{name.strip(chr(34))}', t.{name}" for name in VISIT)
 NEW_VISITS = f"""WITH {STAGED},
     made AS (
@@ -52,29 +52,24 @@ CHANGED_VISITS = f"""WITH {STAGED},
          SET {", ".join(f"{name} = {said}" for name, said in VISIT.items())}, run_id = %(run)s,
              previous = t.previous
                || jsonb_build_array(jsonb_build_object('run', t.run_id, {_OLD}))
-        FROM staged s WHERE {_FOUND} AND s.site_id IS NOT NULL AND ({_DIFFERS})
+        FROM staged s WHERE {FOUND} AND s.site_id IS NOT NULL AND ({DIFFERS})
       RETURNING t.site_id)
     SELECT count(*), array_agg(site_id) FROM changed"""
-COMPARE_VISITS = f"""WITH {STAGED},
-    known AS (
-      SELECT ({_DIFFERS}) AS differs FROM staged s
-        JOIN LATERAL (SELECT * FROM targets_pastvisit t WHERE {_FOUND} OFFSET 0) t ON true
-       WHERE s.site_id IS NOT NULL)
-    SELECT (SELECT count(*) FROM staged WHERE site_id IS NOT NULL), count(*),
-           count(*) FILTER (WHERE differs) FROM known"""
 
 # ------------------------------------------------------------------------------- facts
-_SAME = """t.value = coalesce(s.v_value, '{}') AND t.kind = s.v_kind
+# A row about a site that is not known is refused, whatever company it names besides.
+SAYS = "(s.site_id IS NOT NULL OR (s.v_about = '' AND s.company_id IS NOT NULL))"
+SAME = """t.value = coalesce(s.v_value, '{}') AND t.kind = s.v_kind
     AND (t.valid_from, t.valid_to, t.told_on, t.site_id, t.company_id, t.shared)
     IS NOT DISTINCT FROM (s.v_on, s.v_to, s.v_told, s.site_id,
         CASE WHEN s.site_id IS NULL THEN s.company_id END, %(shared)s)"""
-_IN_FORCE = """t.authority_id = %(authority)s AND t.source = %(source)s
+IN_FORCE = """t.authority_id = %(authority)s AND t.source = %(source)s
     AND t.source_key = s.key AND t.known_to IS NULL"""
 # The latest statement closes the one before; both stay.
 CLOSE_FACTS = f"""WITH {STAGED},
     closed AS (
       UPDATE targets_fact t SET known_to = %(now)s FROM staged s
-       WHERE {_IN_FORCE} AND NOT ({_SAME}) AND coalesce(s.site_id, s.company_id) IS NOT NULL
+       WHERE {IN_FORCE} AND NOT ({SAME}) AND {SAYS}
       RETURNING t.id)
     SELECT count(*) FROM closed"""
 NEW_FACTS = f"""WITH {STAGED},
@@ -84,20 +79,12 @@ NEW_FACTS = f"""WITH {STAGED},
       SELECT gen_random_uuid(), CASE WHEN s.site_id IS NULL THEN s.company_id END, s.site_id,
              s.v_kind, coalesce(s.v_value, '{{}}'), s.v_on, s.v_to, %(now)s, s.v_told, %(source)s,
              s.key, %(authority)s, %(shared)s, %(delete_on)s, %(run)s
-        FROM staged s WHERE coalesce(s.site_id, s.company_id) IS NOT NULL
+        FROM staged s WHERE {SAYS}
       ON CONFLICT (authority_id, source, source_key) WHERE known_to IS NULL DO NOTHING
       RETURNING site_id, company_id)
-    SELECT (SELECT count(*) FROM staged WHERE coalesce(site_id, company_id) IS NOT NULL),
+    SELECT (SELECT count(*) FROM staged s WHERE {SAYS}),
            count(*), array_remove(array_agg(site_id), NULL),
            array_remove(array_agg(company_id), NULL) FROM made"""
-COMPARE_FACTS = f"""WITH {STAGED},
-    known AS (
-      SELECT NOT ({_SAME}) AS differs FROM staged s
-        JOIN LATERAL (SELECT * FROM targets_fact t WHERE {_IN_FORCE} OFFSET 0) t ON true
-       WHERE coalesce(s.site_id, s.company_id) IS NOT NULL)
-    SELECT (SELECT count(*) FROM staged WHERE coalesce(site_id, company_id) IS NOT NULL
-               OR c_name <> ''), count(*),
-           count(*) FILTER (WHERE differs) FROM known"""
 # ------------------------------------------------------------------------------- roles
 REFUSE_COMPANY_OF_ROLE = REFUSE_COMPANY.replace("r.v_about = '' AND ", "")
 ROLES = f"""WITH {STAGED},
@@ -112,17 +99,8 @@ ROLES = f"""WITH {STAGED},
       RETURNING company_id, xmax = 0 AS made)
     SELECT (SELECT count(*) FROM staged WHERE company_id IS NOT NULL),
            count(*) FILTER (WHERE made), count(*) FILTER (WHERE NOT made),
-ANY_FACTS = f"SELECT count(*) FROM targets_importrow r WHERE {LINES} AND r.more ? 'facts'"
            array_agg(DISTINCT company_id) FROM put"""
-COMPARE_ROLES = f"""WITH {STAGED},
-    known AS (
-      SELECT t.valid_to IS DISTINCT FROM s.v_to AS differs FROM staged s
-        JOIN LATERAL (SELECT * FROM targets_personrole t
-                       WHERE t.company_id = s.company_id AND t.role = s.v_kind
-                         AND t.person = s.v_about AND t.source = %(source)s
-                         AND t.valid_from IS NOT DISTINCT FROM s.v_on OFFSET 0) t ON true)
-    SELECT (SELECT count(*) FROM staged WHERE company_id IS NOT NULL OR c_name <> ''), count(*),
-           count(*) FILTER (WHERE differs) FROM known"""
+
 # ------------------------------------------------------------------------------- of sites
 # What the rows of a list of sites say besides: licences and the like.
 FACT_ROWS = f"""rows AS (
@@ -134,6 +112,7 @@ FACT_ROWS = f"""rows AS (
         JOIN LATERAL jsonb_to_recordset(r.more -> 'facts')
              AS f(kind text, value jsonb, "from" date, "to" date) ON true
        WHERE {LINES} AND r.more ? 'facts' ORDER BY r.key, f.kind, r.line DESC)"""
+ANY_FACTS = f"SELECT count(*) FROM targets_importrow r WHERE {LINES} AND r.more ? 'facts'"
 FACTS_OF_SITES = f"""WITH {FACT_ROWS},
     stale AS (
       UPDATE targets_fact t SET known_to = %(now)s FROM rows s
@@ -197,11 +176,3 @@ def merge_of_sites(params: dict[str, Any]) -> None:
     if facts:
         one(FACTS_OF_SITES, params)
         run(NEW_FACTS_OF_SITES, params)
-
-
-def compare_owned(kind: str, params: dict[str, Any]) -> dict[str, Any]:
-    """What would become of visits, facts or roles, in the shape of ``compare_register``."""
-    statements = {"visits": COMPARE_VISITS, "facts": COMPARE_FACTS, "roles": COMPARE_ROLES}
-    staged, known, changed = one(statements[kind], params)
-    numbers = {"new": staged - known, "changed": changed, "unchanged": known - changed}
-    return {kind: numbers | {"fields": {}, "examples": []}}

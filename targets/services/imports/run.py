@@ -97,6 +97,7 @@ def _phases(run: ImportRun, path: Path | None, progress: Progress | None) -> Non
         read(run, path, progress)
     if run.phase == ImportPhase.COMPARE:
         compare(run, progress)
+        keep_refused_rows(run, path)
         move(run, "rehearsed")
         return
     if run.phase != ImportPhase.INDEX:

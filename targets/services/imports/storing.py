@@ -19,7 +19,7 @@ from targets.models import (
     ImportState,
     RegisterChange,
 )
-from targets.services.imports import merge, merge_facts, merge_links
+from targets.services.imports import merge, merge_compare, merge_facts, merge_links
 from targets.services.imports.changed import tell
 from targets.services.imports.life import WHY, Progress, add, heed, save
 from targets.services.imports.sources import source_code
@@ -47,24 +47,36 @@ def chunks(run: ImportRun, start: int) -> Iterable[tuple[int, int]]:
 
 
 def compare(run: ImportRun, progress: Progress | None) -> None:
-    """What would change, added up over all chunks; nothing is written to the register."""
+    """What would change, added up over all chunks; nothing is written to the register.
+
+    Rows that storing would refuse are refused rows of the run already now.
+    """
     total: dict[str, Any] = {}
     with transaction.atomic():
         params = params_of(run)
+        forget_late_refusals(run)
     for low, high in chunks(run, 0):
         with transaction.atomic():
             lines = params | {"low": low, "high": high}
-            part = (
-                merge.compare_register(lines)
-                if run.kind == ImportKind.SITES
-                else merge_facts.compare_owned(run.kind, lines)
-            )
+            if run.kind == ImportKind.SITES:
+                part, refused = merge.compare_register(lines), 0
+            else:
+                part, refused = merge_compare.compare_owned(run.kind, lines)
+            if refused:
+                add(run, refused_count=refused)
             _add(total, part)
             run.preview = total | {"line": high}
             save(run)
         if progress:
             progress(run)
         heed(run)
+
+
+def forget_late_refusals(run: ImportRun) -> None:
+    """Let go of what was refused for what the register did not hold: it is looked at anew."""
+    gone = run.refusals.filter(code__in=merge_compare.LATE).delete()[0]
+    if gone:
+        add(run, refused_count=-gone)
 
 
 def _add(total: dict[str, Any], part: dict[str, Any]) -> None:
@@ -84,6 +96,8 @@ def merge_all(run: ImportRun, progress: Progress | None) -> None:
     with transaction.atomic():
         params = params_of(run)
         done = set(ImportPart.objects.filter(run=run).values_list("low", flat=True))
+        if not done:  # nothing is stored yet: what a rehearsal refused may be known by now
+            forget_late_refusals(run)
     # Inside somebody's transaction (a test) only its own connection sees the rows.
     workers = 1 if connection.in_atomic_block else settings.IMPORT_CONNECTIONS
     waiting = [part for part in chunks(run, run.merged_line) if part[0] not in done]
@@ -256,6 +270,7 @@ def _merge_once(run: ImportRun, params: dict[str, Any], low: int, high: int) -> 
     if run.kind == ImportKind.SITES:
         merged = merge.merge_register(lines)
         merge_facts.merge_of_sites(lines)
+        merge_links.merge_links(lines)
     else:
         merged = MERGES[ImportKind(run.kind)](lines)
     with connection.cursor() as cursor:
@@ -270,7 +285,6 @@ def _count(run: ImportRun, low: int, high: int, merged: merge.Merged, refused: i
     add(
         run, created_count=merged.created, updated_count=merged.updated,
         unchanged_count=merged.unchanged, refused_count=refused,
-        merge_links.merge_links(lines)
     )  # fmt: skip
 
 

@@ -1,0 +1,118 @@
+"""What storing would do with staged visits, facts and roles: numbers, examples, rows refused."""
+
+import json
+from typing import Any
+
+from targets.models import ImportKind
+from targets.services.imports.merge import one, run
+from targets.services.imports.merge_facts import (
+    DIFFERS,
+    FOUND,
+    IN_FORCE,
+    REFUSE_COMPANY,
+    REFUSE_COMPANY_OF_ROLE,
+    REFUSE_UNKNOWN,
+    SAME,
+    STAGED,
+    VISIT,
+)
+
+# Codes of the refusals that these statements make: looked at anew when it is stored.
+LATE = ("site_unknown", "company_unknown")
+# Storing makes the companies that rows name; nothing is made here, so those are passed over.
+AHEAD = """ AND NOT EXISTS (SELECT 1 FROM targets_importrow n
+      WHERE n.run_id = %(run)s AND n.line <= %(high)s AND n.c_business_id = r.c_business_id
+        AND n.c_name <> '')"""
+REFUSE = {
+    ImportKind.VISITS: (REFUSE_UNKNOWN,),
+    ImportKind.FACTS: (REFUSE_UNKNOWN, REFUSE_COMPANY + AHEAD),
+    ImportKind.ROLES: (REFUSE_COMPANY_OF_ROLE + AHEAD,),
+}
+TAKEN = """s.line NOT IN (SELECT f.line FROM targets_importrefusal f
+      WHERE f.run_id = %(run)s AND f.line > %(low)s AND f.line <= %(high)s)"""
+
+
+def _flat(prefix: str, value: str) -> str:
+    """The members of a JSON value as columns of their own: ``value.amount``."""
+    return f"""coalesce((SELECT jsonb_object_agg('{prefix}.' || m.key, m.value)
+          FROM jsonb_each({value}) m), '{{}}')"""
+
+
+def _pairs(columns: dict[str, str]) -> str:
+    return ", ".join(f"'{name}', {said}" for name, said in columns.items())
+
+
+def _compare(known: str) -> str:
+    """``known``: the rows told of before, as line, id, target, differs, old and new state."""
+    return f"""WITH {STAGED}, known AS MATERIALIZED ({known}),
+    diffs AS (
+      SELECT k.line, k.id, k.target,
+        (SELECT jsonb_object_agg(n.key, k.old -> n.key) FROM jsonb_object_keys(k.old || k.new)
+           AS n(key) WHERE k.old -> n.key IS DISTINCT FROM k.new -> n.key) AS old,
+        (SELECT jsonb_object_agg(n.key, k.new -> n.key) FROM jsonb_object_keys(k.old || k.new)
+           AS n(key) WHERE k.old -> n.key IS DISTINCT FROM k.new -> n.key) AS new
+        FROM known k WHERE k.differs)
+    SELECT (SELECT count(*) FROM staged s WHERE {TAKEN}), (SELECT count(*) FROM known),
+           (SELECT count(*) FROM known WHERE differs),
+           (SELECT jsonb_agg(x) FROM (
+              SELECT d.line, d.id, d.target, d.old, d.new FROM diffs d ORDER BY d.line LIMIT 50) x),
+           (SELECT jsonb_object_agg(f.key, f.n) FROM (
+              SELECT o.key, count(*) AS n FROM diffs d, jsonb_object_keys(d.new) o(key)
+               GROUP BY o.key) f)"""
+
+
+_PLAIN = {n.strip('"'): said for n, said in VISIT.items() if n != "detail"}
+_VISITS = f"""
+      SELECT s.line, s.site_id AS id, 'site' AS target, ({DIFFERS}) AS differs,
+             {_flat("detail", "t.detail")} || jsonb_build_object(
+               {", ".join(f"'{name}', t.{name}" for name in _PLAIN)}) AS old,
+             {_flat("detail", VISIT["detail"])} || jsonb_build_object({_pairs(_PLAIN)}) AS new
+        FROM staged s JOIN LATERAL (SELECT * FROM targets_pastvisit t WHERE {FOUND} OFFSET 0) t
+          ON true
+       WHERE s.site_id IS NOT NULL"""
+_FACT = {
+    "valid_from": "s.v_on", "valid_to": "s.v_to", "told_on": "s.v_told", "site_id": "s.site_id",
+    "company_id": "CASE WHEN s.site_id IS NULL THEN s.company_id END",
+    "shared": "%(shared)s::boolean",
+}  # fmt: skip
+_FACTS = f"""
+      SELECT s.line, coalesce(s.site_id, s.company_id) AS id,
+             CASE WHEN s.site_id IS NULL THEN 'company' ELSE 'site' END AS target,
+             NOT ({SAME}) AS differs,
+             {_flat("value", "t.value")} || jsonb_build_object(
+               {", ".join(f"'{name}', t.{name}" for name in _FACT)}) AS old,
+             {_flat("value", "coalesce(s.v_value, '{}')")}
+               || jsonb_build_object({_pairs(_FACT)}) AS new
+        FROM staged s JOIN LATERAL (SELECT * FROM targets_fact t WHERE {IN_FORCE} OFFSET 0) t
+          ON true
+       WHERE {TAKEN}"""
+_ROLES = """
+      SELECT s.line, s.company_id AS id, 'company' AS target,
+             t.valid_to IS DISTINCT FROM s.v_to AS differs,
+             jsonb_build_object('valid_to', t.valid_to) AS old,
+             jsonb_build_object('valid_to', s.v_to) AS new
+        FROM staged s
+        JOIN LATERAL (SELECT * FROM targets_personrole t
+                       WHERE t.company_id = s.company_id AND t.role = s.v_kind
+                         AND t.person = s.v_about AND t.source = %(source)s
+                         AND t.valid_from IS NOT DISTINCT FROM s.v_on OFFSET 0) t ON true"""
+COMPARE = {
+    ImportKind.VISITS: _compare(_VISITS), ImportKind.FACTS: _compare(_FACTS),
+    ImportKind.ROLES: _compare(_ROLES),
+}  # fmt: skip
+
+
+def compare_owned(kind: str, params: dict[str, Any]) -> tuple[dict[str, Any], int]:
+    """What would become of visits, facts or roles, in the shape of ``compare_register``, and how
+    many rows would be refused; those are noted as refused rows of the run.
+
+    An example has besides what it is about (``target``: site or company).
+    """
+    which = ImportKind(kind)
+    refused = sum(run(statement, params) for statement in REFUSE[which])
+    staged, known, changed, examples, fields = one(COMPARE[which], params)
+    numbers = {
+        "new": staged - known, "changed": changed, "unchanged": known - changed,
+        "fields": json.loads(fields or "{}"), "examples": json.loads(examples or "[]"),
+    }  # fmt: skip
+    return {kind: numbers}, refused
