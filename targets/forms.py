@@ -28,6 +28,14 @@ class ImportForm(forms.Form):
         required=False,
         initial=True,
     )
+    full_list = forms.BooleanField(
+        label=gettext_lazy("This is the full list: what it leaves out has ended"),
+        help_text=gettext_lazy(
+            "For facts and licences. Never tick it for a part of a list: what the part leaves out "
+            "would end on the day the list was received."
+        ),
+        required=False,
+    )
     shared = forms.BooleanField(
         label=gettext_lazy("Other authorities may see these visits or facts"), required=False
     )

@@ -20,6 +20,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from audit.errors import RuleViolation
 from authorities.access import acting
+from targets.fact_words import kind_words
 from targets.field_words import FIELDS, field_words
 from targets.forms import ImportForm
 from targets.import_states import ASKED
@@ -101,9 +102,11 @@ def import_detail(request: HttpRequest, public_id: str) -> HttpResponse:
         "pages": page,
         "steps": [{"what": what, "label": WORDS[what]} for what in ASKED if may(run, what)],
         "preview": _preview(request, run),
+        "ends": _ends(request, run),
         "facts": [
             {"label": _("Format"), "value": run.format},
             {"label": _("Owner"), "value": run.authority.name},
+            {"label": _("Full list"), "value": _("yes") if run.full_list else ""},
             {"label": _("Started by"), "value": run.started_by.full_name if run.started_by else ""},
             {"label": _("Started"), "value": date_format(
                 timezone.localtime(run.created_at), "SHORT_DATETIME_FORMAT")},
@@ -146,6 +149,21 @@ def _preview(request: HttpRequest, run: ImportRun) -> list[dict[str, Any]]:
             }
         )
     return parts
+
+
+def _ends(request: HttpRequest, run: ImportRun) -> dict[str, Any] | None:
+    """What a rehearsed full list would end, with examples of those targets the actor may see."""
+    if run.state != "ready" or "ends" not in run.preview:
+        return None
+    actor = request.actor  # type: ignore[attr-defined]
+    told = run.preview["ends"]
+    names = _targets(actor, "", told["examples"])
+    return told | {
+        "examples": [
+            {"name": names[_target("", e)], "kind": kind_words(e["kind"])}
+            for e in told["examples"] if _target("", e) in names
+        ]
+    }  # fmt: skip
 
 
 def _target(kind: str, example: dict[str, Any]) -> tuple[str, int]:

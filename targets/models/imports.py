@@ -94,6 +94,8 @@ class ImportRun(models.Model):
     )
     state = models.CharField(max_length=10, choices=ImportState.choices, default=ImportState.QUEUED)
     phase = models.CharField(max_length=10, choices=ImportPhase.choices, default=ImportPhase.READ)
+    # What the file leaves out has ended: it is the whole list of its source, not a part.
+    full_list = models.BooleanField(default=False)
     rehearse = models.BooleanField(default=False)  # stop before storing and show what would change
     wanted = models.CharField(
         max_length=10,
@@ -114,6 +116,7 @@ class ImportRun(models.Model):
     updated_count = models.PositiveIntegerField(default=0)
     unchanged_count = models.PositiveIntegerField(default=0)
     refused_count = models.PositiveIntegerField(default=0)
+    ended_count = models.PositiveIntegerField(default=0)  # facts that a full list left out
     undone_count = models.PositiveIntegerField(default=0)
     kept_count = models.PositiveIntegerField(default=0)  # could not be undone: others build on it
     message = models.TextField(blank=True)

@@ -16,6 +16,7 @@ from audit.services import record
 from targets.models import ImportKind, ImportMapping, ImportRun
 from targets.services.imports.control import IMPORTERS
 from targets.services.imports.life import new_run
+from targets.services.imports.merge_full import kinds_of
 from targets.services.imports.messages import file_message
 from targets.services.imports.records import FileRefused
 from targets.services.imports.sources import REGISTER_FORMATS
@@ -33,6 +34,7 @@ def start_upload(
     file: UploadedFile,
     shared: bool = False,
     rehearse: bool = False,
+    full_list: bool = False,
     legal_basis: str = "",
     purpose: str = "",
     received_on: dt.date | None = None,
@@ -40,7 +42,8 @@ def start_upload(
 ) -> ImportRun:
     """Store the file and queue its import for the actor's authority.
 
-    Facts that are not an open register's need a legal basis, a purpose and a last day.
+    Facts that are not an open register's need a legal basis, a purpose and a last day. What a
+    ``full_list`` leaves out has ended.
     """
     from targets.jobs import run_import
 
@@ -52,12 +55,17 @@ def start_upload(
         raise RuleViolation(file_message("wrong_kind", {"name": format}), field="format")
     if mapping and kind == ImportKind.FACTS and not mapping.options.get("open"):
         _check_reasons(legal_basis, purpose, delete_on)
+    if full_list and not (mapping and kinds_of(mapping)):
+        raise RuleViolation(
+            _("This mapping brings no facts that could end. Read it as a list that is not full."),
+            field="full_list",
+        )
     ending = (file.name or "").rpartition(".")[2].lower()[:10]
     stored = default_storage.save(f"imports/{uuid4().hex}.{ending}", file)
     try:
         run = new_run(
             kind=kind, format=format, file_name=file.name or "", authority=actor.authority,
-            shared=shared, started_by=actor.user, stored_as=stored, rehearse=rehearse,
+            shared=shared, started_by=actor.user, stored_as=stored, rehearse=rehearse, full_list=full_list,
             legal_basis=legal_basis, purpose=purpose, delete_on=delete_on,
             received_on=received_on or timezone.localdate(),
         )  # fmt: skip

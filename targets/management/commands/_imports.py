@@ -37,6 +37,9 @@ class ImportCommand(BaseCommand):
         parser.add_argument(
             "--private", action="store_false", dest="shared", help="only the owner (the default)"
         )
+        parser.add_argument(
+            "--full-list", action="store_true", help="facts that the file leaves out have ended"
+        )
         parser.add_argument("--legal-basis", default="", help="why own material may be held")
         parser.add_argument("--purpose", default="", help="what own material is for")
         parser.add_argument("--delete-on", type=dt.date.fromisoformat, help="YYYY-MM-DD")
@@ -57,6 +60,7 @@ class ImportCommand(BaseCommand):
                 authority=authority, shared=options["shared"],
                 legal_basis=options["legal_basis"], purpose=options["purpose"],
                 received_on=timezone.localdate(), delete_on=options["delete_on"],
+                full_list=options["full_list"],
             )  # fmt: skip
         except FileRefused as refused:
             raise CommandError(file_message(refused.code, refused.params)) from None

@@ -64,7 +64,7 @@ def new_run(
 ) -> ImportRun:
     """Make the row of an import; raises FileRefused when the format is not known.
 
-    ``values``: shared, stored_as, rehearse, legal_basis, purpose, received_on, delete_on.
+    ``values``: shared, stored_as, rehearse, full_list, legal_basis, purpose, received_on, delete_on.
     """
     known = known_formats(kind)
     if format not in known and f"{format}-{kind}" in known:
@@ -98,9 +98,9 @@ def claim(run_id: int) -> ImportRun | None:
 # Added to by whoever stores a part, never written over (``add``).
 COUNTS = ("created_count", "updated_count", "unchanged_count", "refused_count")
 KEPT = (
-    "sha256", "rows_read", "rows_total", "undone_count", "kept_count", "state", "phase", "message",
-    "finished_at", "staged_line", "merged_line", "indexed_to", "undo_before", "columns", "preview", "shared",
-    "wanted",
+    "sha256", "rows_read", "rows_total", "undone_count", "kept_count", "ended_count", "state", "phase",
+    "message", "finished_at", "staged_line", "merged_line", "indexed_to", "undo_before", "columns",
+    "preview", "shared", "wanted",
 )  # fmt: skip
 
 

@@ -63,6 +63,14 @@ FILE: dict[str, Any] = {
     "personal_column": _(
         "The column “%(column)s” is for personal identity codes, which do not belong here. Remove "
         "the column from the file. Nothing was stored."
+    "full_list_cut": _(
+        "This full list would end %(count)s of the %(known)s facts that hold. It may be cut short. "
+        "Nothing was stored. Rehearse it, look at what would end, and store it from there."
+    ),
+    "full_list_rows": _(
+        "%(count)s rows could not be read so far that it is known what they list. A full list must "
+        "be whole: nothing was stored. Mend the file, or read it as a list that is not full."
+    ),
     ),
     "left": _("Nobody came back to this import for %(days)s days. Start it anew if it is needed."),
     "stopped": _("The command was stopped before the end. Run it again; nothing will double."),

@@ -39,7 +39,9 @@ def read(run: ImportRun, path: Path, progress: Progress | None) -> None:
         run.rows_total, run.columns = source.total, source.columns
         run.shared = run.shared or source.open
         stage = staging.Stage(run.pk, source.country)
-    if source.sure and not run.rehearse and not connection.in_atomic_block:
+    # Of a full list nothing is stored before all of it has been seen.
+    whole_first = run.rehearse or run.full_list
+    if source.sure and not whole_first and not connection.in_atomic_block:
         with Early(run) as early:
             stage_rows(run, source, stage, progress, early.upto)
     else:

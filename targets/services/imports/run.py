@@ -11,7 +11,7 @@ from django.db import transaction
 from audit.context import as_system
 from authorities.models import Authority
 from targets.models import ImportKind, ImportPart, ImportPhase, ImportRefusal, ImportRow, ImportRun
-from targets.services.imports import staging, undo
+from targets.services.imports import merge_full, staging, undo
 from targets.services.imports.life import (
     COUNTS,
     WHY,
@@ -98,11 +98,18 @@ def _phases(run: ImportRun, path: Path | None, progress: Progress | None) -> Non
     if run.phase == ImportPhase.COMPARE:
         compare(run, progress)
         keep_refused_rows(run, path)
+        if run.full_list:
+            _show_ends(run)
         move(run, "rehearsed")
         return
     if run.phase != ImportPhase.INDEX:
+        if run.full_list:
+            keep_refused_rows(run, path)  # by their keys they are known to be listed
+            merge_full.check(run, _params(run))
         merge_all(run, progress)
         keep_refused_rows(run, path)
+        if run.full_list:
+            merge_full.end_what_is_gone(run, _params(run))
         run.phase = ImportPhase.INDEX
         with transaction.atomic():
             save(run)
@@ -110,10 +117,28 @@ def _phases(run: ImportRun, path: Path | None, progress: Progress | None) -> Non
     move(run, "finish")
 
 
+@transaction.atomic
+def _params(run: ImportRun) -> dict[str, Any]:
+    return params_of(run)
+
+
+@transaction.atomic
+def _show_ends(run: ImportRun) -> None:
+    """Into the preview what a full list would end."""
+    found = merge_full.ends(run, params_of(run))
+    shown = {"count": found.count, "known": found.known, "examples": found.examples}
+    run.preview = run.preview | {"ends": shown | {"too_many": found.too_many}}
+    save(run)
+
+
 def _restart_if_lost(run: ImportRun) -> None:
     """The staging table does not outlive a crash of the database server: read anew then."""
     with transaction.atomic():
-        if run.staged_line <= run.merged_line or ImportRow.objects.filter(run=run).exists():
+        # A full list needs its staged rows to its end: they say what is in it.
+        merged = run.phase == ImportPhase.INDEX or (
+            run.staged_line <= run.merged_line and not run.full_list
+        )
+        if merged or run.staged_line == 0 or ImportRow.objects.filter(run=run).exists():
             return
         ImportRefusal.objects.filter(run=run).delete()
         ImportPart.objects.filter(run=run).delete()

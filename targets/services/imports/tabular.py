@@ -122,6 +122,13 @@ class Table:
     def _check(self, row: dict[str, Any]) -> None:
         check_marks(row, self._used)
         check_personal_codes(row)
+    def key_of(self, row: dict[str, Any]) -> str | None:
+        """The key of a row that may have been refused; None when it does not tell one."""
+        try:
+            return self._key(row)
+        except Refused:
+            return None
+
 
     def site(self, row: dict[str, Any]) -> SiteRecord | None:
         """A site, or None when the file has named it before and is one of a row a visit."""
