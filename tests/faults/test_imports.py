@@ -8,8 +8,16 @@ from django.utils import timezone
 
 from config.celery import app
 from config.services import Redis
-from targets.models import ImportRow, ImportRun, ImportState, RegisterChange, Site
-from targets.services.imports.life import STALE_SECONDS, new_run
+from targets.models import (
+    ImportPhase,
+    ImportRow,
+    ImportRun,
+    ImportState,
+    RegisterChange,
+    Site,
+)
+from targets.services.imports.life import STALE_SECONDS, claim, new_run
+from targets.services.imports.run import perform
 from targets.services.mappings import load_mappings
 from tests.factories import make_authority
 from tests.faults.conftest import Processes, wait_until
@@ -76,4 +84,76 @@ def test_killed_worker_leaves_a_run_that_another_ends(
     assert (run.created_count, run.unchanged_count, run.refused_count) == (ROWS, 0, 0)
     assert RegisterChange.objects.filter(run=run).count() == ROWS
     assert not ImportRow.objects.exists()
+    processes.kill(second)
+
+
+CHANGED, ADDED = 40_000, 20_000
+
+
+def stored(folder: Path, names: list[str]) -> ImportRun:
+    """An import of sites with these names, done."""
+    file = folder / "list.csv"
+    rows = (f"{n};{name}\n" for n, name in enumerate(names))
+    file.write_text("id;name\n" + "".join(rows), encoding="utf-8")
+    run = new_run(
+        kind="sites", format="csv-sites", file_name="list.csv", authority=make_authority("OSH")
+    )
+    claimed = claim(run.pk)
+    assert claimed is not None
+    return perform(claimed, file)
+
+
+def names_kept() -> list[tuple[int, str]]:
+    rows = Site.objects.values_list("source_key", "name")
+    return sorted((int(key), name) for key, name in rows)
+
+
+@pytest.mark.parametrize("moment", ["the first part", "a part in the middle"])
+def test_a_killed_undo_is_ended_by_another_and_takes_back_everything_once(
+    processes: Processes, broker: Redis, tmp_path: Path, moment: str
+) -> None:
+    load_mappings()
+    before = [f"Place {n}" for n in range(CHANGED)]
+    stored(tmp_path, before)
+    run = stored(tmp_path, [f"Wrong {n}" for n in range(CHANGED + ADDED)])
+    assert (run.state, run.updated_count, run.created_count) == ("done", CHANGED, ADDED)
+    ImportRun.objects.filter(pk=run.pk).update(
+        state=ImportState.QUEUED, phase=ImportPhase.UNDO, finished_at=None
+    )
+    first = processes.worker()
+    send(broker, "targets.jobs.run_import", run.pk)
+
+    def under_way() -> bool:
+        run.refresh_from_db()
+        if moment == "the first part":
+            return run.state == ImportState.RUNNING
+        return run.undone_count > 0
+
+    wait_until(under_way, 60, "the undo is under way")
+    processes.kill(first)
+    run.refresh_from_db()
+    assert run.state == ImportState.RUNNING, "too short to be killed in the middle"
+    # What was taken back and what is told of it are one.
+    back = sum(1 for n, name in names_kept() if n < CHANGED and name == before[n])
+    gone = CHANGED + ADDED - Site.objects.count()
+    assert run.undone_count == back + gone < CHANGED + ADDED
+
+    second = processes.worker()
+    ImportRun.objects.filter(pk=run.pk).update(
+        heartbeat_at=timezone.now() - dt.timedelta(seconds=STALE_SECONDS + 1)
+    )
+    send(broker, "targets.jobs.sweep_imports")
+    send(broker, "targets.jobs.sweep_imports")
+
+    def ended() -> bool:
+        run.refresh_from_db()
+        return run.state != ImportState.RUNNING
+
+    wait_until(ended, 180, "the undo has ended")
+    assert run.state == ImportState.UNDONE, processes.logs()
+    assert names_kept() == list(enumerate(before))
+    assert (run.undone_count, run.kept_count) == (CHANGED + ADDED, 0)
+    # Each change back stands in the history once; what was made and is gone has none.
+    assert RegisterChange.objects.filter(run=run, undo=True).count() == CHANGED
+    assert RegisterChange.objects.filter(run=run, undo=False).count() == CHANGED
     processes.kill(second)
