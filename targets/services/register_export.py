@@ -1,6 +1,7 @@
 """The register as a table that the mapping ``sites`` reads back."""
 
 import csv
+import datetime as dt
 from collections.abc import Iterable
 from typing import TextIO
 
@@ -10,6 +11,7 @@ from targets.services.imports.readers import marked
 COLUMNS = (
     "id", "name", "name_sv", "business_id", "company", "industry", "municipality", "address",
     "postal_code", "longitude", "latitude", "premises", "staff", "opened_on",
+    "type", "locator", "closed_on",
 )  # fmt: skip
 
 
@@ -33,11 +35,15 @@ def write_sites(target: TextIO, sites: Iterable[Site]) -> int:
                 marked(site.address), site.postal_code,
                 _number(site.longitude), _number(site.latitude), site.kind,
                 "" if site.staff_estimate is None else site.staff_estimate,
-                site.opened_on.isoformat() if site.opened_on else "",
+                _day(site.opened_on), site.type, marked(site.locator), _day(site.closed_on),
             ]
         )  # fmt: skip
         count += 1
     return count
+
+
+def _day(value: dt.date | None) -> str:
+    return value.isoformat() if value else ""
 
 
 def _number(value: float | None) -> str:

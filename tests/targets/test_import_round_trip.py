@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from targets.models import ImportRun, Site
+from targets.models import ImportRun, Site, SiteType
 from targets.services.imports.life import claim, new_run
 from targets.services.imports.run import perform
 from targets.services.mappings import load_mappings
@@ -40,6 +40,9 @@ def sites(draw: st.DrawFn) -> list[list[object]]:
                 draw(st.sampled_from(["", "food_premises"])),
                 draw(st.sampled_from(["", "0", "12", "3 000"])),
                 draw(st.sampled_from(["", "2020-02-29", "1.5.2021", "44000"])),
+                draw(st.sampled_from(["", *SiteType.values])),
+                draw(st.one_of(st.just(""), WORDS, st.just("ABC-123"))),
+                draw(st.sampled_from(["", "2024-02-29", "31.12.2022", "2099-01-01"])),
             ]
         )  # fmt: skip
     return rows

@@ -25,6 +25,9 @@ ROW: dict[str, Any] = {
         "The municipality is not known. Use its code or its Finnish or Swedish name."
     ),
     "industry": _("The industry class is not in the classification. Check code and edition."),
+    "site_type": _(
+        "The type of place is not one of: establishment, temporary, vehicle, dwelling, online."
+    ),
     "coordinates": _("The coordinates are not on the globe. Check their order and decimals."),
     "dates_order": _("The last day is before the first day."),
     "outcome": _("The result is not one the mapping knows."),

@@ -3,16 +3,19 @@
 ``columns`` maps our fields to the file's columns; ``key`` may be a list of columns. ``options``:
 ``source`` (register the keys belong to), ``name_template`` (for registers without names),
 ``country``, ``municipality`` (one for the whole file), ``industry`` (``[edition, code]`` for the
-whole file or an edition for a column), ``postal_width``, ``outcome`` (``map`` or ``bins``),
-``detail`` (columns kept as they are), ``fact``
-(kind of facts), ``values`` (name → column of what a fact says), ``facts`` and ``links`` (what rows
-of sites say besides), ``type`` (of the sites), ``aliases`` (municipality nicknames), ``repeats`` (a site
-stands on several rows, one a visit), ``own`` (keys are the importing authority's own numbers).
+whole file or an edition for a column), ``postal_width``, ``outcome`` (``map`` or ``bins``; ``else``
+with a ``column`` and ``map`` where it is empty), ``optional`` (fields whose column a file may lack),
+``detail`` (columns kept as they are), ``fact`` (kind of facts), ``values`` (name → column of what a
+fact says), ``facts`` and ``links`` (what rows of sites say besides), ``type`` (of the sites),
+``aliases`` (municipality nicknames), ``repeats`` (a site stands on several rows, one a visit; a visit
+on several, one a finding), ``no_visit`` (a day that stands for none), ``mixed_address`` and
+``loose_industry`` (cells as people fill them), ``own`` (keys are the importing authority's numbers).
 """
 
 import datetime as dt
 import re
 from collections import Counter
+from collections.abc import Container
 from math import isfinite
 from typing import Any
 
@@ -21,6 +24,7 @@ from django.utils import timezone
 from targets.services.imports.records import (
     CompanyRecord,
     FactRecord,
+from targets.models import SiteType
 from targets.services.imports import foreign
     Refused,
     COMPANY_KINDS,
@@ -39,6 +43,7 @@ from targets.services.imports import foreign
 # A leading zero or plus is part of a code, not of a number.
 PLAIN_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,14})([.,][0-9]{1,10})?")
 
+SITE_TYPES = frozenset(SiteType.values)
 
 def _as_number(cell: str) -> int | float | str:
     if not PLAIN_NUMBER.fullmatch(cell):
@@ -60,7 +65,7 @@ class Table:
 
     def _columns_used(self) -> set[str]:
         """Every column of the file that the mapping takes something from."""
-        used = {*self.needed(), *self.options.get("detail", [])}
+        used = {*self._named(self.columns), *self.options.get("detail", [])}
         used |= set(self.options.get("values", {}).values())
         for rule in [*self.options.get("facts", []), *self.options.get("links", [])]:
             used |= {v for k, v in rule.items() if k != "kind" and isinstance(v, str)}
@@ -70,8 +75,12 @@ class Table:
     def needed(self) -> list[str]:
         """Columns that the file must have."""
         names: list[str] = []
-        for value in self.columns.values():
-            names += value if isinstance(value, list) else [value]
+        for field, value in self.columns.items():
+            if field in fields:
+                names += value if isinstance(value, list) else [value]
+        return self._named(set(self.columns) - set(self.options.get("optional", [])))
+
+    def _named(self, fields: Container[str]) -> list[str]:
         return names
 
     def _value(self, row: dict[str, Any], field: str) -> Any:
@@ -167,7 +176,7 @@ class Table:
         if staff is not None and not 0 <= staff < 10_000_000:
             raise Refused("staff_estimate", "range", staff)
         return SiteRecord(
-            type=self.options.get("type", "establishment"),
+            type=self._type(row),
             locator=self._text(row, "locator", 200),
             facts=self._facts_of_site(row),
             links=self._links(row),
@@ -202,6 +211,12 @@ class Table:
     def _industry(self, row: dict[str, Any]) -> tuple[str, str] | None:
         whole = self.options.get("industry")
         code = self._text(row, "industry", 20).replace(".", "")
+    def _type(self, row: dict[str, Any]) -> str:
+        told = self._text(row, "type", 15)
+        if told and told not in SITE_TYPES:
+            raise Refused("type", "site_type", told)
+        return told or str(self.options.get("type", "establishment"))
+
         if code:
             return (self.options.get("edition", "TOL2025"), code)
         return (whole[0], whole[1]) if whole else None
