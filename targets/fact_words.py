@@ -13,6 +13,7 @@ KINDS: dict[str, Any] = {
     "tax_debt": _("Tax debt"),
     "employer": _("In the employer register"),
     "phone": _("Phone number"),
+    "list_entry": _("Entry of a coordinator's list"),
 }
 VALUES: dict[str, Any] = {
     "type": _("type"), "state": _("state"), "serving_until": _("serving until"),
@@ -33,6 +34,9 @@ VALUES: dict[str, Any] = {
     "linked_bankruptcies": _("bankruptcies of linked companies, five years"),
     "pension_insurance": _("pension insurance"), "collective_agreement": _("collective agreement"),
     "occupational_health": _("occupational health care"), "amount": _("amount, euros"),
+    "trade": _("trade in words"), "reason": _("why it was proposed"),
+    "proposed_by": _("proposed by"), "priority": _("importance"),
+    "wished_weeks": _("weeks wished for"), "note": _("note"),
 }  # fmt: skip
 
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 FOREIGN = (
     ("NO", "03", "Oslo", "0301", "Oslo"),
     ("US", "CA", "California", "SF", "San Francisco"),
+    ("US", "NY", "New York", "NYC", "New York City"),
+    ("US", "IL", "Illinois", "CHI", "Chicago"),
 )
 
 

@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from django.urls import reverse
 
 from targets.jobs import run_import
-from targets.models import Company, ImportRun, PastVisit, Site
+from targets.models import Company, Fact, ImportRun, PastVisit, Site
 from targets.services.imports.life import claim, new_run
 from targets.services.imports.records import Refused, business_id
 from tests.factories import make_actor, make_authority
@@ -85,6 +85,71 @@ def test_san_francisco_goes_in_whole_twice_without_doubling(loaded):
     assert PastVisit.objects.count() == 14_233
 
 
+@needs_shared
+def test_new_york_goes_in_twice_without_doubling(loaded):
+    file = SHARED / "nyc-restaurant-inspections-sample" / "inspections_sample.parquet"
+    sites, _again = twice("import_sites", file, "nyc")
+    assert (sites.rows_read, sites.created_count, sites.refused_count) == (4999, 4564, 0)
+    assert not Site.objects.filter(longitude=0).exists()  # two zeros are no place
+    visits, _again = twice("import_visits", file, "nyc-visits", authority="RUOKAVIRASTO")
+    # One row a violation; a visit stands once, and "never inspected" is no visit.
+    assert (visits.created_count, visits.refused_count) == (3973, 0)
+    assert not PastVisit.objects.filter(on__year=1900).exists()
+    assert PastVisit.objects.filter(detail__SCORE__gte=28).exclude(outcome="severe").count() == 0
+
+
+@needs_shared
+def test_chicago_goes_in_twice_without_doubling(loaded):
+    file = SHARED / "chicago-food-inspections" / "canvass_inspections_features.parquet"
+    sites, _again = twice("import_sites", file, "chicago")
+    assert (sites.created_count, sites.refused_count) == (12_367, 0)
+    visits, _again = twice("import_visits", file, "chicago-visits", authority="RUOKAVIRASTO")
+    assert (visits.created_count, visits.refused_count) == (27_600, 0)
+    assert PastVisit.objects.filter(outcome="serious").count() == 5455
+
+
+@needs_shared
+def test_every_shared_table_is_loaded_or_known_not_to_fit():
+    """A file that is added must be given a mapping, or a reason here."""
+    loaded_above = {
+        "norway-smiley-oslo/inspections.parquet", "sf-restaurant-inspections/businesses.parquet",
+        "sf-restaurant-inspections/inspections.parquet",
+        "nyc-restaurant-inspections-sample/inspections_sample.parquet",
+        "chicago-food-inspections/canvass_inspections_features.parquet",
+        "prh-ytj-v3-shape/companies_sample.json",
+        *(f"finland/examples/{file.name}" for file in SAMPLES.glob("*_example.*")),
+    }  # fmt: skip
+    not_of_the_register = {
+        # Of visits that stand in the files above, or without a place or a result.
+        "sf-restaurant-inspections/violations.parquet", "chicago-food-inspections/model_table.parquet",
+        "chicago-food-inspections/violation_matrix.parquet",
+        "chicago-food-inspections/inspector_clusters_all.parquet",
+        "chicago-food-inspections/inspection_log_all_types.parquet",
+        "chicago-food-inspections/sanitation_complaints.parquet",
+        "chicago-food-inspections/weather_daily.csv",
+        # Code lists.
+        "osha-enforcement-dictionary/osha_accident_lookup2.csv",
+        "osha-enforcement-dictionary/osha_data_dictionary.csv",
+        "osha-enforcement-dictionary/osha_metadata.csv",
+    }  # fmt: skip
+    lists = ("finland/", "finland-areas/", "nace-rev21/")  # loaded as reference data
+    found = {
+        str(file.relative_to(SHARED)) for file in SHARED.rglob("*")
+        if file.suffix in (".csv", ".parquet", ".json", ".xlsx")
+    }  # fmt: skip
+    left = {
+        name for name in found - loaded_above - not_of_the_register
+        if name.startswith("finland/examples/") or not name.startswith(lists)
+    }  # fmt: skip
+    assert left == set()
+
+
+@needs_shared
+def test_the_shape_of_the_company_register_twice_without_doubling(loaded):
+    twice("import_sites", SHARED / "prh-ytj-v3-shape" / "companies_sample.json", "prh-v3")
+    assert Company.objects.exists()
+
+
 def test_company_register_with_all_its_traps(loaded):
     first, _again = twice("import_sites", SAMPLES / "prh_ytj_v3_example.json", "prh-v3")
     assert first.refused_count == 0
@@ -127,7 +192,7 @@ def test_lists_in_finnish_encodings(loaded):
     assert (building.municipality.name_fi, building.industry.code, building.staff_estimate) == (
         "Tampere", "43", 6,
     )  # fmt: skip
-    assert yard.company is None  # the employer is abroad; nobody else is taken for it
+    assert building.company is None  # the employer is abroad; nobody else is taken for it
 
 
 def test_coordinators_list_tells_line_field_and_reason(loaded, tmp_path):
@@ -143,6 +208,19 @@ def test_coordinators_list_tells_line_field_and_reason(loaded, tmp_path):
         (5, "business_id", "business_id_check"),
         (7, "key", "duplicate"),
     ]
+    entries = {fact.site.source_key: fact.value for fact in Fact.objects.filter(kind="list_entry")}
+    assert entries["2"] == {
+        "trade": "pesula?", "reason": "paljon väkeä iltaisin", "proposed_by": "poliisi",
+        "priority": 5, "wished_weeks": "19-20", "note": "EI ennakkoon!",
+    }  # fmt: skip
+    assert entries["1"]["wished_weeks"] == "vk 19"
+    places = {site.source_key: site for site in Site.objects.select_related("municipality")}
+    kebab, wash, berries = places["1"], places["2"], places["5"]
+    assert (kebab.address, kebab.postal_code, kebab.municipality.name) == (
+        "Esimerkkikatu 12", "00500", "Helsinki",
+    )  # fmt: skip
+    assert wash.address == "Satutie 7"  # the town stands in a column of its own
+    assert (berries.address, berries.latitude, berries.longitude) == ("", 66.51, 25.72)
     assert "line 5, business_id: " in out.getvalue()
     assert "9901243-1" in report.read_text(encoding="utf-8-sig")
     names = set(Site.objects.values_list("name", flat=True))

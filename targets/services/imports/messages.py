@@ -63,9 +63,6 @@ FILE: dict[str, Any] = {
         "Record %(record)s is larger than 64 megabytes. This is not the company register."
     ),
     "zip_broken": _("The zip file is broken or locked with a password. Nothing was stored."),
-    "personal_column": _(
-        "The column “%(column)s” is for personal identity codes, which do not belong here. Remove "
-        "the column from the file. Nothing was stored."
     "full_list_cut": _(
         "This full list would end %(count)s of the %(known)s facts that hold. It may be cut short. "
         "Nothing was stored. Rehearse it, look at what would end, and store it from there."
@@ -74,6 +71,9 @@ FILE: dict[str, Any] = {
         "%(count)s rows could not be read so far that it is known what they list. A full list must "
         "be whole: nothing was stored. Mend the file, or read it as a list that is not full."
     ),
+    "personal_column": _(
+        "The column “%(column)s” is for personal identity codes, which do not belong here. Remove "
+        "the column from the file. Nothing was stored."
     ),
     "left": _("Nobody came back to this import for %(days)s days. Start it anew if it is needed."),
     "stopped": _("The command was stopped before the end. Run it again; nothing will double."),

@@ -21,13 +21,14 @@ from typing import Any
 
 from django.utils import timezone
 
-from targets.services.imports.records import (
-    CompanyRecord,
-    FactRecord,
 from targets.models import SiteType
 from targets.services.imports import foreign
-    Refused,
+from targets.services.imports.places import taken_apart
+from targets.services.imports.records import (
     COMPANY_KINDS,
+    CompanyRecord,
+    FactRecord,
+    Refused,
     RoleRecord,
     SiteRecord,
     VisitRecord,
@@ -40,10 +41,10 @@ from targets.services.imports import foreign
     text,
 )
 
+SITE_TYPES = frozenset(SiteType.values)
 # A leading zero or plus is part of a code, not of a number.
 PLAIN_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,14})([.,][0-9]{1,10})?")
 
-SITE_TYPES = frozenset(SiteType.values)
 
 def _as_number(cell: str) -> int | float | str:
     if not PLAIN_NUMBER.fullmatch(cell):
@@ -74,13 +75,13 @@ class Table:
 
     def needed(self) -> list[str]:
         """Columns that the file must have."""
+        return self._named(set(self.columns) - set(self.options.get("optional", [])))
+
+    def _named(self, fields: Container[str]) -> list[str]:
         names: list[str] = []
         for field, value in self.columns.items():
             if field in fields:
                 names += value if isinstance(value, list) else [value]
-        return self._named(set(self.columns) - set(self.options.get("optional", [])))
-
-    def _named(self, fields: Container[str]) -> list[str]:
         return names
 
     def _value(self, row: dict[str, Any], field: str) -> Any:
@@ -100,6 +101,8 @@ class Table:
         if not column:  # most of the fields of most files
             return ""
         value = row.get(column)
+        if value is None:
+            return ""
         if type(value) is str and value.isascii() and "\0" not in value:
             value = value.strip()  # as ``text`` does, without the call: a dozen times a row
         else:
@@ -119,6 +122,13 @@ class Table:
             raise Refused(field, "too_long", key)
         return key
 
+    def key_of(self, row: dict[str, Any]) -> str | None:
+        """The key of a row that may have been refused; None when it does not tell one."""
+        try:
+            return self._key(row)
+        except Refused:
+            return None
+
     def _times(self, key: str) -> int:
         """How many rows with this key have come, this one included."""
         mark = hash(key)
@@ -131,13 +141,6 @@ class Table:
     def _check(self, row: dict[str, Any]) -> None:
         check_marks(row, self._used)
         check_personal_codes(row)
-    def key_of(self, row: dict[str, Any]) -> str | None:
-        """The key of a row that may have been refused; None when it does not tell one."""
-        try:
-            return self._key(row)
-        except Refused:
-            return None
-
 
     def site(self, row: dict[str, Any]) -> SiteRecord | None:
         """A site, or None when the file has named it before and is one of a row a visit."""
@@ -158,8 +161,8 @@ class Table:
             raise Refused("name", "missing")
         longitude = self._number(row, "longitude")
         latitude = self._number(row, "latitude")
-        if (longitude is None) != (latitude is None):
-            longitude = latitude = None
+        if (longitude is None) != (latitude is None) or longitude == latitude == 0:
+            longitude = latitude = None  # many registers write two zeros for "not known"
         if (
             longitude is not None
             and latitude is not None
@@ -167,11 +170,19 @@ class Table:
         ):
             raise Refused("longitude", "coordinates", f"{longitude}, {latitude}")
         postal = self._text(row, "postal_code", 20)
+        address, locality = self._text(row, "address"), self._text(row, "locality")
         opened = self._date(row, "opened_on")
         closed = self._date(row, "closed_on")
         if opened and closed and closed < opened:
             raise Refused("closed_on", "dates_order", closed)
         municipality = self._text(row, "municipality")
+        municipality = self.options.get("aliases", {}).get(municipality.upper(), municipality)
+        if self.options.get("mixed_address") and address:
+            place = taken_apart(address, municipality)
+            address, postal = place.address, postal or place.postal_code
+            locality = locality or place.locality
+            if longitude is None:
+                longitude, latitude = place.longitude, place.latitude
         staff = self._number(row, "staff_estimate")
         if staff is not None and not 0 <= staff < 10_000_000:
             raise Refused("staff_estimate", "range", staff)
@@ -186,10 +197,9 @@ class Table:
             kind=self._text(row, "kind", 40) or self.options.get("kind", ""),
             company=self._company(row),
             industry=self._industry(row),
-            municipality=self.options.get("aliases", {}).get(municipality.upper(), municipality)
-            or self.options.get("municipality", ""),
-            locality=self._text(row, "locality"),
-            address=self._text(row, "address"),
+            municipality=municipality or self.options.get("municipality", ""),
+            locality=locality,
+            address=address,
             postal_code=postal.zfill(self.options.get("postal_width", 0)) if postal else "",
             longitude=longitude,
             latitude=latitude,
@@ -198,6 +208,12 @@ class Table:
             opened_on=opened,
             closed_on=closed,
         )
+
+    def _type(self, row: dict[str, Any]) -> str:
+        told = self._text(row, "type", 15)
+        if told and told not in SITE_TYPES:
+            raise Refused("type", "site_type", told)
+        return told or str(self.options.get("type", "establishment"))
 
     def _company(self, row: dict[str, Any]) -> CompanyRecord | None:
         identifier = self._text(row, "business_id")
@@ -210,13 +226,9 @@ class Table:
 
     def _industry(self, row: dict[str, Any]) -> tuple[str, str] | None:
         whole = self.options.get("industry")
-        code = self._text(row, "industry", 20).replace(".", "")
-    def _type(self, row: dict[str, Any]) -> str:
-        told = self._text(row, "type", 15)
-        if told and told not in SITE_TYPES:
-            raise Refused("type", "site_type", told)
-        return told or str(self.options.get("type", "establishment"))
-
+        code = self._text(row, "industry").replace(".", "")
+        if self.options.get("loose_industry") and not code.isdecimal():
+            code = ""  # words, and not a class; the mapping keeps them as a fact
         if code:
             return (self.options.get("edition", "TOL2025"), code)
         return (whole[0], whole[1]) if whole else None
@@ -258,6 +270,27 @@ class Table:
             links.append(link)
         return links
 
+    def _party(self, row: dict[str, Any], rule: dict[str, Any]) -> dict[str, Any] | None:
+        """Who does what a rule of ``options.links`` says; None when the row names nobody."""
+        name = text(row.get(rule.get("name", "")))[:300]
+        finnish = text(row.get(rule["business_id"]))
+        if finnish:
+            return {"business_id": business_id(finnish), "name": name}
+        told = text(row.get(rule.get("identifier", "")))
+        if "country" not in rule or not (name or told):
+            return None
+        country = foreign.country_code(row.get(rule["country"]))
+        if not country and told[:2].isalpha():
+            country = foreign.country_code(told[:2])
+        if not country:
+            raise Refused("country", "missing")
+        if country == "FI":
+            if not told:
+                raise Refused("business_id", "missing")
+            return {"business_id": business_id(told), "name": name}
+        scheme, value = foreign.identifier(country, told) if told else ("", "")
+        return {"country": country, "scheme": scheme, "value": value, "name": name or value}
+
     def _values(self, row: dict[str, Any], columns: dict[str, str]) -> dict[str, Any]:
         """Name → cell; numbers as numbers when every sign of the cell belongs to one."""
         value = {}
@@ -290,27 +323,6 @@ class Table:
             source_key=key,
             kind=self.options["fact"],
             business_id=business_id(identifier) if identifier else "",
-    def _party(self, row: dict[str, Any], rule: dict[str, Any]) -> dict[str, Any] | None:
-        """Who does what a rule of ``options.links`` says; None when the row names nobody."""
-        name = text(row.get(rule.get("name", "")))[:300]
-        finnish = text(row.get(rule["business_id"]))
-        if finnish:
-            return {"business_id": business_id(finnish), "name": name}
-        told = text(row.get(rule.get("identifier", "")))
-        if "country" not in rule or not (name or told):
-            return None
-        country = foreign.country_code(row.get(rule["country"]))
-        if not country and told[:2].isalpha():
-            country = foreign.country_code(told[:2])
-        if not country:
-            raise Refused("country", "missing")
-        if country == "FI":
-            if not told:
-                raise Refused("business_id", "missing")
-            return {"business_id": business_id(told), "name": name}
-        scheme, value = foreign.identifier(country, told) if told else ("", "")
-        return {"country": country, "scheme": scheme, "value": value, "name": name or value}
-
             company_name=self._text(row, "company_name"),
             site_key=site,
             value=self._values(row, self.options.get("values", {})),
@@ -353,15 +365,21 @@ class Table:
             valid_to=last,
         )
 
-    def visit(self, row: dict[str, Any]) -> VisitRecord:
+    def visit(self, row: dict[str, Any]) -> VisitRecord | None:
+        """A visit; None for a day that stands for none (``options.no_visit``), and for further
+        rows of one that has been told of when ``options.repeats``."""
         self._check(row)
         on = self._date(row, "on")
+        if on is not None and on.isoformat() == self.options.get("no_visit"):
+            return None
         if on is None:
             raise Refused("on", "missing")
         if on > timezone.localdate():
             raise Refused("on", "future", on)
         key = self._key(row)
         times = self._times(key)
+        if times > 1 and self.options.get("repeats"):
+            return None
         if times > 1:  # the same place twice a day: both are kept, in file order
             key = f"{key}#{times}"
         return VisitRecord(
@@ -390,6 +408,9 @@ class Table:
     def _outcome(self, row: dict[str, Any]) -> str:
         rule = self.options["outcome"]
         raw = self._value(row, "outcome")
+        if not text(raw) and "else" in rule:
+            rule = rule["else"]
+            raw = row.get(rule["column"])
         if "map" in rule:
             outcome = rule["map"].get(text(raw).upper()) or rule["map"].get(text(raw))
             if outcome is None:
