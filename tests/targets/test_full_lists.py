@@ -166,7 +166,7 @@ def test_rows_that_do_not_tell_what_they_list_stop_a_full_list(analyst, as_user)
     debts(analyst, IDS)
     run = debts(analyst, IDS[:5], ";Firma;1.2.2026;100\n", full_list=True)
     assert run.state == "failed"
-    assert "1 rows could not be read so far" in page(as_user(analyst), run)
+    assert "Of some rows (1) it could not even be read" in page(as_user(analyst), run)
     assert holding() == dict.fromkeys(IDS)
 
 

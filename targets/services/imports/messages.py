@@ -68,8 +68,8 @@ FILE: dict[str, Any] = {
         "Nothing was stored. Rehearse it, look at what would end, and store it from there."
     ),
     "full_list_rows": _(
-        "%(count)s rows could not be read so far that it is known what they list. A full list must "
-        "be whole: nothing was stored. Mend the file, or read it as a list that is not full."
+        "Of some rows (%(count)s) it could not even be read what they list. A full list must be "
+        "whole: nothing was stored. Mend the file, or read it as a list that is not full."
     ),
     "personal_column": _(
         "The column “%(column)s” is for personal identity codes, which do not belong here. Remove "

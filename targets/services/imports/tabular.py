@@ -23,7 +23,7 @@ from django.utils import timezone
 
 from targets.models import SiteType
 from targets.services.imports import foreign
-from targets.services.imports.places import taken_apart
+from targets.services.imports.addresses import taken_apart
 from targets.services.imports.records import (
     COMPANY_KINDS,
     CompanyRecord,

@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('targets', '0039_told_on'),
+        ('targets', '0041_sources_of_names'),
     ]
 
     operations = [
