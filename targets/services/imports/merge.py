@@ -239,9 +239,9 @@ OPERATORS = (
     SELECT h.site_id, (h.old ->> 'company_id')::bigint,
            CASE WHEN d.opened <= %(today)s THEN d.opened END, %(today)s, %(source)s, %(now)s
       FROM unnest(%(changed)s) i(id)
-      JOIN LATERAL (SELECT * FROM targets_registerchange c
-                     WHERE c.site_id = i.id AND c.run_id = %(run)s AND c.at = %(now)s
-                       AND c.old ->> 'company_id' IS NOT NULL OFFSET 0) h ON true
+      -- By the site alone: found by its run, each of these would look through the whole run.
+      JOIN LATERAL (SELECT * FROM targets_registerchange c WHERE c.site_id = i.id OFFSET 0) h
+        ON h.run_id = %(run)s AND h.at = %(now)s AND h.old ->> 'company_id' IS NOT NULL
       JOIN LATERAL (SELECT coalesce((h.old ->> 'opened_on')::date, t.opened_on) AS opened
                       FROM targets_site t WHERE t.id = i.id OFFSET 0) d ON true
      WHERE h.new ->> 'company_id' IS NOT NULL
