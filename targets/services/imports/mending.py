@@ -28,6 +28,10 @@ def keep_refused_rows(run: ImportRun, path: Path | None) -> None:
     """
     if path is None or run.kind == ImportKind.ROLES:
         return
+
+    def alive() -> None:
+        beat(run)
+
     with transaction.atomic():
         bare = run.refusals.filter(row__isnull=True).exclude(code__in=NOT_KEPT)
         missing: dict[int, list[int]] = {}
@@ -35,7 +39,7 @@ def keep_refused_rows(run: ImportRun, path: Path | None) -> None:
             missing.setdefault(line, []).append(pk)
         if not missing:
             return
-        source = open_source(run, path, lambda: beat(run))
+        source = open_source(run, path, alive)
     found: list[tuple[int, str]] = []
     for line, _make, data in source.rows:
         refusals = missing.pop(line, [])
@@ -47,7 +51,7 @@ def keep_refused_rows(run: ImportRun, path: Path | None) -> None:
             found = []
         if not missing:
             break
-        beat(run)
+        alive()
     _write(run, found)
 
 
