@@ -13,6 +13,7 @@ KINDS: dict[str, Any] = {
     "tax_debt": _("Tax debt"),
     "employer": _("In the employer register"),
     "phone": _("Phone number"),
+    "violation": _("What an inspection found"),
     "list_entry": _("Entry of a coordinator's list"),
 }
 VALUES: dict[str, Any] = {
@@ -34,7 +35,7 @@ VALUES: dict[str, Any] = {
     "linked_bankruptcies": _("bankruptcies of linked companies, five years"),
     "pension_insurance": _("pension insurance"), "collective_agreement": _("collective agreement"),
     "occupational_health": _("occupational health care"), "amount": _("amount, euros"),
-    "trade": _("trade in words"), "reason": _("why it was proposed"),
+    "description": _("description"), "trade": _("trade in words"), "reason": _("why it was proposed"),
     "proposed_by": _("proposed by"), "priority": _("importance"),
     "wished_weeks": _("weeks wished for"), "note": _("note"),
 }  # fmt: skip

@@ -114,6 +114,7 @@ def test_every_shared_table_is_loaded_or_known_not_to_fit():
     loaded_above = {
         "norway-smiley-oslo/inspections.parquet", "sf-restaurant-inspections/businesses.parquet",
         "sf-restaurant-inspections/inspections.parquet",
+        "sf-restaurant-inspections/violations.parquet",
         "nyc-restaurant-inspections-sample/inspections_sample.parquet",
         "chicago-food-inspections/canvass_inspections_features.parquet",
         "prh-ytj-v3-shape/companies_sample.json",
@@ -121,7 +122,7 @@ def test_every_shared_table_is_loaded_or_known_not_to_fit():
     }  # fmt: skip
     not_of_the_register = {
         # Of visits that stand in the files above, or without a place or a result.
-        "sf-restaurant-inspections/violations.parquet", "chicago-food-inspections/model_table.parquet",
+        "chicago-food-inspections/model_table.parquet",
         "chicago-food-inspections/violation_matrix.parquet",
         "chicago-food-inspections/inspector_clusters_all.parquet",
         "chicago-food-inspections/inspection_log_all_types.parquet",
@@ -148,6 +149,20 @@ def test_every_shared_table_is_loaded_or_known_not_to_fit():
 def test_the_shape_of_the_company_register_twice_without_doubling(loaded):
     twice("import_sites", SHARED / "prh-ytj-v3-shape" / "companies_sample.json", "prh-v3")
     assert Company.objects.exists()
+
+
+@needs_shared
+def test_violations_of_san_francisco_go_in_twice_without_doubling(loaded):
+    folder = SHARED / "sf-restaurant-inspections"
+    run_command("import_sites", folder / "businesses.parquet", "sanfrancisco")
+    # Their keys hold words and are longer than a key may be.
+    facts, again = twice(
+        "import_facts", folder / "violations.parquet", "sanfrancisco-violations",
+        authority="RUOKAVIRASTO",
+    )  # fmt: skip
+    assert (facts.created_count, again.unchanged_count) == (38_994, 38_994)
+    assert set(facts.refusals.values_list("code", flat=True)) == {"duplicate"}  # twelve of them
+    assert Fact.objects.count() == 38_994
 
 
 def test_company_register_with_all_its_traps(loaded):

@@ -65,12 +65,16 @@ SAME = """t.value = coalesce(s.v_value, '{}') AND t.kind = s.v_kind
         CASE WHEN s.site_id IS NULL THEN s.company_id END, %(shared)s)"""
 IN_FORCE = """t.authority_id = %(authority)s AND t.source = %(source)s
     AND t.source_key = s.key AND t.known_to IS NULL"""
-# The latest statement closes the one before; both stay.
+# The latest statement closes the one before; both stay. Each is found through its unique index:
+# without statistics (a first large import) a join was planned that reads all facts for each row.
 CLOSE_FACTS = f"""WITH {STAGED},
+    stale AS MATERIALIZED (
+      SELECT t.id FROM staged s
+        JOIN LATERAL (SELECT * FROM targets_fact t WHERE {IN_FORCE} OFFSET 0) t ON true
+       WHERE NOT ({SAME}) AND {SAYS}),
     closed AS (
-      UPDATE targets_fact t SET known_to = %(now)s FROM staged s
-       WHERE {IN_FORCE} AND NOT ({SAME}) AND {SAYS}
-      RETURNING t.id)
+      UPDATE targets_fact t SET known_to = %(now)s
+       WHERE t.id = ANY (ARRAY(SELECT id FROM stale)) AND t.known_to IS NULL RETURNING t.id)
     SELECT count(*) FROM closed"""
 NEW_FACTS = f"""WITH {STAGED},
     made AS (
@@ -114,14 +118,15 @@ FACT_ROWS = f"""rows AS (
        WHERE {LINES} AND r.more ? 'facts' ORDER BY r.key, f.kind, r.line DESC)"""
 ANY_FACTS = f"SELECT count(*) FROM targets_importrow r WHERE {LINES} AND r.more ? 'facts'"
 FACTS_OF_SITES = f"""WITH {FACT_ROWS},
-    stale AS (
-      UPDATE targets_fact t SET known_to = %(now)s FROM rows s
-       WHERE t.authority_id = %(authority)s AND t.source = %(source)s AND t.source_key = s.key
-         AND t.known_to IS NULL
-         AND NOT ((t.value, t.valid_from, t.valid_to, t.shared)
-                  IS NOT DISTINCT FROM (s.value, s."from", s."to", %(shared)s))
-      RETURNING t.id)
-    SELECT count(*) FROM stale"""
+    stale AS MATERIALIZED (
+      SELECT t.id FROM rows s
+        JOIN LATERAL (SELECT * FROM targets_fact t WHERE {IN_FORCE} OFFSET 0) t ON true
+       WHERE NOT ((t.value, t.valid_from, t.valid_to, t.shared)
+                  IS NOT DISTINCT FROM (s.value, s."from", s."to", %(shared)s))),
+    closed AS (
+      UPDATE targets_fact t SET known_to = %(now)s
+       WHERE t.id = ANY (ARRAY(SELECT id FROM stale)) AND t.known_to IS NULL RETURNING t.id)
+    SELECT count(*) FROM closed"""
 NEW_FACTS_OF_SITES = f"""WITH {FACT_ROWS}
     INSERT INTO targets_fact (public_id, site_id, kind, value, valid_from, valid_to, known_from,
            source, source_key, authority_id, shared, delete_on, run_id)

@@ -13,6 +13,7 @@ on several, one a finding), ``no_visit`` (a day that stands for none), ``mixed_a
 """
 
 import datetime as dt
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Container
@@ -41,6 +42,7 @@ from targets.services.imports.records import (
     text,
 )
 
+MAX_KEY = 80  # as long as a key of a site may be
 SITE_TYPES = frozenset(SiteType.values)
 # A leading zero or plus is part of a code, not of a number.
 PLAIN_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,14})([.,][0-9]{1,10})?")
@@ -118,9 +120,12 @@ class Table:
         if not all(values):
             raise Refused(field, "missing")
         key = "|".join(v.replace(" 00:00:00", "") for v in values)
-        if len(key) > 80:
+        if len(key) <= MAX_KEY:
+            return key
+        if len(names) == 1:
             raise Refused(field, "too_long", key)
-        return key
+        # Put together from columns of words: its beginning, and what tells it from all others.
+        return f"{key[: MAX_KEY - 33]}#{hashlib.sha256(key.encode()).hexdigest()[:32]}"
 
     def key_of(self, row: dict[str, Any]) -> str | None:
         """The key of a row that may have been refused; None when it does not tell one."""
