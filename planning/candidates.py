@@ -16,7 +16,6 @@ from planning.models import (
     Availability,
     AvailabilityState,
     ChoiceState,
-    Draw,
     DrawnSite,
     Nomination,
     Operation,
@@ -30,7 +29,7 @@ from planning.models import (
     SolverState,
     TargetChoice,
 )
-from planning.selectors import USUAL_PLACE, nominations_of
+from planning.selectors import USUAL_PLACE, draw_of, nominations_of
 from planning.workdays import weeks
 from risk.models import RiskModel, ScoringRun
 from risk.selectors import JointScore, joint_scores
@@ -146,7 +145,7 @@ def _standing(row: Candidate) -> tuple[object, ...]:
 def _dress(operation: Operation, rows: list[Candidate], ids: set[int]) -> None:
     """Fetch what stands beside each candidate; one query a kind."""
     run = current_plan(operation)
-    draw = Draw.objects.filter(operation=operation, round=operation.round).first()
+    draw = draw_of(operation)
     part = {"operation": operation, "site__in": ids}
     availabilities = {r.site_id: r for r in Availability.objects.filter(**part)}
     terms = {r.site_id: r for r in SiteTerms.objects.filter(**part).prefetch_related("needs")}

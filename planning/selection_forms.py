@@ -38,11 +38,12 @@ class SettingsForm(forms.ModelForm):
 
     class Meta:
         model = SelectionSettings
-        fields = ["periods", "random_share", "evidence", "burden", "wish", "coverage", "travel",
+        fields = ["periods", "random_share", "no_draw", "evidence", "burden", "wish", "coverage", "travel",
                   "later", "joint_share", "most_per_firm", "min_people"]  # fmt: skip
         labels = {
             "periods": _("The proposal gives"),
             "random_share": _("Random share (%)"),
+            "no_draw": _("Why nothing is drawn"),
             "evidence": _("Shared evidence"),
             "burden": _("Burden spared"),
             "wish": _("Authorities’ own ratings"),
@@ -59,8 +60,10 @@ class SettingsForm(forms.ModelForm):
             ),
             "random_share": _(
                 "Part of the inspector-days drawn by lot. Ten per cent costs some three per cent of "
-                "the findings and shows how common violations really are."
+                "the findings and shows how common violations really are. It is drawn before the "
+                "first proposal."
             ),
+            "no_draw": _("Only with a share of 0. It stands in the decision record."),
             "evidence": _(
                 "In findings: what a finding gains when a second authority was there. More: larger teams."
             ),
@@ -85,6 +88,10 @@ class SettingsForm(forms.ModelForm):
         label=_("The proposal gives"), choices=Periods.choices, widget=forms.RadioSelect,
         help_text=_("Week by week takes longer and finds a little less, for weeks hold little."),
     )  # fmt: skip
+
+    def _get_validation_exclusions(self) -> set[str]:
+        # That a share of 0 has a reason is asked by the service, at its field and in its words.
+        return {*super()._get_validation_exclusions(), "no_draw"}
 
 
 class DaysForm(forms.Form):

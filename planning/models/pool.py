@@ -61,6 +61,8 @@ class SelectionSettings(models.Model):
     travel = models.DecimalField(max_digits=4, decimal_places=2, default="0.05")
     later = models.DecimalField(max_digits=5, decimal_places=3, default="0.005")
     random_share = models.PositiveSmallIntegerField(default=10)
+    # Of a share of 0: why nothing is drawn. It stands in the decision record.
+    no_draw = models.CharField(max_length=500, blank=True)
     joint_share = models.PositiveSmallIntegerField(default=0)
     most_per_firm = models.PositiveSmallIntegerField(default=1)
     # A team of fewer inspectors does not go.
@@ -84,6 +86,9 @@ class SelectionSettings(models.Model):
                 condition=Q(random_share__lte=50, joint_share__lte=100, most_per_firm__gte=1,
                             min_people__gte=1),
                 name="selection_shares",
+            ),
+            models.CheckConstraint(
+                condition=Q(random_share__gt=0) | ~Q(no_draw=""), name="selection_no_draw_reason"
             ),
         ]  # fmt: skip
 

@@ -33,6 +33,7 @@ from planning.models import (
 from planning.permissions import may_select
 from planning.services.availability import check_available
 from planning.services.common import check_state, lock
+from planning.services.lottery import check_drawn
 from planning.words import CODES, decision_in_words
 from risk.models import Arm
 from risk.selectors import contributions_of
@@ -104,6 +105,7 @@ def choose(
     operation = open_board(actor, operation)
     if answered(operation, request, site, state) is not None:
         return _standing(operation, site)
+    check_drawn(operation)
     if state not in ChoiceState.values:
         raise RuleViolation(_("Choose whether the site is selected or left out."), field="state")
     candidate, plan = candidate_of(operation, site), current_plan(operation)

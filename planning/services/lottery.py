@@ -1,5 +1,8 @@
-"""The random share of an operation: committed, drawn, revealed, in that order and once a round.
+"""The random share of an operation: committed, drawn, revealed, in that order and once.
 
+It comes before anything that somebody could have seen: no proposal is made, nothing is decided on
+the board and nothing is signed while a share is set and not drawn (``check_drawn``), and nothing is
+drawn any more once a proposal or a decision is there (``too_late``).
 The method and how anybody draws again stand in ``planning.optimise.lottery``. The seed leaves this
 module only when it is revealed.
 """
@@ -14,9 +17,18 @@ from audit.context import service
 from audit.errors import Conflict, NotAllowed, RuleViolation
 from audit.services import record
 from planning.candidates import Candidate, Chances, candidates
-from planning.models import Draw, DrawnSite, DrawState, Operation, OperationState
+from planning.models import (
+    Draw,
+    DrawnSite,
+    DrawState,
+    Operation,
+    OperationState,
+    RunKind,
+    SolverState,
+)
 from planning.optimise import lottery
 from planning.permissions import may_select
+from planning.selectors import draw_of
 from planning.services.common import check, check_state, lock
 from planning.services.inputs import days_in_window, full_team, settings_of
 
@@ -24,20 +36,64 @@ if TYPE_CHECKING:
     from authorities.actors import Actor
 
 SEED_BYTES = 32
+# A proposal in one of these states has been seen, or will be.
+SEEN = (SolverState.QUEUED, SolverState.RUNNING, SolverState.DONE)
+
+
+def too_late(operation: Operation) -> bool:
+    """Whether a proposal or a decision is there already: what is drawn now were not by chance."""
+    plans = operation.runs.filter(kind=RunKind.PLAN, state__in=SEEN)
+    return plans.exists() or operation.choices.exists()
+
+
+def undrawn(operation: Operation) -> str:
+    """What to say while a random share is set and not drawn; "" when nothing is in the way."""
+    share, row = settings_of(operation).random_share, draw_of(operation)
+    if not share or (row is not None and row.state != DrawState.COMMITTED):
+        return ""
+    if too_late(operation):
+        return _(
+            "A random share of %(share)s %% is set and nothing was drawn before sites were proposed"
+            " or decided, so that it cannot be drawn any more. Set the share to 0 and say why."
+        ) % {"share": share}
+    return _(
+        "A random share of %(share)s %% is set: draw it first, before anybody sees a proposal, or"
+        " set the share to 0 and say why."
+    ) % {"share": share}
+
+
+def check_drawn(operation: Operation) -> None:
+    """Raise RuleViolation while a random share is set and not drawn; names both ways out."""
+    words = undrawn(operation)
+    if words:
+        raise RuleViolation(words, code="undrawn")
+
+
+def _in_time(operation: Operation) -> None:
+    if too_late(operation):
+        raise Conflict(
+            _(
+                "Sites have been proposed or decided already. The random share is drawn before"
+                " anybody has seen a proposal, otherwise it is not random."
+            )
+        )
 
 
 @service
 def commit(*, actor: "Actor", operation: Operation) -> Draw:
-    """Freeze what can be drawn and publish the hash of a fresh seed with it; once a round.
+    """Freeze what can be drawn and publish the hash of a fresh seed with it; once an operation.
 
     Everything available is in the frame, whatever its score: unknown is not low.
     """
     operation = lock(operation)
     check(actor, "manage", operation)
     check_state(operation, OperationState.SELECTING)
-    if operation.draws.filter(round=operation.round).exists():
-        raise Conflict(_("The seed of this round has been committed already."))
+    if draw_of(operation) is not None:
+        raise Conflict(_("The seed of this operation has been committed already."))
     share = settings_of(operation).random_share
+    if not share:
+        raise RuleViolation(_("The random share is 0: there is nothing to draw."))
+    _in_time(operation)
     frame = _frame(operation, share)
     seed = secrets.token_bytes(SEED_BYTES)
     frame_hash = lottery.frame_hash(frame)
@@ -60,9 +116,10 @@ def draw(*, actor: "Actor", operation: Operation) -> Draw:
     if not may_select(actor, operation):
         raise NotAllowed(_("Coordinators of the participants draw."))
     check_state(operation, OperationState.SELECTING)
-    row = _of_round(operation)
+    row = _committed(operation)
     if row.state != DrawState.COMMITTED:
         return row
+    _in_time(operation)
     frame = frame_of(row)
     drawing = lottery.draw(frame, bytes(row.seed))
     sites = _ids(operation)
@@ -83,10 +140,10 @@ def draw(*, actor: "Actor", operation: Operation) -> Draw:
 
 @service
 def reveal(*, actor: "Actor", operation: Operation) -> Draw | None:
-    """Show the seed, once everybody has signed; None when nothing was drawn in the round."""
+    """Show the seed, once everybody has signed; None when nothing was drawn."""
     operation = lock(operation)
     check(actor, "view", operation)
-    row = Draw.objects.filter(operation=operation, round=operation.round).first()
+    row = draw_of(operation)
     if row is None or row.state != DrawState.DRAWN:
         return row
     if operation.state in (OperationState.SELECTING, OperationState.SIGNING):
@@ -100,12 +157,8 @@ def reveal(*, actor: "Actor", operation: Operation) -> Draw | None:
     return row
 
 
-def _of_round(operation: Operation) -> Draw:
-    row = (
-        Draw.objects.select_for_update(of=("self",))
-        .filter(operation=operation, round=operation.round)
-        .first()
-    )
+def _committed(operation: Operation) -> Draw:
+    row = draw_of(operation)
     if row is None:
         raise Conflict(_("Commit the seed first."))
     return row

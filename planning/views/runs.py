@@ -13,12 +13,14 @@ from audit.errors import DomainError
 from authorities.access import acting
 from planning import answers
 from planning.candidates import current_plan, kept_away
-from planning.models import Draw, DrawState, Operation, RunKind, SelectionRun, SolverState
+from planning.models import DrawState, Operation, RunKind, SelectionRun, SolverState
 from planning.optimise import lottery as method
 from planning.permissions import may_select
 from planning.run_words import frontier_chart, plan_facts, run_difference, take_words
 from planning.selection_forms import WhatIfForm
+from planning.selectors import draw_of
 from planning.services import lottery
+from planning.services.inputs import settings_of
 from planning.services.runs import OPEN, ask_run, cancel_run
 from planning.views.base import attempt, fetch, frame
 from planning.views.criteria import open_selection
@@ -46,9 +48,14 @@ def runs(request: HttpRequest, public_id: str) -> HttpResponse:
         else:
             return redirect("planning:run", public_id=run.public_id)
     context = frame(request, operation, "runs")
-    draw = Draw.objects.filter(operation=operation, round=operation.round).first()
+    draw, chosen = draw_of(operation), settings_of(operation)
     context |= {
         "draw": draw,
+        "no_draw": chosen.no_draw,
+        "nothing_drawn": not chosen.random_share
+        and (draw is None or draw.state == DrawState.COMMITTED),
+        "undrawn": lottery.undrawn(operation),
+        "too_late": lottery.too_late(operation),
         "drawn": draw.sites.select_related("site").order_by("pk") if draw else [],
         "runs": operation.runs.select_related("asked_by", "asked_for")[:50],
         "may": _may(request, operation),
@@ -79,7 +86,9 @@ def draw_frame(request: HttpRequest, public_id: str) -> HttpResponse:
     operation = open_selection(request, public_id)
     if kept_away(request.actor, operation):  # type: ignore[attr-defined]
         raise Http404
-    draw = get_object_or_404(Draw, operation=operation, round=operation.round)
+    draw = draw_of(operation)
+    if draw is None:
+        raise Http404
     response = HttpResponse(
         method.published(lottery.frame_of(draw)), content_type="application/json"
     )

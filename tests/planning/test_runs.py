@@ -21,7 +21,6 @@ from planning.models import (
     RunKind,
     SelectionQuota,
     SelectionRun,
-    SelectionSettings,
     SiteTerms,
     SolverState,
     TeamRule,
@@ -38,6 +37,7 @@ from tests.factories import (
     make_past_visit,
     make_region,
     make_site,
+    set_rules,
 )
 
 pytestmark = pytest.mark.django_db
@@ -158,7 +158,7 @@ def test_days_of_one_region_leave_the_others_the_usual_ones():
 
 def test_a_plan_by_weeks_keeps_rest_pins_and_interpreters_of_the_week():
     cast = selecting()
-    SelectionSettings.objects.create(operation=cast.operation, periods="weeks", random_share=0)
+    set_rules(cast.operation, periods="weeks", random_share=0)
     window = [week for week, _days in weeks(*window_of(cast))]
     speaks = cast.operation.resources.create(kind="interpreter", name="vietnam", per_week=1)
     first, second, rested = cast.sites[:3]
@@ -333,7 +333,7 @@ def test_the_random_share_can_be_drawn_again_by_anybody():
         sites=Site.objects.filter(pk__in=[s.pk for s in extra]),
     )  # fmt: skip
     make_available(cast.operation)
-    SelectionSettings.objects.create(operation=cast.operation, random_share=30)
+    set_rules(cast.operation, random_share=30)
     with pytest.raises(Conflict):
         lottery.draw(actor=cast.lead, operation=cast.operation)
     committed = lottery.commit(actor=cast.lead, operation=cast.operation)
