@@ -76,6 +76,8 @@ def usual_team(candidate: Candidate) -> list[int]:
     """Who goes when nobody says otherwise: as proposed, else who nominated and could come."""
     if candidate.proposal is not None:
         return sorted(candidate.proposal.team)
+    if candidate.drawn is not None and candidate.drawn.team:
+        return sorted(candidate.drawn.team)
     able = {authority.pk for authority in candidate.could_come}
     wanted = sorted({n.authority_id for n in candidate.nominations} & able)
     return wanted or sorted({n.authority_id for n in candidate.nominations} or able)[:1]

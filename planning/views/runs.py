@@ -13,6 +13,7 @@ from audit.errors import DomainError
 from authorities.access import acting
 from planning import answers
 from planning.candidates import current_plan, kept_away
+from planning.draw_words import draws_words
 from planning.models import DrawState, Operation, RunKind, SelectionRun, SolverState
 from planning.optimise import lottery as method
 from planning.permissions import may_select
@@ -52,6 +53,7 @@ def runs(request: HttpRequest, public_id: str) -> HttpResponse:
     context |= {
         "draw": draw,
         "no_draw": chosen.no_draw,
+        "draws_words": draws_words(draw) if draw else "",
         "nothing_drawn": not chosen.random_share
         and (draw is None or draw.state == DrawState.COMMITTED),
         "undrawn": lottery.undrawn(operation),
@@ -89,9 +91,11 @@ def draw_frame(request: HttpRequest, public_id: str) -> HttpResponse:
     draw = draw_of(operation)
     if draw is None:
         raise Http404
-    response = HttpResponse(
-        method.published(lottery.frame_of(draw)), content_type="application/json"
-    )
+    try:
+        frozen = lottery.frame_of(draw)
+    except DomainError:
+        raise Http404 from None
+    response = HttpResponse(method.published(frozen), content_type="application/json")
     response["Content-Disposition"] = (
         f'attachment; filename="{operation.number}-{draw.round}-frame.json"'
     )

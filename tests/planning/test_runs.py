@@ -15,6 +15,7 @@ from audit.claims import TakenOver
 from audit.context import acting_as
 from audit.errors import Conflict, NotAllowed, RuleViolation
 from planning.candidates import Chance, Chances, candidates, gauges
+from planning.full_teams import FullTeams
 from planning.models import (
     Capacity,
     Fixed,
@@ -132,14 +133,17 @@ def test_the_team_of_a_drawn_site_keeps_the_rules_about_teams():
     cast = selecting()
     ids = {code: cast.actors[code, "coordinator"].authority.pk for code in ("OSH", "TAX", "POL")}
     chances = Chances(cast.operation)
-    codes = {pk: code for code, pk in ids.items()}
     found = {pk: Chance(0.5, 1.0, 0.0) for pk in ids.values()}
-    assert inputs.full_team(found, chances, codes, set(), False) == ["OSH", "POL", "TAX"]
+    people = dict.fromkeys(ids.values(), 1)
+    assert FullTeams(chances, people).full(found, None) == sorted(ids.values())
+    assert FullTeams(chances, people, 4).full(found, None) == []
+    assert FullTeams(chances, people, most=2).full(found, None) == sorted([ids["OSH"], ids["POL"]])
+    assert FullTeams(chances, people).full(found, set()) == []
     TeamRule.objects.create(operation=cast.operation, authority_id=ids["OSH"], needs_id=ids["POL"])
     chances = Chances(cast.operation)
     del found[ids["POL"]]
-    assert inputs.full_team(found, chances, codes, set(), False) == ["TAX"]
-    assert inputs.full_team(found, chances, codes, {ids["OSH"]}, True) == ["TAX"]
+    assert FullTeams(chances, people).full(found, None) == [ids["TAX"]]
+    assert FullTeams(chances, people).full(found, {ids["OSH"]}) == []
 
 
 def test_days_of_one_region_leave_the_others_the_usual_ones():
