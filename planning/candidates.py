@@ -57,6 +57,7 @@ class Candidate:
     could_come: list[Authority] = field(default_factory=list)
     taking_part: list[Authority] = field(default_factory=list)
     days: dict[int, float] = field(default_factory=dict)  # of a visit, by authority id
+    enter: set[int] | None = None  # who may enter by right, by authority id; None: nobody known
 
     @property
     def available(self) -> bool:
@@ -166,6 +167,8 @@ def _dress(operation: Operation, rows: list[Candidate], ids: set[int]) -> None:
         pk, row.days, row.taking_part = row.site.pk, days, taking_part
         row.availability, row.terms = availabilities.get(pk), terms.get(pk)
         row.proposal, row.choice, row.drawn = proposals.get(pk), choices.get(pk), drawn.get(pk)
+        _able, enter, asked = chances.powers(row.kind)
+        row.enter = enter if asked else None
         found = chances.of(row)
         row.could_come = [
             place.authority for place in chances.places if place.authority_id in found

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from planning.candidates import Candidate, Chance, Chances
+from planning.leading import may_lead
 
 FULL_TEAM = 4  # authorities on a visit, at most
 
@@ -33,10 +34,9 @@ class FullTeams:
         """
         if row.drawn is not None and row.drawn.team and set(row.drawn.team) <= found.keys():
             return sorted(row.drawn.team)
-        _able, enter, asked = self.chances.powers(row.kind)
         idle = self.idle.get(row.site.region_id or 0, set())
         able = {pk: chance for pk, chance in found.items() if pk not in idle}
-        return self.full(able, enter if asked else None)
+        return self.full(able, row.enter)
 
     def full(self, found: dict[int, Chance], enter: set[int] | None) -> list[int]:
         """``enter``: who may enter by right where somebody must; None: nobody is asked for.
@@ -49,7 +49,7 @@ class FullTeams:
         groups = [group for group in groups if group <= found.keys() and len(group) <= self.most]
         team: set[int] = set()
         if enter is not None:
-            team = next((group for group in groups if group & enter), set())
+            team = next((group for group in groups if may_lead(group, enter)), set())
             if not team:
                 return []
         for group in groups:

@@ -206,6 +206,9 @@ class TermsForm(forms.Form):
         self.fields["needs"].label_from_instance = lambda r: f"{r.get_kind_display()}: {r.name}"  # type: ignore[attr-defined]
 
 
+QUOTA_FIELDS = ("quota", "minimum", "maximum", "no_maximum")
+
+
 class WhatIfForm(forms.Form):
     """One question about a plan; several fields together are one question."""
 
@@ -216,10 +219,26 @@ class WhatIfForm(forms.Form):
         label=_("Inspector-days more (or fewer)"), required=False, decimal_places=1,
         min_value=-9999, max_value=9999, help_text=_("In each week or, with one period, in all."),
     )  # fmt: skip
+    quota = forms.ChoiceField(label=_("Quota"), required=False)
+    minimum = forms.IntegerField(
+        label=_("At least"), required=False, min_value=0, max_value=20_000,
+        help_text=_("Empty: as it is."),
+    )  # fmt: skip
+    maximum = forms.IntegerField(
+        label=_("At most"), required=False, min_value=0, max_value=20_000,
+        help_text=_("Empty: as it is."),
+    )  # fmt: skip
+    no_maximum = forms.BooleanField(label=_("Without an upper limit"), required=False)
 
     def __init__(self, *args: Any, inputs: dict[str, Any], names: dict[str, str],
-                 authorities: dict[str, str], **kwargs: Any) -> None:  # fmt: skip
+                 authorities: dict[str, str], quotas: dict[str, str], **kwargs: Any) -> None:  # fmt: skip
+        """``names`` and ``quotas``: in words, by public id and key; ``authorities`` by code."""
         super().__init__(*args, **kwargs)
+        if quotas:
+            self.fields["quota"].choices = [("", "–"), *quotas.items()]  # type: ignore[attr-defined]
+        else:
+            for name in QUOTA_FIELDS:
+                del self.fields[name]
         sites = [("", "–"), *sorted(names.items(), key=lambda pair: pair[1])]
         self.fields["pin"].choices = sites  # type: ignore[attr-defined]
         self.fields["exclude"].choices = sites  # type: ignore[attr-defined]
@@ -233,6 +252,14 @@ class WhatIfForm(forms.Form):
         data = super().clean() or {}
         if bool(data.get("authority")) != (data.get("days") is not None):
             self.add_error("days", gettext("Choose the authority and give the days."))
+        low, high, free = (data.get(name) for name in ("minimum", "maximum", "no_maximum"))
+        if bool(data.get("quota")) != (low is not None or high is not None or bool(free)):
+            self.add_error(
+                "quota" if "quota" in self.fields else None,
+                gettext("Choose the quota and give at least how many or at most how many."),
+            )
+        if free and high is not None:
+            self.add_error("maximum", gettext("Give an upper limit, or none."))
         return data
 
     def change(self) -> dict[str, Any]:
@@ -243,4 +270,9 @@ class WhatIfForm(forms.Form):
                 change[name] = [data[name]]
         if data["authority"]:
             change["days"] = {data["authority"]: float(data["days"])}
+        if data.get("quota"):
+            if data["minimum"] is not None:
+                change["minimum"] = {data["quota"]: data["minimum"]}
+            if data["maximum"] is not None or data["no_maximum"]:
+                change["maximum"] = {data["quota"]: data["maximum"]}
         return change

@@ -22,6 +22,7 @@ from audit.services import record
 from authorities.models import Authority
 from planning.candidates import Candidate, candidates, current_plan, window_weeks
 from planning.deviations import departures
+from planning.leading import may_lead
 from planning.models import (
     BoardChange,
     ChoiceState,
@@ -73,14 +74,18 @@ def follows(
 
 
 def usual_team(candidate: Candidate) -> list[int]:
-    """Who goes when nobody says otherwise: as proposed, else who nominated and could come."""
+    """Who goes when nobody says otherwise: as proposed or drawn, else who nominated and could come,
+    with somebody who may lead."""
     if candidate.proposal is not None:
         return sorted(candidate.proposal.team)
     if candidate.drawn is not None and candidate.drawn.team:
         return sorted(candidate.drawn.team)
     able = {authority.pk for authority in candidate.could_come}
-    wanted = sorted({n.authority_id for n in candidate.nominations} & able)
-    return wanted or sorted({n.authority_id for n in candidate.nominations} or able)[:1]
+    wanted = {n.authority_id for n in candidate.nominations} & able
+    team = wanted or set(sorted({n.authority_id for n in candidate.nominations} or able)[:1])
+    if candidate.enter is not None and not may_lead(team, candidate.enter):
+        team |= set(sorted(may_lead((a.pk for a in candidate.taking_part), candidate.enter))[:1])
+    return sorted(team)
 
 
 # ------------------------------------------------------------------------------- one site
@@ -203,6 +208,16 @@ def _wanted(
     if not who or not set(who) <= taking_part:
         raise RuleViolation(
             _("Choose at least one authority that takes part in the operation."), field="team"
+        )
+    leaders = [a for a in candidate.taking_part if a.pk in may_lead(taking_part, candidate.enter)]
+    if leaders and not may_lead(who, candidate.enter):
+        raise RuleViolation(
+            _(
+                "Nobody of this team can lead the visit: none may enter this kind of place by right."
+                " Take along: %(who)s."
+            )
+            % {"who": ", ".join(a.short for a in leaders)},
+            field="team",
         )
     when: dt.date | None
     if week == ANY_WEEK:

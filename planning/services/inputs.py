@@ -170,7 +170,6 @@ def _site(
     row: Candidate, chances: Chances, teams: FullTeams, codes: dict[int, str],
     window: list[tuple[dt.date, int]], by_week: bool, visited: dict[int, dt.date], as_drawn: bool,
 ) -> dict[str, Any]:  # fmt: skip
-    _able, enter, anybody = chances.powers(row.kind)
     terms, site = row.terms, row.site
     fixed = terms.fixed if terms else Fixed.FREE
     lot = row.drawn is not None or (as_drawn and fixed == Fixed.FREE)
@@ -191,7 +190,8 @@ def _site(
         "firm": str(site.company.public_id) if site.company else "",
         "place": _point(row),
         "unseen": 1.0 if row.card.coverage is None else round(1 - row.card.coverage / 100, 4),
-        "entry": {"asked": anybody, "by": sorted(codes[pk] for pk in enter)},
+        "entry": {"asked": row.enter is not None,
+                  "by": sorted(codes[pk] for pk in row.enter or ())},
         "come": {
             codes[pk]: {"p": round(c.p, 6), "days": c.days, "wish": c.wish, "rated": c.rated}
             for pk, c in sorted(found.items())

@@ -17,11 +17,18 @@ from planning.draw_words import draws_words
 from planning.models import DrawState, Operation, RunKind, SelectionRun, SolverState
 from planning.optimise import lottery as method
 from planning.permissions import may_select
-from planning.run_words import frontier_chart, plan_facts, run_difference, take_words
+from planning.run_words import (
+    change_words,
+    frontier_chart,
+    plan_facts,
+    quota_words,
+    run_difference,
+    take_words,
+)
 from planning.selection_forms import WhatIfForm
 from planning.selectors import draw_of
 from planning.services import lottery
-from planning.services.inputs import settings_of
+from planning.services.inputs import quota_key, settings_of
 from planning.services.runs import OPEN, ask_run, cancel_run
 from planning.views.base import attempt, fetch, frame
 from planning.views.criteria import open_selection
@@ -174,8 +181,10 @@ def _names(row: SelectionRun) -> dict[str, str]:
 def _form(request: HttpRequest, row: SelectionRun) -> WhatIfForm:
     asked = request.POST if request.POST.get("kind") == RunKind.WHAT_IF else None
     names = answers.Names(row)
+    inputs = row.inputs or {}
+    quotas = {quota_key(q): quota_words(q, names) for q in inputs.get("quotas", [])}
     return WhatIfForm(
-        asked, inputs=row.inputs or {}, names=_names(row), authorities=names.authorities
+        asked, inputs=inputs, names=_names(row), authorities=names.authorities, quotas=quotas
     )
 
 
@@ -203,6 +212,8 @@ def _found(row: SelectionRun) -> dict[str, Any]:
     titles = _names(row)
     if result.get("difference"):
         found["difference"] = run_difference(result["difference"], names, titles)
+    if row.kind == RunKind.WHAT_IF and "take" not in row.change:
+        found["asked"] = change_words(row, names, titles)
     if "take" in result:
         found["take"] = take_words(row, result["take"], names, titles)
     if "points" in result:

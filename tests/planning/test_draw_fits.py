@@ -61,7 +61,8 @@ def test_fewer_are_drawn_than_the_share_gives_and_the_page_says_why(as_user):
     page = reverse("planning:runs", args=[cast.operation.public_id])
     text = as_user(cast.lead).get(page).content.decode()
     assert f"drawn: the share would give {row.frame['wanted']}, more are not sure to fit" in text
-    assert "inspector-days of POL" in text
+    police = cast.actors["POL", "coordinator"].authority
+    assert f"inspector-days of {police.short}" in text
     plan(cast)
 
 
