@@ -329,6 +329,35 @@ def test_questions_about_a_plan_are_answered():
         assert take["points"] >= 0
 
 
+@pytest.mark.parametrize("asked", ["frontier", "alternatives", "take"])
+def test_a_question_is_cancelled_while_it_is_worked_at(asked):
+    cast = selecting(sites=9)
+    Capacity.objects.create(operation=cast.operation, authority=cast.lead.authority, days=1)
+    before = plan(cast)
+    left = next(s for s in cast.sites if not before.proposals.filter(site=s).exists())
+    kind, change = asked, {}
+    if asked == "take":
+        kind, change = RunKind.WHAT_IF, {"take": str(left.public_id)}
+    run = runs.ask_run(
+        actor=cast.lead, operation=cast.operation, kind=kind, based_on=before, change=change
+    )
+    claimed = runs.claim(run.pk)
+    runs._freeze(claimed)
+    looks, notes = [], []
+
+    def lost() -> bool:
+        looks.append(1)
+        return len(looks) > 3  # well before the first of several solves has ended
+
+    with pytest.raises(TakenOver):
+        solving.work(claimed, lambda **values: notes.append(values), lost)
+    assert len(looks) < 40
+    runs.cancel_run(actor=cast.lead, run=run)
+    assert runs.perform(claimed).state == SolverState.CANCELLED
+    again = plan(cast, kind=kind, based_on=before, change=change)
+    assert again.result
+
+
 def test_the_random_share_can_be_drawn_again_by_anybody():
     cast = selecting(sites=9)
     extra = [make_site() for _ in range(20)]
