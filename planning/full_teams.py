@@ -5,22 +5,20 @@ from dataclasses import dataclass, field
 from planning.candidates import Candidate, Chance, Chances
 from planning.leading import may_lead
 
-FULL_TEAM = 4  # authorities on a visit, at most
-
 
 @dataclass
 class FullTeams:
     """All that can come, the likeliest to find something first, as far as the rules about teams allow.
 
     ``people``: inspectors whom each authority (id) sends on a visit; ``least``: inspectors on a
-    visit at least. The rules are the solver's own (``planning.optimise.columns``), so that a team
-    given here is always one that it may send.
+    visit at least; ``most``: authorities on it at most. The rules are the solver's own
+    (``planning.optimise.columns``), so that a team given here is always one that it may send.
     """
 
     chances: Chances
     people: dict[int, int]
     least: int = 1
-    most: int = FULL_TEAM
+    most: int = 4
     idle: dict[int, set[int]] = field(default_factory=dict)  # by region id: without a day for it
     _order: dict[int, str] = field(init=False)
 

@@ -39,7 +39,8 @@ class SettingsForm(forms.ModelForm):
     class Meta:
         model = SelectionSettings
         fields = ["periods", "random_share", "no_draw", "evidence", "burden", "wish", "coverage", "travel",
-                  "later", "joint_share", "most_per_firm", "min_people"]  # fmt: skip
+                  "car_pool", "later", "penalty", "joint_share", "most_per_firm", "min_people",
+                  "most_authorities"]  # fmt: skip
         labels = {
             "periods": _("The proposal gives"),
             "random_share": _("Random share (%)"),
@@ -49,10 +50,13 @@ class SettingsForm(forms.ModelForm):
             "wish": _("Authorities’ own ratings"),
             "coverage": _("Places of which little is known"),
             "travel": _("Travel"),
+            "car_pool": _("Travel saved by going together"),
             "later": _("Earlier is better"),
+            "penalty": _("A visit that a minimum lacks"),
             "joint_share": _("Joint visits, at least (%)"),
             "most_per_firm": _("Visits to one firm, at most"),
             "min_people": _("Inspectors on a visit, at least"),
+            "most_authorities": _("Authorities on a visit, at most"),
         }
         help_texts = {
             "periods": _(
@@ -80,7 +84,27 @@ class SettingsForm(forms.ModelForm):
                 "More: visits closer together."
             ),
             "later": _("Part of a visit’s worth that is lost with each week it waits."),
+            "car_pool": _(
+                "Part of its travel that each further authority saves by going along, from 0 to 1. "
+                "More: going together costs less travel."
+            ),
+            "penalty": _(
+                "In findings, taken off for each visit that a minimum lacks which may be missed. "
+                "More: the minimums are kept longer at the cost of better visits."
+            ),
+            "joint_share": _(
+                "At least so many of all visits are made by two or more authorities; without that "
+                "there is no plan. More: fewer visits, with more days each."
+            ),
+            "most_per_firm": _(
+                "Counts all sites of a firm in the inspection window. More: firms of many sites may "
+                "be visited oftener, and others less."
+            ),
             "min_people": _("A team of fewer does not go."),
+            "most_authorities": _(
+                "Of more that could come, the likeliest to find something are considered. More: "
+                "larger teams, and a proposal takes longer (each one more doubles the teams)."
+            ),
         }
         widgets = {"periods": forms.RadioSelect}
 

@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from authorities.actors import Actor
 
 OF_SETTINGS = (
-    "periods", "evidence", "burden", "wish", "coverage", "travel", "later", "random_share", "no_draw",
-    "joint_share", "most_per_firm", "min_people",
+    "periods", "evidence", "burden", "wish", "coverage", "travel", "car_pool", "later", "penalty",
+    "random_share", "no_draw", "joint_share", "most_per_firm", "min_people", "most_authorities",
 )  # fmt: skip
 
 

@@ -122,7 +122,7 @@ def freeze(
     days = weekly_days(operation, places)
     codes = {p.authority_id: p.authority.code for p in places}
     regions = {r.pk: r.code for r in operation.regions.order_by("code", "pk")}
-    teams = FullTeams(chances, people, chosen.min_people,
+    teams = FullTeams(chances, people, chosen.min_people, chosen.most_authorities,
                       idle=_idle(days, chances, list(regions), by_week))  # fmt: skip
     run = ScoringRun.objects.shown()
     visited = _last_visits(rows)
@@ -135,7 +135,7 @@ def freeze(
         "weights": {f.name: float(getattr(chosen, f.name, f.default)) for f in fields(Weights)},
         "rules": {"random_share": chosen.random_share, "joint_share": chosen.joint_share,
                   "most_per_firm": chosen.most_per_firm, "min_people": chosen.min_people,
-                  "most_authorities": Problem.most_authorities},
+                  "most_authorities": chosen.most_authorities},
         "periods": [week.isoformat() for week, _days in window] if by_week else ["window"],
         "authorities": [
             {"code": p.authority.code, "severity": chances.severity(p.authority_id),
@@ -144,7 +144,7 @@ def freeze(
         ],
         "regions": list(regions.values()),
         "pools": _pools(days, codes, regions, by_week),
-        "quotas": _quotas(operation, codes, regions),
+        "quotas": _quotas(operation, codes, float(chosen.penalty)),
         "together": sorted([codes[one], codes[other]]
                            for one, others in chances.together.items() for other in others),
         "resources": _resources(operation, len(window), by_week),
@@ -270,15 +270,13 @@ def _pools(
     ]  # fmt: skip
 
 
-def _quotas(
-    operation: Operation, codes: dict[int, str], regions: dict[int, str]
-) -> list[dict[str, Any]]:
+def _quotas(operation: Operation, codes: dict[int, str], penalty: float) -> list[dict[str, Any]]:
     rows = operation.quotas.select_related("region", "industry").order_by("pk")
     return [
         {"region": q.region.code if q.region else "",
          "industry": q.industry.path if q.industry else "",
          "authority": codes.get(q.authority_id, "") if q.authority_id else "",
-         "minimum": q.minimum, "maximum": q.maximum, "hard": q.hard, "penalty": Quota.penalty}
+         "minimum": q.minimum, "maximum": q.maximum, "hard": q.hard, "penalty": penalty}
         for q in rows
         if not q.authority_id or q.authority_id in codes
     ]  # fmt: skip

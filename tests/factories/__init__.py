@@ -329,7 +329,7 @@ class Cast:
 
     def _nominate(self) -> None:
         for number, site in enumerate(self.sites):
-            code = self.CODES[number % 3]
+            code = self.CODES[number % len(self.CODES)]
             make_nomination(
                 actor=self.actors[code, "coordinator"], operation=self.refresh(), site=site,
                 reason=f"Reason of {code}", rating=3, own_note=f"Secret of {code}",

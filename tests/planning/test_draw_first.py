@@ -173,7 +173,8 @@ def test_a_share_of_nothing_is_told_on_the_page(cast, as_user):
     data = {"form": "settings", "s-version": "1", "s-periods": "window", "s-random_share": "0",
             "s-no_draw": "", "s-evidence": "0.25", "s-burden": "0.10", "s-wish": "0.10",
             "s-coverage": "0.05", "s-travel": "0.05", "s-later": "0.005", "s-joint_share": "0",
-            "s-most_per_firm": "1", "s-min_people": "1"}  # fmt: skip
+            "s-most_per_firm": "1", "s-min_people": "1", "s-car_pool": "0.60",
+            "s-penalty": "2.00", "s-most_authorities": "4"}  # fmt: skip
     refused = client.post(page, data)
     assert refused.status_code == 422
     assert "Say why nothing is drawn" in refused.content.decode()

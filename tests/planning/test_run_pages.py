@@ -27,7 +27,8 @@ def settings_data(**values) -> dict[str, str]:
             "s-no_draw": "",
             "s-evidence": "0.25", "s-burden": "0.10", "s-wish": "0.10", "s-coverage": "0.05",
             "s-travel": "0.05", "s-later": "0.005", "s-joint_share": "0", "s-most_per_firm": "1",
-            "s-min_people": "1"}  # fmt: skip
+            "s-min_people": "1", "s-car_pool": "0.60", "s-penalty": "2.00",
+            "s-most_authorities": "4"}  # fmt: skip
     return base | {f"s-{k}": v for k, v in values.items()}
 
 
