@@ -203,7 +203,7 @@ class _Builder:
                 )  # fmt: skip
 
     def propose(self) -> None:
-        """Open the selection; the operation left there has a pool, a lottery and a proposal."""
+        """Open the selection and draw; the operation left there has a pool and a proposal too."""
         if self.plan.reach == "selecting":
             known = Site.objects.filter(
                 source="demo", status="active", region__in=self.operation.regions.all(),
@@ -214,9 +214,9 @@ class _Builder:
         # The set is made in one go: the instant at which targets are checked is taken to be now.
         self.operation.availabilities.update(due_at=timezone.now())
         sweep()
+        commit(actor=self.lead, operation=self.refresh())
+        draw(actor=self.lead, operation=self.refresh())
         if self.plan.reach == "selecting":
-            commit(actor=self.lead, operation=self.refresh())
-            draw(actor=self.lead, operation=self.refresh())
             run = ask_run(actor=self.lead, operation=self.refresh())
             claimed = claim(run.pk)
             assert claimed is not None
@@ -243,14 +243,19 @@ class _Builder:
                 "site_id", flat=True
             )
         )
+        rows = candidates(self.refresh())
+        # What was drawn is visited, and the best of the list beside it.
+        rows.sort(key=lambda row: row.drawn is None)
         chosen = 0
-        for entry in candidates(self.refresh()):
+        for entry in rows:
             picked = chosen < 6 and entry.site.pk in open_sites
             chosen += picked
             choose(
                 actor=self.lead, operation=self.operation, site=entry.site,
                 state="picked" if picked else "dropped",
-                reason="Pisteet ja useampi ehdottaja."
+                reason="Arvottu ennen valintaa."
+                if entry.drawn
+                else "Pisteet ja useampi ehdottaja."
                 if picked
                 else "Ei mahdu tähän kierrokseen.",
             )  # fmt: skip

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from authorities.models import Area, AreaKind, Authority
-from planning.models import SelectionRun
+from planning.models import Operation, SelectionRun
 from targets.models import Industry, Site
 
 
@@ -40,15 +40,26 @@ class Names:
     """Short names for the codes that stand in a run, fetched once."""
 
     def __init__(self, run: SelectionRun) -> None:
+        inputs = run.inputs or {}
+        self._fetch({p["region"] for p in inputs.get("pools", [])} | set(inputs.get("regions", [])))
+        self.periods: list[str] = inputs.get("periods", ["window"])
+        self.resources = {r["id"]: r["name"] for r in inputs.get("resources", [])}
+
+    @classmethod
+    def of(cls, operation: Operation) -> "Names":
+        """The same of an operation that has no run yet."""
+        names = cls.__new__(cls)
+        names._fetch(set(operation.regions.values_list("code", flat=True)))
+        names.periods = ["window"]
+        names.resources = {str(r.public_id): r.name for r in operation.resources.all()}
+        return names
+
+    def _fetch(self, regions: set[str]) -> None:
         rows = list(Authority.objects.order_by("pk"))
         self.authorities = {a.code: a.short for a in rows}
         self.by_id = {a.pk: a.short for a in rows}
-        wanted = {p["region"] for p in (run.inputs or {}).get("pools", [])}
-        wanted |= set((run.inputs or {}).get("regions", []))
-        areas = Area.objects.filter(kind=AreaKind.REGION, code__in=wanted).order_by("pk")
+        areas = Area.objects.filter(kind=AreaKind.REGION, code__in=regions).order_by("pk")
         self.regions = {a.code: a.name for a in areas}
-        self.periods: list[str] = (run.inputs or {}).get("periods", ["window"])
-        self.resources = {r["id"]: r["name"] for r in (run.inputs or {}).get("resources", [])}
 
     def team(self, codes: list[str]) -> str:
         return ", ".join(self.authorities.get(code, code) for code in codes)

@@ -16,7 +16,6 @@ from planning.models import (
     Availability,
     AvailabilityState,
     ChoiceState,
-    Draw,
     DrawnSite,
     Nomination,
     Operation,
@@ -30,7 +29,7 @@ from planning.models import (
     SolverState,
     TargetChoice,
 )
-from planning.selectors import USUAL_PLACE, nominations_of
+from planning.selectors import USUAL_PLACE, draw_of, nominations_of
 from planning.workdays import weeks
 from risk.models import RiskModel, ScoringRun
 from risk.selectors import JointScore, joint_scores
@@ -58,6 +57,7 @@ class Candidate:
     could_come: list[Authority] = field(default_factory=list)
     taking_part: list[Authority] = field(default_factory=list)
     days: dict[int, float] = field(default_factory=dict)  # of a visit, by authority id
+    enter: set[int] | None = None  # who may enter by right, by authority id; None: nobody known
 
     @property
     def available(self) -> bool:
@@ -146,7 +146,7 @@ def _standing(row: Candidate) -> tuple[object, ...]:
 def _dress(operation: Operation, rows: list[Candidate], ids: set[int]) -> None:
     """Fetch what stands beside each candidate; one query a kind."""
     run = current_plan(operation)
-    draw = Draw.objects.filter(operation=operation, round=operation.round).first()
+    draw = draw_of(operation)
     part = {"operation": operation, "site__in": ids}
     availabilities = {r.site_id: r for r in Availability.objects.filter(**part)}
     terms = {r.site_id: r for r in SiteTerms.objects.filter(**part).prefetch_related("needs")}
@@ -167,6 +167,8 @@ def _dress(operation: Operation, rows: list[Candidate], ids: set[int]) -> None:
         pk, row.days, row.taking_part = row.site.pk, days, taking_part
         row.availability, row.terms = availabilities.get(pk), terms.get(pk)
         row.proposal, row.choice, row.drawn = proposals.get(pk), choices.get(pk), drawn.get(pk)
+        _able, enter, asked = chances.powers(row.kind)
+        row.enter = enter if asked else None
         found = chances.of(row)
         row.could_come = [
             place.authority for place in chances.places if place.authority_id in found

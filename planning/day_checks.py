@@ -11,7 +11,8 @@ from django.utils.translation import gettext as _
 
 from audit.context import as_system
 from authorities.models import Membership
-from authorities.powers_card import powers_card
+from authorities.powers_card import PowersCard, powers_card
+from planning.leading import leaders_by
 from planning.models import (
     Absence,
     InspectionDay,
@@ -101,7 +102,7 @@ def warnings(
     """
     rows = list(days)
     facts = _facts(actor, operation, rows)
-    cards: dict[tuple[frozenset[int], str], str] = {}
+    cards: dict[tuple[frozenset[int], str], PowersCard] = {}
     return {
         day.pk: [
             *_people(actor, day, facts), *_vehicles(day, facts), *_elsewhere(day, facts),
@@ -250,20 +251,32 @@ def _interpreters(day: InspectionDay, facts: _Facts) -> list[str]:
     ]
 
 
-def _entry(day: InspectionDay, cards: dict[tuple[frozenset[int], str], str]) -> list[str]:
-    """Places that nobody on the team may enter by right, where the register knows who may."""
+def _entry(day: InspectionDay, cards: dict[tuple[frozenset[int], str], PowersCard]) -> list[str]:
+    """Places that nobody on the team, or not the one who leads it, may enter by right, where the
+    register knows who may."""
     authorities = {m.authority_id: m.authority for m in day.members.all()}
+    lead = next((m for m in day.members.all() if m.user_id == day.team_lead_id), None)
     words = []
     for kind in sorted({v.site.kind or USUAL_PLACE for v in day.visits.all() if v.goes}):
         key = (frozenset(authorities), kind)
         if key not in cards:
-            card = powers_card(authorities.values(), kind, day.date)
-            cards[key] = ""
-            if not card.may_enter and card.entry_partners:
-                cards[key] = _("Nobody on the team may enter: %(place)s. Ask along: %(who)s.") % {
+            cards[key] = powers_card(authorities.values(), kind, day.date)
+        card = cards[key]
+        if not card.may_enter and card.entry_partners:
+            words.append(
+                _("Nobody on the team may enter: %(place)s. Ask along: %(who)s.")
+                % {
                     "place": card.premises_label,
                     "who": ", ".join(a.short for a in card.entry_partners),
                 }
-        if cards[key]:
-            words.append(cards[key])
+            )
+        elif lead is not None and lead.authority_id not in leaders_by(card):
+            words.append(
+                _("%(name)s leads the team and may not enter: %(place)s. Let %(who)s lead.")
+                % {
+                    "name": lead.user.full_name, "place": card.premises_label,
+                    "who": ", ".join(a.short for a in card.authorities
+                                     if a.pk in leaders_by(card)),
+                }
+            )  # fmt: skip
     return words

@@ -25,8 +25,9 @@ from planning.models import (
     SignOff,
     TargetChoice,
 )
-from planning.selectors import nominations_of
-from planning.services.parts import choices_of, draw_of, selection_hash
+from planning.selectors import draw_of, nominations_of
+from planning.services.inputs import settings_of
+from planning.services.parts import choices_of, selection_hash
 from planning.services.signing import decided_at
 from planning.words import method_words
 from risk.models import ScoringRun
@@ -54,7 +55,7 @@ def decision_content(operation: Operation) -> dict[str, Any]:
         % {"round": operation.round, "hash": fingerprint[:16]},
         "facts": [
             *_facts(operation, fingerprint), *_facts_of_plan(operation, plan, choices),
-            *_facts_of_draw(draw),
+            *_facts_of_draw(operation, draw),
         ],
         "sections": [
             *_choice_sections(operation, choices, plan, short),
@@ -113,9 +114,11 @@ def _facts_of_plan(
     ]  # fmt: skip
 
 
-def _facts_of_draw(draw: Draw | None) -> list[dict[str, str]]:
-    if draw is None:
-        return [_fact(_("Draw"), _("nothing was drawn at random"))]
+def _facts_of_draw(operation: Operation, draw: Draw | None) -> list[dict[str, str]]:
+    if draw is None or draw.state == DrawState.COMMITTED:
+        facts = [_fact(_("Draw"), _("nothing was drawn at random"))]
+        reason = settings_of(operation).no_draw
+        return [*facts, _fact(_("Why nothing was drawn"), reason)] if reason else facts
     seed = bytes(draw.seed).hex() if draw.state == DrawState.REVEALED else _("not shown yet")
     return [
         _fact(_("Draw: fingerprint of the seed"), draw.commitment),

@@ -16,6 +16,7 @@ from planning.models import (
 )
 from planning.selectors import day_cards
 from planning.services.availability import unavailable_picks
+from planning.services.lottery import undrawn
 from planning.services.meetings import kept_off
 from planning.states import register_guard
 
@@ -66,6 +67,11 @@ def all_decided(operation: Operation) -> list[Any]:
             % {"names": ", ".join(site.name for site in gone)}
         )
     return missing
+
+
+def share_drawn(operation: Operation) -> list[Any]:
+    words = undrawn(operation)
+    return [words] if words else []
 
 
 def meeting_over(operation: Operation) -> list[Any]:
@@ -132,6 +138,7 @@ def register() -> None:
     register_guard("invite", others_invited)
     register_guard("open_nominations", others_accepted)
     register_guard("start_selection", something_nominated)
+    register_guard("ask_signatures", share_drawn)
     register_guard("ask_signatures", all_decided)
     register_guard("ask_signatures", meeting_over)
     register_guard("ask_signatures", vetoes_kept)

@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from planning.answers import Names, days_words, number
 from planning.models import SelectionRun
+from planning.services.inputs import quota_key
 
 WEIGHTINGS = {
     "default": gettext_lazy("As set"),
@@ -54,6 +55,35 @@ def _visit(visit: list[Any], names: Names, titles: dict[str, str]) -> dict[str, 
     key, team, period = visit
     return {"site": titles.get(key, ""), "id": key, "team": names.team(team),
             "week": names.period(period)}  # fmt: skip
+
+
+def quota_words(quota: dict[str, Any], names: Names) -> str:
+    """What a quota counts and how many it asks for: "Lapland: at least 3, at most 9"."""
+    numbers = [_("at least %(count)s") % {"count": quota["minimum"]}] if quota["minimum"] else []
+    if quota["maximum"] is not None:
+        numbers.append(_("at most %(count)s") % {"count": quota["maximum"]})
+    return f"{names.quota(quota_key(quota))}: {', '.join(numbers) or _('no limit')}"
+
+
+def change_words(run: SelectionRun, names: Names, titles: dict[str, str]) -> list[str]:
+    """What a what-if asked, one line a change."""
+    change = run.change
+    lines = [_("Visit: %(site)s") % {"site": titles.get(s, "")} for s in change.get("pin", [])]
+    lines += [
+        _("Do not visit: %(site)s") % {"site": titles.get(s, "")} for s in change.get("exclude", [])
+    ]
+    for code, days in change.get("days", {}).items():
+        lines.append(
+            _("%(authority)s: %(days)s days")
+            % {"authority": names.authorities.get(code, code),
+               "days": f"{'+' if days > 0 else ''}{days_words(days)}"}
+        )  # fmt: skip
+    changed = {*change.get("minimum", {}), *change.get("maximum", {})}
+    # The run's own inputs have the change: they say what the quota was set to for it.
+    for quota in (run.inputs or {}).get("quotas", []):
+        if quota_key(quota) in changed:
+            lines.append(_("Quota: %(quota)s") % {"quota": quota_words(quota, names)})
+    return lines
 
 
 def run_difference(found: dict[str, Any], names: Names, titles: dict[str, str]) -> dict[str, Any]:

@@ -38,20 +38,25 @@ class SettingsForm(forms.ModelForm):
 
     class Meta:
         model = SelectionSettings
-        fields = ["periods", "random_share", "evidence", "burden", "wish", "coverage", "travel",
-                  "later", "joint_share", "most_per_firm", "min_people"]  # fmt: skip
+        fields = ["periods", "random_share", "no_draw", "evidence", "burden", "wish", "coverage", "travel",
+                  "car_pool", "later", "penalty", "joint_share", "most_per_firm", "min_people",
+                  "most_authorities"]  # fmt: skip
         labels = {
             "periods": _("The proposal gives"),
             "random_share": _("Random share (%)"),
+            "no_draw": _("Why nothing is drawn"),
             "evidence": _("Shared evidence"),
             "burden": _("Burden spared"),
             "wish": _("Authorities’ own ratings"),
             "coverage": _("Places of which little is known"),
             "travel": _("Travel"),
+            "car_pool": _("Travel saved by going together"),
             "later": _("Earlier is better"),
+            "penalty": _("A visit that a minimum lacks"),
             "joint_share": _("Joint visits, at least (%)"),
             "most_per_firm": _("Visits to one firm, at most"),
             "min_people": _("Inspectors on a visit, at least"),
+            "most_authorities": _("Authorities on a visit, at most"),
         }
         help_texts = {
             "periods": _(
@@ -59,8 +64,10 @@ class SettingsForm(forms.ModelForm):
             ),
             "random_share": _(
                 "Part of the inspector-days drawn by lot. Ten per cent costs some three per cent of "
-                "the findings and shows how common violations really are."
+                "the findings and shows how common violations really are. It is drawn before the "
+                "first proposal."
             ),
+            "no_draw": _("Only with a share of 0. It stands in the decision record."),
             "evidence": _(
                 "In findings: what a finding gains when a second authority was there. More: larger teams."
             ),
@@ -77,7 +84,27 @@ class SettingsForm(forms.ModelForm):
                 "More: visits closer together."
             ),
             "later": _("Part of a visit’s worth that is lost with each week it waits."),
+            "car_pool": _(
+                "Part of its travel that each further authority saves by going along, from 0 to 1. "
+                "More: going together costs less travel."
+            ),
+            "penalty": _(
+                "In findings, taken off for each visit that a minimum lacks which may be missed. "
+                "More: the minimums are kept longer at the cost of better visits."
+            ),
+            "joint_share": _(
+                "At least so many of all visits are made by two or more authorities; without that "
+                "there is no plan. More: fewer visits, with more days each."
+            ),
+            "most_per_firm": _(
+                "Counts all sites of a firm in the inspection window. More: firms of many sites may "
+                "be visited oftener, and others less."
+            ),
             "min_people": _("A team of fewer does not go."),
+            "most_authorities": _(
+                "Of more that could come, the likeliest to find something are considered. More: "
+                "larger teams, and a proposal takes longer (each one more doubles the teams)."
+            ),
         }
         widgets = {"periods": forms.RadioSelect}
 
@@ -85,6 +112,10 @@ class SettingsForm(forms.ModelForm):
         label=_("The proposal gives"), choices=Periods.choices, widget=forms.RadioSelect,
         help_text=_("Week by week takes longer and finds a little less, for weeks hold little."),
     )  # fmt: skip
+
+    def _get_validation_exclusions(self) -> set[str]:
+        # That a share of 0 has a reason is asked by the service, at its field and in its words.
+        return {*super()._get_validation_exclusions(), "no_draw"}  # type: ignore[misc]
 
 
 class DaysForm(forms.Form):
@@ -199,6 +230,9 @@ class TermsForm(forms.Form):
         self.fields["needs"].label_from_instance = lambda r: f"{r.get_kind_display()}: {r.name}"  # type: ignore[attr-defined]
 
 
+QUOTA_FIELDS = ("quota", "minimum", "maximum", "no_maximum")
+
+
 class WhatIfForm(forms.Form):
     """One question about a plan; several fields together are one question."""
 
@@ -209,10 +243,26 @@ class WhatIfForm(forms.Form):
         label=_("Inspector-days more (or fewer)"), required=False, decimal_places=1,
         min_value=-9999, max_value=9999, help_text=_("In each week or, with one period, in all."),
     )  # fmt: skip
+    quota = forms.ChoiceField(label=_("Quota"), required=False)
+    minimum = forms.IntegerField(
+        label=_("At least"), required=False, min_value=0, max_value=20_000,
+        help_text=_("Empty: as it is."),
+    )  # fmt: skip
+    maximum = forms.IntegerField(
+        label=_("At most"), required=False, min_value=0, max_value=20_000,
+        help_text=_("Empty: as it is."),
+    )  # fmt: skip
+    no_maximum = forms.BooleanField(label=_("Without an upper limit"), required=False)
 
     def __init__(self, *args: Any, inputs: dict[str, Any], names: dict[str, str],
-                 authorities: dict[str, str], **kwargs: Any) -> None:  # fmt: skip
+                 authorities: dict[str, str], quotas: dict[str, str], **kwargs: Any) -> None:  # fmt: skip
+        """``names`` and ``quotas``: in words, by public id and key; ``authorities`` by code."""
         super().__init__(*args, **kwargs)
+        if quotas:
+            self.fields["quota"].choices = [("", "–"), *quotas.items()]  # type: ignore[attr-defined]
+        else:
+            for name in QUOTA_FIELDS:
+                del self.fields[name]
         sites = [("", "–"), *sorted(names.items(), key=lambda pair: pair[1])]
         self.fields["pin"].choices = sites  # type: ignore[attr-defined]
         self.fields["exclude"].choices = sites  # type: ignore[attr-defined]
@@ -226,6 +276,14 @@ class WhatIfForm(forms.Form):
         data = super().clean() or {}
         if bool(data.get("authority")) != (data.get("days") is not None):
             self.add_error("days", gettext("Choose the authority and give the days."))
+        low, high, free = (data.get(name) for name in ("minimum", "maximum", "no_maximum"))
+        if bool(data.get("quota")) != (low is not None or high is not None or bool(free)):
+            self.add_error(
+                "quota" if "quota" in self.fields else None,
+                gettext("Choose the quota and give at least how many or at most how many."),
+            )
+        if free and high is not None:
+            self.add_error("maximum", gettext("Give an upper limit, or none."))
         return data
 
     def change(self) -> dict[str, Any]:
@@ -237,4 +295,9 @@ class WhatIfForm(forms.Form):
                 change[name] = [data[name]]
         if data["authority"]:
             change["days"] = {data["authority"]: float(data["days"])}
+        if data.get("quota"):
+            if data["minimum"] is not None:
+                change["minimum"] = {data["quota"]: data["minimum"]}
+            if data["maximum"] is not None or data["no_maximum"]:
+                change["maximum"] = {data["quota"]: data["maximum"]}
         return change

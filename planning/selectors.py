@@ -10,6 +10,7 @@ from django.db.models import Prefetch, QuerySet
 from authorities.models import Authority
 from authorities.powers_card import PowersCard, powers_card
 from planning.models import (
+    Draw,
     InspectionDay,
     Nomination,
     NominationState,
@@ -20,6 +21,16 @@ from targets.models import Site
 
 if TYPE_CHECKING:
     from authorities.actors import Actor
+
+
+def draw_of(operation: Operation) -> Draw | None:
+    """The lottery that holds in the present round: once drawn, it stands in later rounds too.
+
+    Sites are drawn before anybody sees a plan. A second lottery, with the first one's plan known,
+    would not be random, and chances of two of them could not be told apart.
+    """
+    rows: QuerySet[Draw] = Draw.objects.filter(operation=operation, round__lte=operation.round)
+    return rows.order_by("-round").first()
 
 
 def nominations_of(

@@ -55,7 +55,7 @@ ARROWS: dict[str, Arrow] = {
         Arrow("start_selection", (S.NOMINATING,), S.SELECTING, _("Start selection"), MANAGE,
               "operation.selecting", requires=("something_nominated",), makes=("planning.select",)),
         Arrow("ask_signatures", (S.SELECTING,), S.SIGNING, _("Ask for sign-off"), MANAGE,
-              "operation.signing", requires=("all_decided", "meeting_over", "vetoes_kept"),
+              "operation.signing", requires=("share_drawn", "all_decided", "meeting_over", "vetoes_kept"),
               makes=("planning.sign",)),
         Arrow("reopen_selection", (S.SIGNING, S.SCHEDULED), S.SELECTING, _("Reopen selection"),
               MANAGE, "operation.reopened", makes=("planning.select",), needs_reason=True),

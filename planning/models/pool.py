@@ -59,12 +59,20 @@ class SelectionSettings(models.Model):
     wish = models.DecimalField(max_digits=4, decimal_places=2, default="0.10")
     coverage = models.DecimalField(max_digits=4, decimal_places=2, default="0.05")
     travel = models.DecimalField(max_digits=4, decimal_places=2, default="0.05")
+    car_pool = models.DecimalField(max_digits=3, decimal_places=2, default="0.60")
     later = models.DecimalField(max_digits=5, decimal_places=3, default="0.005")
+    # For each visit that a minimum lacks that may be missed.
+    penalty = models.DecimalField(max_digits=5, decimal_places=2, default="2.00")
     random_share = models.PositiveSmallIntegerField(default=10)
+    # Of a share of 0: why nothing is drawn. It stands in the decision record.
+    no_draw = models.CharField(max_length=500, blank=True)
     joint_share = models.PositiveSmallIntegerField(default=0)
     most_per_firm = models.PositiveSmallIntegerField(default=1)
     # A team of fewer inspectors does not go.
     min_people = models.PositiveSmallIntegerField(default=1)
+    # Of more authorities that could come to a site the likeliest to find something are considered:
+    # there are twice as many teams with each one more.
+    most_authorities = models.PositiveSmallIntegerField(default=4)
     version = models.PositiveIntegerField(default=1)  # for clashes of two editors
     changed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
@@ -77,13 +85,18 @@ class SelectionSettings(models.Model):
         constraints = [
             models.CheckConstraint(
                 condition=Q(evidence__gte=0, burden__gte=0, wish__gte=0, coverage__gte=0,
-                            travel__gte=0, later__gte=0, later__lte=1),
+                            travel__gte=0, later__gte=0, later__lte=1, car_pool__gte=0,
+                            car_pool__lte=1, penalty__gte=0),
                 name="selection_weights",
             ),
             models.CheckConstraint(
                 condition=Q(random_share__lte=50, joint_share__lte=100, most_per_firm__gte=1,
-                            min_people__gte=1),
+                            min_people__gte=1, most_authorities__gte=1,
+                            most_authorities__lte=8),
                 name="selection_shares",
+            ),
+            models.CheckConstraint(
+                condition=Q(random_share__gt=0) | ~Q(no_draw=""), name="selection_no_draw_reason"
             ),
         ]  # fmt: skip
 

@@ -61,13 +61,17 @@ class Draw(models.Model):
 
 
 class DrawnSite(models.Model):
-    """A site that was drawn, with its probability of having been drawn."""
+    """A site that was drawn, with its probability of having been drawn.
+
+    ``team``: authority ids, ascending; who visits it was settled before the draw.
+    """
 
     draw = models.ForeignKey(Draw, on_delete=models.CASCADE, related_name="sites")
     operation = models.ForeignKey(Operation, on_delete=models.CASCADE, related_name="+")
     site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="+")
     stratum = models.CharField(max_length=80)
     probability = models.FloatField()
+    team = ArrayField(models.BigIntegerField(), default=list, blank=True)
 
     objects = SelectionPartQuerySet.as_manager()
 

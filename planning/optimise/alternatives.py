@@ -9,7 +9,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from planning.optimise.check import plan_value
-from planning.optimise.problem import Floats, Options, Plan, Problem
+from planning.optimise.problem import (
+    Cancelled,
+    Floats,
+    Options,
+    Plan,
+    Problem,
+    Progress,
+    part_of,
+)
 from planning.optimise.solve import solve
 from planning.optimise.whatif import Difference, difference
 
@@ -35,47 +43,66 @@ def alternatives(
     count: int = 2,
     within: float = 0.01,
     different: float = 0.2,
+    progress: Progress | None = None,
+    cancelled: Cancelled | None = None,
 ) -> list[Alternative]:
     """Up to ``count`` plans within ``within`` of the worth that differ in ``different`` of visits.
 
     Each also differs so much from the others. Fewer or none are returned where none are found. The
-    plans keep the bound and prices of the first: they are plans of the same problem.
+    plans keep the bound and prices of the first: they are plans of the same problem. Cancelled, it
+    ends with those it has.
     """
     options = options or Options(gap=within / 4, effort=0.1)
     least = plan.value - within * abs(plan.value)
     found: list[Alternative] = []
-    for _ in range(count):
+    for number in range(count):
+        asked = Asked(options, least, different, part_of(progress, number, count), cancelled)
         shown = [plan, *(one.plan for one in found)]
-        other = _another(problem, shown, options, least, different)
-        if other is None:
+        other = _another(problem, shown, asked)
+        if other is None or asked.over:
             break
         gone = _gone(plan, other)
         found.append(Alternative(other, other.value, difference(problem, plan, other), gone))
     return found
 
 
-def _another(
-    problem: Problem, shown: list[Plan], options: Options, least: float, different: float
-) -> Plan | None:
+@dataclass(frozen=True)
+class Asked:
+    """What is looked for, and who hears of it or may end it."""
+
+    options: Options
+    least: float
+    different: float
+    progress: Progress | None
+    cancelled: Cancelled | None
+
+    @property
+    def over(self) -> bool:
+        return self.cancelled is not None and self.cancelled()
+
+
+def _another(problem: Problem, shown: list[Plan], asked: Asked) -> Plan | None:
     """The plan of the smallest penalty with which enough differs, if it is worth enough."""
     times = np.zeros(len(problem.keys))
     for one in shown:
         times[one.site] += 1
     low, high = 0.0, max(1.0, abs(shown[0].value)) / max(1, len(shown[0].site))
     best: Plan | None = None
-    for _ in range(STEPS):
+    for step in range(STEPS):
         middle = (low + high) / 2
-        other = _with_penalty(problem, middle * times, options, shown[0])
-        if min(_gone(one, other) for one in shown) >= different:
+        other = _with_penalty(problem, middle * times, asked, step, shown[0])
+        if asked.over:
+            break
+        if min(_gone(one, other) for one in shown) >= asked.different:
             high = middle
-            if other.value >= least and (best is None or other.value > best.value):
+            if other.value >= asked.least and (best is None or other.value > best.value):
                 best = other
         else:
             low = middle
     return best
 
 
-def _with_penalty(problem: Problem, penalty: Floats, options: Options, first: Plan) -> Plan:
+def _with_penalty(problem: Problem, penalty: Floats, asked: Asked, step: int, first: Plan) -> Plan:
     """Solved with the sites' worth lowered, then counted by the true worth."""
     weights = problem.weights
     # With a weight of 1 the term for little-known sites is free to carry any number.
@@ -84,7 +111,10 @@ def _with_penalty(problem: Problem, penalty: Floats, options: Options, first: Pl
         unseen=weights.coverage * problem.unseen - penalty,
         weights=replace(weights, coverage=1.0),
     )
-    other = solve(lowered, options)
+    other = solve(
+        lowered, asked.options, progress=part_of(asked.progress, step, STEPS),
+        cancelled=asked.cancelled,
+    )  # fmt: skip
     return replace(
         other, value=plan_value(problem, other), bound=first.bound, prices=first.prices,
         quota_prices=first.quota_prices, resource_prices=first.resource_prices,

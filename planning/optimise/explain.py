@@ -17,11 +17,13 @@ from planning.optimise.problem import (
     FREE,
     PINNED,
     Bools,
+    Cancelled,
     Floats,
     Infeasible,
     Options,
     Plan,
     Problem,
+    Progress,
     Quota,
 )
 from planning.optimise.solve import solve
@@ -215,13 +217,17 @@ def why_not(problem: Problem, plan: Plan, i: int) -> list[tuple[str, int, float]
 
 
 def what_would_it_take(
-    problem: Problem, plan: Plan, i: int, options: Options | None = None
-) -> WhatItTakes:
+    problem: Problem, plan: Plan, i: int, options: Options | None = None, *,
+    progress: Progress | None = None, cancelled: Cancelled | None = None,
+) -> WhatItTakes:  # fmt: skip
     """The cheapest ways to include a site that is not in the plan; solves once with it pinned."""
     points = account(problem, plan, i).lacking
     visit, days, blocked = _beside(problem, plan, i)
     try:
-        other = solve(change(problem, pin=[i]), options or Options(effort=0.1), start=plan)
+        other = solve(
+            change(problem, pin=[i]), options or Options(effort=0.1), start=plan,
+            progress=progress, cancelled=cancelled,
+        )  # fmt: skip
     except Infeasible as none:
         return WhatItTakes(points, visit, days, blocked, None, tuple(none.clash))
     return WhatItTakes(points, visit, days, blocked, difference(problem, plan, other))

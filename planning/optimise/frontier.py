@@ -9,7 +9,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from planning.optimise.check import members, plan_value
-from planning.optimise.problem import Options, Plan, Problem, Weights
+from planning.optimise.problem import (
+    Cancelled,
+    Options,
+    Plan,
+    Problem,
+    Progress,
+    Weights,
+    part_of,
+)
 from planning.optimise.solve import solve
 from planning.optimise.whatif import days_used, visits
 
@@ -60,13 +68,24 @@ def weightings(weights: Weights) -> dict[str, Weights]:
     }
 
 
-def frontier(problem: Problem, options: Options | None = None) -> list[Point]:
-    """A point for each weighting, the default first. Raises ``Infeasible`` as the solver does."""
+def frontier(
+    problem: Problem, options: Options | None = None, *,
+    progress: Progress | None = None, cancelled: Cancelled | None = None,
+) -> list[Point]:  # fmt: skip
+    """A point for each weighting, the default first. Raises ``Infeasible`` as the solver does.
+
+    Cancelled, it ends with the weightings it has.
+    """
     options = options or Options(effort=0.1)
-    plans = {
-        name: (weights, solve(replace(problem, weights=weights), options))
-        for name, weights in weightings(problem.weights).items()
-    }
+    plans: dict[str, tuple[Weights, Plan]] = {}
+    wanted = weightings(problem.weights)
+    for number, (name, weights) in enumerate(wanted.items()):
+        weighted = replace(problem, weights=weights)
+        plans[name] = (weights, solve(
+            weighted, options, progress=part_of(progress, number, len(wanted)), cancelled=cancelled
+        ))  # fmt: skip
+        if cancelled is not None and cancelled():
+            break
     measured = {name: measures(problem, plan) for name, (_, plan) in plans.items()}
     return [
         Point(

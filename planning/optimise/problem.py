@@ -205,3 +205,15 @@ class Infeasible(Exception):
 
 Progress = Callable[[Step], None]
 Cancelled = Callable[[], bool]
+
+
+def part_of(progress: Progress | None, number: int, of: int) -> Progress | None:
+    """Progress of one solve of several, numbered from 0. Its worth and bound are its own alone."""
+    if progress is None:
+        return None
+
+    def tell(step: Step) -> None:
+        assert progress is not None
+        progress(Step(step.phase, (number + step.done) / of, None, None))
+
+    return tell

@@ -31,6 +31,7 @@ from planning.services.board import (
     values_of,
     write,
 )
+from planning.services.lottery import check_drawn
 from risk.selectors import contributions_of
 from risk.services.overrides import withdraw_override
 from targets.models import Site
@@ -66,6 +67,7 @@ def adopt(
     earlier = answered(operation, request, None)
     if earlier is not None:
         return Adopted(earlier)
+    check_drawn(operation)
     plan = current_plan(operation)
     if plan is None or plan.pk != run.pk:
         raise RuleViolation(

@@ -22,6 +22,7 @@ from audit.services import record
 from authorities.models import Authority
 from planning.candidates import Candidate, candidates, current_plan, window_weeks
 from planning.deviations import departures
+from planning.leading import may_lead
 from planning.models import (
     BoardChange,
     ChoiceState,
@@ -33,6 +34,7 @@ from planning.models import (
 from planning.permissions import may_select
 from planning.services.availability import check_available
 from planning.services.common import check_state, lock
+from planning.services.lottery import check_drawn
 from planning.words import CODES, decision_in_words
 from risk.models import Arm
 from risk.selectors import contributions_of
@@ -72,12 +74,18 @@ def follows(
 
 
 def usual_team(candidate: Candidate) -> list[int]:
-    """Who goes when nobody says otherwise: as proposed, else who nominated and could come."""
+    """Who goes when nobody says otherwise: as proposed or drawn, else who nominated and could come,
+    with somebody who may lead."""
     if candidate.proposal is not None:
         return sorted(candidate.proposal.team)
+    if candidate.drawn is not None and candidate.drawn.team:
+        return sorted(candidate.drawn.team)
     able = {authority.pk for authority in candidate.could_come}
-    wanted = sorted({n.authority_id for n in candidate.nominations} & able)
-    return wanted or sorted({n.authority_id for n in candidate.nominations} or able)[:1]
+    wanted = {n.authority_id for n in candidate.nominations} & able
+    team = wanted or set(sorted({n.authority_id for n in candidate.nominations} or able)[:1])
+    if candidate.enter is not None and not may_lead(team, candidate.enter):
+        team |= set(sorted(may_lead((a.pk for a in candidate.taking_part), candidate.enter))[:1])
+    return sorted(team)
 
 
 # ------------------------------------------------------------------------------- one site
@@ -104,6 +112,7 @@ def choose(
     operation = open_board(actor, operation)
     if answered(operation, request, site, state) is not None:
         return _standing(operation, site)
+    check_drawn(operation)
     if state not in ChoiceState.values:
         raise RuleViolation(_("Choose whether the site is selected or left out."), field="state")
     candidate, plan = candidate_of(operation, site), current_plan(operation)
@@ -199,6 +208,16 @@ def _wanted(
     if not who or not set(who) <= taking_part:
         raise RuleViolation(
             _("Choose at least one authority that takes part in the operation."), field="team"
+        )
+    leaders = [a for a in candidate.taking_part if a.pk in may_lead(taking_part, candidate.enter)]
+    if leaders and not may_lead(who, candidate.enter):
+        raise RuleViolation(
+            _(
+                "Nobody of this team can lead the visit: none may enter this kind of place by right."
+                " Take along: %(who)s."
+            )
+            % {"who": ", ".join(a.short for a in leaders)},
+            field="team",
         )
     when: dt.date | None
     if week == ANY_WEEK:

@@ -45,6 +45,12 @@ def check(frozen: dict[str, Any], change: dict[str, Any]) -> None:
     if (set(change.get("minimum", {})) | set(change.get("maximum", {}))) - quotas:
         raise RuleViolation(_("That quota is not set."), field="quota")
     _check_numbers(change)
+    for quota in frozen.get("quotas", []):
+        key = quota_key(quota)
+        low = change.get("minimum", {}).get(key, quota["minimum"])
+        high = change.get("maximum", {}).get(key, quota["maximum"])
+        if high is not None and high < low:
+            raise RuleViolation(_("The most lies below the least."), field="maximum")
 
 
 def _size(value: Any) -> int:
@@ -60,6 +66,9 @@ def _check_numbers(change: dict[str, Any]) -> None:
                *(v for v in change.get("maximum", {}).values() if v is not None)]  # fmt: skip
     if any(not isinstance(n, int | float) or not math.isfinite(n) for n in numbers):
         raise RuleViolation(_("Give a number."), field="days")
+    if any(n < 0 for name in ("minimum", "maximum")
+           for n in change.get(name, {}).values() if n is not None):  # fmt: skip
+        raise RuleViolation(_("A quota is zero or more."), field="quota")
     if any(n < 0 for n in weights.values()):
         raise RuleViolation(_("A weight is zero or more."), field="weights")
 

@@ -18,6 +18,7 @@ from authorities.models import Area, Authority
 from planning.candidates import candidates
 from planning.models import (
     Capacity,
+    DrawState,
     Fixed,
     Operation,
     OperationState,
@@ -28,7 +29,9 @@ from planning.models import (
     TeamRule,
 )
 from planning.permissions import may_select
+from planning.selectors import draw_of
 from planning.services.common import check, check_state, lock
+from planning.services.lottery import too_late
 from planning.workdays import monday, weeks
 from targets.models import Industry, Site
 
@@ -36,8 +39,8 @@ if TYPE_CHECKING:
     from authorities.actors import Actor
 
 OF_SETTINGS = (
-    "periods", "evidence", "burden", "wish", "coverage", "travel", "later", "random_share",
-    "joint_share", "most_per_firm", "min_people",
+    "periods", "evidence", "burden", "wish", "coverage", "travel", "car_pool", "later", "penalty",
+    "random_share", "no_draw", "joint_share", "most_per_firm", "min_people", "most_authorities",
 )  # fmt: skip
 
 
@@ -66,11 +69,7 @@ def save_settings(
     if (row.version if row else 0) != version:
         raise Conflict(_("Somebody else changed this while you were writing."), code="version")
     row = row or SelectionSettings(operation=operation, version=0)
-    share = values.get("random_share", row.random_share)
-    if share != row.random_share and operation.draws.filter(round=operation.round).exists():
-        raise RuleViolation(
-            _("The random share of this round has been drawn for already."), field="random_share"
-        )
+    values |= _share(operation, row, values)
     for name in OF_SETTINGS:
         if name in values:
             setattr(row, name, values[name])
@@ -81,6 +80,31 @@ def save_settings(
         data={name: str(values[name]) for name in OF_SETTINGS if name in values},
     )  # fmt: skip
     return row
+
+
+def _share(operation: Operation, row: SelectionSettings, values: dict[str, Any]) -> dict[str, Any]:
+    """The random share and, of a share of 0, why; RuleViolation where it may not be so (any more)."""
+    share = values.get("random_share", row.random_share)
+    reason = str(values.get("no_draw", row.no_draw)).strip()
+    draw = draw_of(operation)
+    if draw is not None and share != row.random_share:
+        # A seed that is only committed can be given up: nobody knows what it would draw.
+        open_to = {0, draw.share} if draw.state == DrawState.COMMITTED else set()
+        if share not in open_to:
+            raise RuleViolation(
+                _("The random share of this operation has been drawn for already."),
+                field="random_share",
+            )
+    if share and not row.random_share and too_late(operation):
+        raise RuleViolation(
+            _("Sites have been proposed or decided already: nothing can be drawn any more."),
+            field="random_share",
+        )
+    if not share and not reason:
+        raise RuleViolation(
+            _("Say why nothing is drawn; it stands in the decision record."), field="no_draw"
+        )
+    return {"random_share": share, "no_draw": "" if share else reason}
 
 
 @service

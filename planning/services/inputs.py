@@ -16,6 +16,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from planning.candidates import Candidate, Chances, candidates
+from planning.full_teams import FullTeams
 from planning.models import (
     AvailabilityState,
     Fixed,
@@ -39,7 +40,6 @@ from targets.models import PastVisit
 
 FORM = 1  # of the frozen data
 ALL = "*"  # the one pool of an authority, for every region without a pool of its own
-FULL_TEAM = 4  # authorities that visit a site drawn at random, at most
 WEEK_DAYS = 5
 
 
@@ -101,24 +101,32 @@ def days_in_window(operation: Operation, places: list[Participation]) -> dict[in
 
 
 # -------------------------------------------------------------------------------------- freeze
-def freeze(operation: Operation, today: dt.date | None = None) -> dict[str, Any]:
+def freeze(
+    operation: Operation, today: dt.date | None = None, *,
+    rows: list[Candidate] | None = None, as_drawn: bool = False,
+) -> dict[str, Any]:  # fmt: skip
     """Everything a plan of the operation depends on, as it stands now. Constant queries.
 
     Contains what every participant sees of the selection, and nothing else: joint scores,
-    nominations, capacities, limits, availability.
+    nominations, capacities, limits, availability. ``rows``: its candidates, if they are at hand.
+    ``as_drawn``: as if all that is neither pinned nor excluded had been drawn.
     """
     today = today or timezone.localdate()
     chosen = settings_of(operation)
     chances = Chances(operation)
     window = weeks(operation.window_start, operation.window_end)
     by_week = chosen.periods == Periods.WEEKS
-    rows = candidates(operation)
+    rows = candidates(operation) if rows is None else rows
     places = chances.places
+    people = {p.authority_id: _people(p) for p in places}
+    days = weekly_days(operation, places)
     codes = {p.authority_id: p.authority.code for p in places}
     regions = {r.pk: r.code for r in operation.regions.order_by("code", "pk")}
+    teams = FullTeams(chances, people, chosen.min_people, chosen.most_authorities,
+                      idle=_idle(days, chances, list(regions), by_week))  # fmt: skip
     run = ScoringRun.objects.shown()
     visited = _last_visits(rows)
-    sites = [_site(row, chances, codes, window, by_week, visited) for row in rows]
+    sites = [_site(row, chances, teams, codes, window, by_week, visited, as_drawn) for row in rows]
     _add_travel(sites)
     return {
         "form": FORM, "operation": operation.number, "round": operation.round,
@@ -128,16 +136,16 @@ def freeze(operation: Operation, today: dt.date | None = None) -> dict[str, Any]
                     for f in fields(Weights)},
         "rules": {"random_share": chosen.random_share, "joint_share": chosen.joint_share,
                   "most_per_firm": chosen.most_per_firm, "min_people": chosen.min_people,
-                  "most_authorities": Problem.most_authorities},
+                  "most_authorities": chosen.most_authorities},
         "periods": [week.isoformat() for week, _days in window] if by_week else ["window"],
         "authorities": [
             {"code": p.authority.code, "severity": chances.severity(p.authority_id),
-             "people": _people(p)}
+             "people": people[p.authority_id]}
             for p in places
         ],
         "regions": list(regions.values()),
-        "pools": _pools(operation, places, codes, regions, by_week),
-        "quotas": _quotas(operation, codes, regions),
+        "pools": _pools(days, codes, regions, by_week),
+        "quotas": _quotas(operation, codes, float(chosen.penalty)),
         "together": sorted([codes[one], codes[other]]
                            for one, others in chances.together.items() for other in others),
         "resources": _resources(operation, len(window), by_week),
@@ -160,20 +168,22 @@ def _last_visits(rows: list[Candidate]) -> dict[int, dt.date]:
 
 
 def _site(
-    row: Candidate, chances: Chances, codes: dict[int, str],
-    window: list[tuple[dt.date, int]], by_week: bool, visited: dict[int, dt.date],
+    row: Candidate, chances: Chances, teams: FullTeams, codes: dict[int, str],
+    window: list[tuple[dt.date, int]], by_week: bool, visited: dict[int, dt.date], as_drawn: bool,
 ) -> dict[str, Any]:  # fmt: skip
-    _able, enter, anybody = chances.powers(row.kind)
-    found = chances.of(row)
     terms, site = row.terms, row.site
     fixed = terms.fixed if terms else Fixed.FREE
+    lot = row.drawn is not None or (as_drawn and fixed == Fixed.FREE)
+    found = chances.of(row, drawn=lot)
     team = [codes[pk] for pk in (terms.team if terms else []) if pk in codes]
     if not row.available:
         fixed = Fixed.EXCLUDED
     elif fixed == Fixed.EXCLUDED:
         team = []  # also what was drawn: people may, with a reason that the record tells
-    elif row.drawn is not None:
-        fixed, team = Fixed.PINNED, full_team(found, chances, codes, enter, anybody)
+    elif lot:
+        fixed, team = Fixed.PINNED, [codes[pk] for pk in teams.of(row, found)]
+    elif as_drawn and fixed == Fixed.PINNED and not team:
+        team = [codes[pk] for pk in teams.of(row, found)]  # the days it may take at most
     return {
         "id": str(site.public_id),
         "region": site.region.code if site.region else "",
@@ -181,7 +191,8 @@ def _site(
         "firm": str(site.company.public_id) if site.company else "",
         "place": _point(row),
         "unseen": 1.0 if row.card.coverage is None else round(1 - row.card.coverage / 100, 4),
-        "entry": {"asked": anybody, "by": sorted(codes[pk] for pk in enter)},
+        "entry": {"asked": row.enter is not None,
+                  "by": sorted(codes[pk] for pk in row.enter or ())},
         "come": {
             codes[pk]: {"p": round(c.p, 6), "days": c.days, "wish": c.wish, "rated": c.rated}
             for pk, c in sorted(found.items())
@@ -193,34 +204,6 @@ def _site(
         "drawn": row.drawn.probability if row.drawn else None,
         "state": row.availability.state if row.availability else AvailabilityState.CHECKING,
     }  # fmt: skip
-
-
-def full_team(
-    found: dict[int, Any], chances: Chances, codes: dict[int, str], enter: set[int], anybody: bool
-) -> list[str]:
-    """Who visits a site drawn at random: all that can come, the four likeliest to find something.
-
-    Whoever goes only with others comes with them or not at all.
-    """
-    order = sorted(found, key=lambda pk: (-found[pk].p * chances.severity(pk), codes[pk]))
-    groups = [_with_partners(pk, chances.together) for pk in order]
-    groups = [group for group in groups if group <= found.keys() and len(group) <= FULL_TEAM]
-    team: set[int] = set()
-    if anybody:
-        team |= next((group for group in groups if group & enter), set())
-    for group in groups:
-        if len(team | group) <= FULL_TEAM:
-            team |= group
-    return sorted(codes[pk] for pk in team)
-
-
-def _with_partners(pk: int, together: dict[int, set[int]]) -> set[int]:
-    group, ask = {pk}, [pk]
-    while ask:
-        new = together.get(ask.pop(), set()) - group
-        group |= new
-        ask += new
-    return group
 
 
 def _point(row: Candidate) -> list[float] | None:
@@ -260,27 +243,41 @@ def _add_travel(sites: list[dict[str, Any]]) -> None:
             site["travel"] = round(float(np.hypot(dx, dy)) / 100, 4)
 
 
+def _idle(
+    days: dict[tuple[int, int | None], list[float]], chances: Chances, regions: list[int],
+    by_week: bool,
+) -> dict[int, set[int]]:  # fmt: skip
+    """By region (id) the authorities (ids) whose days there are too few for a single visit."""
+    found: dict[int, set[int]] = {}
+    for region in regions:
+        for place in chances.places:
+            pk = place.authority_id
+            own = days.get((pk, region), days.get((pk, None), []))
+            most = max(own, default=0.0) if by_week else round(sum(own), 2)
+            if most < chances.visit_days(pk):
+                found.setdefault(region, set()).add(pk)
+    return found
+
+
 def _pools(
-    operation: Operation, places: list[Participation], codes: dict[int, str],
+    by_pool: dict[tuple[int, int | None], list[float]], codes: dict[int, str],
     regions: dict[int, str], by_week: bool,
 ) -> list[dict[str, Any]]:  # fmt: skip
     return [
         {"authority": codes[authority], "region": regions.get(region, "") if region else ALL,
          "days": days if by_week else [round(sum(days), 2)]}
-        for (authority, region), days in weekly_days(operation, places).items()
+        for (authority, region), days in by_pool.items()
         if region is None or region in regions
     ]  # fmt: skip
 
 
-def _quotas(
-    operation: Operation, codes: dict[int, str], regions: dict[int, str]
-) -> list[dict[str, Any]]:
+def _quotas(operation: Operation, codes: dict[int, str], penalty: float) -> list[dict[str, Any]]:
     rows = operation.quotas.select_related("region", "industry").order_by("pk")
     return [
         {"region": q.region.code if q.region else "",
          "industry": q.industry.path if q.industry else "",
          "authority": codes.get(q.authority_id, "") if q.authority_id else "",
-         "minimum": q.minimum, "maximum": q.maximum, "hard": q.hard, "penalty": Quota.penalty}
+         "minimum": q.minimum, "maximum": q.maximum, "hard": q.hard, "penalty": penalty}
         for q in rows
         if not q.authority_id or q.authority_id in codes
     ]  # fmt: skip

@@ -1,49 +1,120 @@
-"""The random share of an operation: committed, drawn, revealed, in that order and once a round.
+"""The random share of an operation: committed, drawn, revealed, in that order and once.
 
+It comes before anything that somebody could have seen: no proposal is made, nothing is decided on
+the board and nothing is signed while a share is set and not drawn (``check_drawn``), and nothing is
+drawn any more once a proposal or a decision is there (``too_late``).
 The method and how anybody draws again stand in ``planning.optimise.lottery``. The seed leaves this
 module only when it is revealed.
 """
 
 import secrets
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from audit.context import service
 from audit.errors import Conflict, NotAllowed, RuleViolation
 from audit.services import record
-from planning.candidates import Candidate, Chances, candidates
-from planning.models import Draw, DrawnSite, DrawState, Operation, OperationState
+from authorities.models import Authority
+from planning.candidates import Candidate, candidates
+from planning.draw_words import limit_words
+from planning.models import (
+    Draw,
+    DrawnSite,
+    DrawState,
+    Fixed,
+    Operation,
+    OperationState,
+    RunKind,
+    SolverState,
+)
 from planning.optimise import lottery
+from planning.optimise.draw_room import Limit, Room
 from planning.permissions import may_select
+from planning.selectors import draw_of
 from planning.services.common import check, check_state, lock
-from planning.services.inputs import days_in_window, full_team, settings_of
+from planning.services.inputs import freeze, problem_of, settings_of
 
 if TYPE_CHECKING:
     from authorities.actors import Actor
 
 SEED_BYTES = 32
+# A proposal in one of these states has been seen, or will be.
+SEEN = (SolverState.QUEUED, SolverState.RUNNING, SolverState.DONE)
+
+
+def too_late(operation: Operation) -> bool:
+    """Whether a proposal or a decision is there already: what is drawn now were not by chance."""
+    plans = operation.runs.filter(kind=RunKind.PLAN, state__in=SEEN)
+    return plans.exists() or operation.choices.exists()
+
+
+def undrawn(operation: Operation) -> str:
+    """What to say while a random share is set and not drawn; "" when nothing is in the way."""
+    share, row = settings_of(operation).random_share, draw_of(operation)
+    if not share or (row is not None and row.state != DrawState.COMMITTED):
+        return ""
+    if too_late(operation):
+        return _(
+            "A random share of %(share)s %% is set and nothing was drawn before sites were proposed"
+            " or decided, so that it cannot be drawn any more. Set the share to 0 and say why."
+        ) % {"share": share}
+    return _(
+        "A random share of %(share)s %% is set: draw it first, before anybody sees a proposal, or"
+        " set the share to 0 and say why."
+    ) % {"share": share}
+
+
+def check_drawn(operation: Operation) -> None:
+    """Raise RuleViolation while a random share is set and not drawn; names both ways out."""
+    words = undrawn(operation)
+    if words:
+        raise RuleViolation(words, code="undrawn")
+
+
+def _in_time(operation: Operation) -> None:
+    if too_late(operation):
+        raise Conflict(
+            _(
+                "Sites have been proposed or decided already. The random share is drawn before"
+                " anybody has seen a proposal, otherwise it is not random."
+            )
+        )
 
 
 @service
 def commit(*, actor: "Actor", operation: Operation) -> Draw:
-    """Freeze what can be drawn and publish the hash of a fresh seed with it; once a round.
+    """Freeze what can be drawn and publish the hash of a fresh seed with it; once an operation.
 
     Everything available is in the frame, whatever its score: unknown is not low.
     """
     operation = lock(operation)
     check(actor, "manage", operation)
     check_state(operation, OperationState.SELECTING)
-    if operation.draws.filter(round=operation.round).exists():
-        raise Conflict(_("The seed of this round has been committed already."))
+    if draw_of(operation) is not None:
+        raise Conflict(_("The seed of this operation has been committed already."))
     share = settings_of(operation).random_share
-    frame = _frame(operation, share)
+    if not share:
+        raise RuleViolation(_("The random share is 0: there is nothing to draw."))
+    _in_time(operation)
+    found = _freeze(operation, share)
+    frame = found.frame
+    if found.wanted and not frame.draws:
+        raise RuleViolation(
+            _(
+                "A share of %(share)s %% is %(wanted)s visits, and the limits leave no room that one"
+                " surely fits: %(limit)s. Loosen that limit, or set the share to 0 and say why."
+            ) % {"share": share, "wanted": found.wanted,
+                 "limit": limit_words(operation, found.tight) if found.tight else "–"}
+        )  # fmt: skip
     seed = secrets.token_bytes(SEED_BYTES)
     frame_hash = lottery.frame_hash(frame)
     draw = Draw.objects.create(
         operation=operation, round=operation.round, share=share, seed=seed,
-        commitment=lottery.commitment(seed, frame_hash), frame=_rows(frame),
+        commitment=lottery.commitment(seed, frame_hash), frame=_stored(found),
         frame_hash=frame_hash, committed_by=actor.user,
     )  # fmt: skip
     record(
@@ -60,16 +131,19 @@ def draw(*, actor: "Actor", operation: Operation) -> Draw:
     if not may_select(actor, operation):
         raise NotAllowed(_("Coordinators of the participants draw."))
     check_state(operation, OperationState.SELECTING)
-    row = _of_round(operation)
+    row = _committed(operation)
     if row.state != DrawState.COMMITTED:
         return row
+    _in_time(operation)
     frame = frame_of(row)
     drawing = lottery.draw(frame, bytes(row.seed))
     sites = _ids(operation)
-    strata = {one.key: one.stratum for one in frame.rows}
+    lots = {one.key: one for one in frame.rows}
+    authorities = dict(Authority.objects.values_list("code", "pk"))
     DrawnSite.objects.bulk_create(
         DrawnSite(draw=row, operation=operation, site_id=sites[one.key],
-                  stratum=strata[one.key], probability=float(one.chance))
+                  stratum=lots[one.key].stratum, probability=float(one.chance),
+                  team=sorted(authorities[code] for code in lots[one.key].team))
         for one in drawing.drawn
     )  # fmt: skip
     row.state, row.drawn_at = DrawState.DRAWN, timezone.now()
@@ -83,10 +157,10 @@ def draw(*, actor: "Actor", operation: Operation) -> Draw:
 
 @service
 def reveal(*, actor: "Actor", operation: Operation) -> Draw | None:
-    """Show the seed, once everybody has signed; None when nothing was drawn in the round."""
+    """Show the seed, once everybody has signed; None when nothing was drawn."""
     operation = lock(operation)
     check(actor, "view", operation)
-    row = Draw.objects.filter(operation=operation, round=operation.round).first()
+    row = draw_of(operation)
     if row is None or row.state != DrawState.DRAWN:
         return row
     if operation.state in (OperationState.SELECTING, OperationState.SIGNING):
@@ -100,58 +174,81 @@ def reveal(*, actor: "Actor", operation: Operation) -> Draw | None:
     return row
 
 
-def _of_round(operation: Operation) -> Draw:
-    row = (
-        Draw.objects.select_for_update(of=("self",))
-        .filter(operation=operation, round=operation.round)
-        .first()
-    )
+def _committed(operation: Operation) -> Draw:
+    row = draw_of(operation)
     if row is None:
         raise Conflict(_("Commit the seed first."))
     return row
 
 
-def _frame(operation: Operation, share: int) -> lottery.Frame:
-    """Every available candidate, by region and division of industry; as many draws as fit."""
-    chances = Chances(operation)
-    made = [_row(row, chances) for row in candidates(operation) if row.available]
-    rows = [row for row in made if row is not None]
-    if not rows:
-        raise RuleViolation(_("No candidate is available yet: there is nothing to draw from."))
-    capacity = sum(days_in_window(operation, chances.places).values())
-    return lottery.Frame(tuple(rows), lottery.draws_for(rows, capacity * share / 100))
+@dataclass(frozen=True)
+class _Frozen:
+    """What is drawn from. ``wanted``: draws by the share; fewer are made where ``tight`` stops more."""
+
+    frame: lottery.Frame
+    wanted: int
+    tight: Limit | None
 
 
-def _row(row: Candidate, chances: Chances) -> lottery.Row | None:
-    """A candidate in the frame, with the days of the full team that would visit it."""
-    found = chances.of(row, drawn=True)
-    codes = {place.authority_id: place.authority.code for place in chances.places}
-    _able, enter, anybody = chances.powers(row.kind)
-    team = set(full_team(found, chances, codes, enter, anybody))
-    if not team:
-        return None
-    site = row.site
-    division = "/".join(site.industry.path.split("/")[:2]) if site.industry else "-"
+def _freeze(operation: Operation, share: int) -> _Frozen:
+    """Every candidate that could be visited, and as many draws as surely fit.
+
+    Not those that are pinned or excluded by hand: for them nothing is left to chance.
+    """
+    rows = candidates(operation)
+    frozen = freeze(operation, rows=rows, as_drawn=True)
+    problem = problem_of(frozen)
+    free = [
+        row.available and not (row.terms and row.terms.fixed != Fixed.FREE) and bool(site["team"])
+        for row, site in zip(rows, frozen["sites"], strict=True)
+    ]
+    room = Room(problem, np.array(free, bool))
+    lots = [
+        _lot(rows[i], frozen["sites"][i]) for i in np.flatnonzero(room.drawable)
+    ]  # fmt: skip
+    if not lots:
+        raise RuleViolation(
+            _("No candidate is available yet that could be visited: there is nothing to draw from.")
+        )
+    wanted = lottery.draws_for(lots, float(problem.capacity.sum()) * share / 100)
+    draws, tight = room.surely(lottery.groups_of(lots), wanted)
+    return _Frozen(lottery.Frame(tuple(lots), draws), wanted, tight)
+
+
+def _lot(row: Candidate, site: dict[str, Any]) -> lottery.Row:
+    """A candidate in the frame, with the team that would visit it."""
+    division = "/".join(site["industry"].split("/")[:2]) or "-"
     return lottery.Row(
-        key=str(site.public_id),
-        stratum=f"{site.region.code if site.region else '-'} {division}",
-        days=sum(c.days for pk, c in found.items() if codes[pk] in team),
+        key=site["id"], firm=site["firm"], region=site["region"] or "-",
+        stratum=f"{site['region'] or '-'} {division}",
+        days=sum(site["come"][code]["days"] for code in site["team"]),
         weight=None if row.card.value is None else max(0.0, float(row.card.value)),
-    )
+        team=tuple(site["team"]),
+    )  # fmt: skip
 
 
-def _rows(frame: lottery.Frame) -> dict[str, object]:
+def _stored(found: _Frozen) -> dict[str, object]:
+    tight = found.tight
     return {
-        "draws": frame.draws,
-        "rows": [[row.key, row.stratum, row.days, row.weight] for row in frame.rows],
-    }
+        "rule": lottery.RULE, "draws": found.frame.draws, "wanted": found.wanted,
+        "tight": [tight.kind, tight.key] if tight else None,
+        "rows": [
+            [row.key, row.firm, row.region, row.stratum, row.days, row.weight, list(row.team)]
+            for row in found.frame.rows
+        ],
+    }  # fmt: skip
 
 
 def frame_of(row: Draw) -> lottery.Frame:
-    """The frame as it was frozen; its hash is that of the published file."""
-    assert row.frame is not None
-    rows = tuple(lottery.Row(*one) for one in row.frame["rows"])
-    return lottery.Frame(rows, row.frame["draws"])
+    """The frame as it was frozen; its hash is that of the published file.
+
+    Raises Conflict for one that was frozen for another rule: it is drawn again by what drew it.
+    """
+    frozen = row.frame or {}
+    if not isinstance(frozen, dict) or frozen.get("rule") != lottery.RULE:
+        raise Conflict(_("This was frozen for an earlier rule of drawing."))
+    rows = tuple(lottery.Row(*one, team=tuple(team)) for *one, team in frozen["rows"])
+    return lottery.Frame(rows, frozen["draws"])
 
 
 def _ids(operation: Operation) -> dict[str, int]:

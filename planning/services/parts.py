@@ -14,18 +14,13 @@ from planning.deviations import deviations, plan_of
 from planning.models import (
     Capacity,
     ChoiceState,
-    Draw,
     Operation,
     Participation,
     ParticipationState,
     TargetChoice,
 )
+from planning.selectors import draw_of
 from targets.selectors import sites_as_named
-
-
-def draw_of(operation: Operation) -> Draw | None:
-    """The lottery of the present round."""
-    return operation.draws.filter(round=operation.round).first()
 
 
 def choices_of(operation: Operation) -> list[TargetChoice]:

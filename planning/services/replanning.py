@@ -175,14 +175,10 @@ class _Search:
             self.roster.take(day.date, TeamProposal(members=[free[0]]))
         lead = day.team_lead
         if lead.pk in {m.user_id for m in leaving}:
-            lead = self._new_lead(staying, coming)
+            people: list[TeamMember | Membership] = [*staying, *coming]
+            lead = self.roster.lead(people, sites) or lead
         self.found.teams.append(TeamChange(day, leaving, coming, lead, vehicles))
         return True
-
-    def _new_lead(self, staying: list[TeamMember], coming: list[Membership]) -> User:
-        people: list[TeamMember | Membership] = [*staying, *coming]
-        own = self.operation.lead_authority_id
-        return next((m.user for m in people if m.authority_id == own), people[0].user)
 
     def _vehicles(self, day: InspectionDay) -> list[Vehicle] | None:
         """The day's vehicles with others in place of those no longer in use; None: as they are."""

@@ -24,6 +24,7 @@ from planning.models import Operation, OperationState, RunKind, SelectionRun, So
 from planning.permissions import may_select
 from planning.services import changes, inputs, solving
 from planning.services.common import check_state, lock
+from planning.services.lottery import check_drawn
 from planning.services.pulse import Pulse
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def ask_run(
     """Queue a run. All kinds but a plan are asked about a done plan (``based_on``).
 
     ``change``: of a what-if, as ``planning.services.changes`` says. Raises NotAllowed,
-    RuleViolation (state, bad change), Conflict (one is under way).
+    RuleViolation (state, bad change, nothing drawn yet), Conflict (one is under way).
     """
     from planning.jobs import run_solver
 
@@ -64,7 +65,9 @@ def ask_run(
     check_state(operation, OperationState.SELECTING)
     if kind not in RunKind.values:
         raise RuleViolation(_("Choose what is to be reckoned."), field="kind")
-    if kind != RunKind.PLAN:
+    if kind == RunKind.PLAN:
+        check_drawn(operation)
+    else:
         based_on = _basis(operation, based_on)
     if kind == RunKind.WHAT_IF:
         assert based_on is not None

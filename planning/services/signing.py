@@ -14,6 +14,7 @@ from planning.services.availability import (
     unavailable_picks,
 )
 from planning.services.common import check, check_state, lock, own_participation
+from planning.services.lottery import check_drawn
 from planning.services.operations import settle
 from planning.services.parts import part_hash, selection_hash
 from targets.selectors import kept_from
@@ -54,6 +55,7 @@ def sign(
         raise NotAllowed(_("Confirm who you are, then sign."))
     if recused_among(actor, operation):
         raise NotAllowed(_("Somebody else of your authority has to sign this selection."))
+    check_drawn(operation)
     gone = unavailable_picks(operation)
     if gone:
         raise RuleViolation(

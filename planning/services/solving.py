@@ -59,10 +59,21 @@ def work(run: SelectionRun, save: Save, lost: Lost = lambda: False) -> Found:
     save(phase="repair", progress=0.1)
     result = {
         RunKind.WHAT_IF: _take, RunKind.FRONTIER: _frontier, RunKind.ALTERNATIVES: _alternatives,
-    }[RunKind(run.kind)](run, problem, before, options)  # fmt: skip
+    }[RunKind(run.kind)](run, problem, before, _Work(options, _tell(save), lost))  # fmt: skip
+    if lost():
+        raise TakenOver
     return Found({
         "value": before.value, "bound": before.bound, "result": result, "solver": before.solver,
     })  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Work:
+    """How a question about a plan is worked at: it is noted, and ends when it is cancelled."""
+
+    options: Options
+    progress: Callable[[Step], None]
+    cancelled: Lost
 
 
 def _tell(save: Save) -> Callable[[Step], None]:
@@ -247,11 +258,14 @@ def _difference(problem: Problem, one: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _take(run: SelectionRun, problem: Problem, plan: Plan, options: Options) -> dict[str, Any]:
+def _take(run: SelectionRun, problem: Problem, plan: Plan, work: _Work) -> dict[str, Any]:
     """What it would take to include a site."""
     from planning.optimise.explain import what_would_it_take
 
-    found = what_would_it_take(problem, plan, problem.keys.index(run.change["take"]), options)
+    found = what_would_it_take(
+        problem, plan, problem.keys.index(run.change["take"]), work.options,
+        progress=work.progress, cancelled=work.cancelled,
+    )  # fmt: skip
     return {"take": {
         "points": found.points,
         "team": _codes(problem, found.visit.team) if found.visit else [],
@@ -263,26 +277,28 @@ def _take(run: SelectionRun, problem: Problem, plan: Plan, options: Options) -> 
     }}  # fmt: skip
 
 
-def _frontier(run: SelectionRun, problem: Problem, plan: Plan, options: Options) -> dict[str, Any]:
+def _frontier(run: SelectionRun, problem: Problem, plan: Plan, work: _Work) -> dict[str, Any]:
     from planning.optimise.frontier import frontier
 
     return {"points": [
         {"name": p.name, "measures": asdict(p.measures), "value": p.value,
          "dominated": p.dominated}
-        for p in frontier(problem, options)
+        for p in frontier(
+            problem, work.options, progress=work.progress, cancelled=work.cancelled
+        )
     ]}  # fmt: skip
 
 
-def _alternatives(
-    run: SelectionRun, problem: Problem, plan: Plan, options: Options
-) -> dict[str, Any]:
+def _alternatives(run: SelectionRun, problem: Problem, plan: Plan, work: _Work) -> dict[str, Any]:
     from planning.optimise.alternatives import alternatives
     from planning.optimise.frontier import measures
 
     return {"alternatives": [
         {"value": a.value, "different": a.different, "measures": asdict(measures(problem, a.plan)),
          "difference": _difference(problem, a.difference)}
-        for a in alternatives(problem, plan, options)
+        for a in alternatives(
+            problem, plan, work.options, progress=work.progress, cancelled=work.cancelled
+        )
     ]}  # fmt: skip
 
 

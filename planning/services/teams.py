@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from audit.context import as_system
 from authorities.models import Area, AreaKind, Authority, Membership, Role, Unit, User
 from authorities.powers_card import PowersCard, powers_card
+from planning.leading import first_to_lead
 from planning.models import (
     Absence,
     DayVehicle,
@@ -261,7 +262,7 @@ class Roster:
                 proposal.missing.append(no_interpreter(language))
         self._drive(proposal, free, date)
         proposal.missing += entry_words(self, authorities, sites)
-        proposal.lead = self._lead(proposal.members)
+        proposal.lead = self.lead(proposal.members, sites)
         return proposal
 
     def _fill_up(self, proposal: TeamProposal, free: dict[int, list[Membership]]) -> None:
@@ -328,11 +329,14 @@ class Roster:
             and (vehicle.in_use_to is None or vehicle.in_use_to >= date)
         )
 
-    def _lead(self, members: list[Membership]) -> User | None:
-        for member in members:
-            if member.authority_id == self.operation.lead_authority_id:
-                return member.user
-        return members[0].user if members else None
+    def lead(
+        self, members: Sequence[Membership | TeamMember], sites: Sequence[Site]
+    ) -> User | None:
+        """Who of them leads the team at these sites (``planning.leading``)."""
+        authorities = [member.authority_id for member in members]
+        cards = [self.card(authorities, kind) for kind in {s.kind or USUAL_PLACE for s in sites}]
+        at = first_to_lead(authorities, cards, self.operation.lead_authority_id)
+        return None if at is None else members[at].user
 
     def take(self, date: dt.date, proposal: TeamProposal) -> None:
         """The team was made: its people and vehicle are no longer free that day."""

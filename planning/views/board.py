@@ -32,6 +32,7 @@ from planning.permissions import may_select
 from planning.services import adopt, choose, undo, undo_choice
 from planning.services.availability import OPEN_STATES, not_available_words
 from planning.services.common import check_state
+from planning.services.lottery import undrawn
 from planning.services.parts import choices_of
 from planning.views.base import fetch, frame
 from risk.selectors import joint_scores
@@ -97,7 +98,7 @@ def board(request: HttpRequest, public_id: str) -> HttpResponse:
         "filter": BoardFilter(request.GET, board=shown),
         "views": [(key, label, key == wishes.view) for key, label in VIEWS.items()],
         "points": shown.points() if wishes.view == "map" else None,
-        "request_id": uuid.uuid4(),
+        "request_id": uuid.uuid4(), "undrawn": undrawn(operation),
     }  # fmt: skip
     return render(request, "planning/board.html", context)
 

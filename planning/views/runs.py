@@ -13,12 +13,22 @@ from audit.errors import DomainError
 from authorities.access import acting
 from planning import answers
 from planning.candidates import current_plan, kept_away
-from planning.models import Draw, DrawState, Operation, RunKind, SelectionRun, SolverState
+from planning.draw_words import draws_words
+from planning.models import DrawState, Operation, RunKind, SelectionRun, SolverState
 from planning.optimise import lottery as method
 from planning.permissions import may_select
-from planning.run_words import frontier_chart, plan_facts, run_difference, take_words
+from planning.run_words import (
+    change_words,
+    frontier_chart,
+    plan_facts,
+    quota_words,
+    run_difference,
+    take_words,
+)
 from planning.selection_forms import WhatIfForm
+from planning.selectors import draw_of
 from planning.services import lottery
+from planning.services.inputs import quota_key, settings_of
 from planning.services.runs import OPEN, ask_run, cancel_run
 from planning.views.base import attempt, fetch, frame
 from planning.views.criteria import open_selection
@@ -46,9 +56,15 @@ def runs(request: HttpRequest, public_id: str) -> HttpResponse:
         else:
             return redirect("planning:run", public_id=run.public_id)
     context = frame(request, operation, "runs")
-    draw = Draw.objects.filter(operation=operation, round=operation.round).first()
+    draw, chosen = draw_of(operation), settings_of(operation)
     context |= {
         "draw": draw,
+        "no_draw": chosen.no_draw,
+        "draws_words": draws_words(draw) if draw else "",
+        "nothing_drawn": not chosen.random_share
+        and (draw is None or draw.state == DrawState.COMMITTED),
+        "undrawn": lottery.undrawn(operation),
+        "too_late": lottery.too_late(operation),
         "drawn": draw.sites.select_related("site").order_by("pk") if draw else [],
         "runs": operation.runs.select_related("asked_by", "asked_for")[:50],
         "may": _may(request, operation),
@@ -79,10 +95,14 @@ def draw_frame(request: HttpRequest, public_id: str) -> HttpResponse:
     operation = open_selection(request, public_id)
     if kept_away(request.actor, operation):  # type: ignore[attr-defined]
         raise Http404
-    draw = get_object_or_404(Draw, operation=operation, round=operation.round)
-    response = HttpResponse(
-        method.published(lottery.frame_of(draw)), content_type="application/json"
-    )
+    draw = draw_of(operation)
+    if draw is None:
+        raise Http404
+    try:
+        frozen = lottery.frame_of(draw)
+    except DomainError:
+        raise Http404 from None
+    response = HttpResponse(method.published(frozen), content_type="application/json")
     response["Content-Disposition"] = (
         f'attachment; filename="{operation.number}-{draw.round}-frame.json"'
     )
@@ -161,8 +181,10 @@ def _names(row: SelectionRun) -> dict[str, str]:
 def _form(request: HttpRequest, row: SelectionRun) -> WhatIfForm:
     asked = request.POST if request.POST.get("kind") == RunKind.WHAT_IF else None
     names = answers.Names(row)
+    inputs = row.inputs or {}
+    quotas = {quota_key(q): quota_words(q, names) for q in inputs.get("quotas", [])}
     return WhatIfForm(
-        asked, inputs=row.inputs or {}, names=_names(row), authorities=names.authorities
+        asked, inputs=inputs, names=_names(row), authorities=names.authorities, quotas=quotas
     )
 
 
@@ -190,6 +212,8 @@ def _found(row: SelectionRun) -> dict[str, Any]:
     titles = _names(row)
     if result.get("difference"):
         found["difference"] = run_difference(result["difference"], names, titles)
+    if row.kind == RunKind.WHAT_IF and "take" not in row.change:
+        found["asked"] = change_words(row, names, titles)
     if "take" in result:
         found["take"] = take_words(row, result["take"], names, titles)
     if "points" in result:

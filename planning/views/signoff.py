@@ -16,9 +16,9 @@ from authorities.access import acting
 from authorities.models import Authority
 from authorities.proof import lacks_second_factor, proof_of, where_to_prove
 from planning.models import DecisionRecord, Operation
+from planning.selectors import draw_of
 from planning.services import sign
 from planning.services.parts import (
-    draw_of,
     part_contents,
     selection_content,
     selection_hash,

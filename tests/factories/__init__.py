@@ -22,7 +22,7 @@ from authorities.models import (
 from authorities.services.people import add_membership
 from execution.models import Checklist, ChecklistItem, InspectionRecord, Visit
 from planning.candidates import candidates
-from planning.models import Operation, Participation
+from planning.models import Operation, Participation, SelectionSettings
 from planning.services import (
     accept,
     add_visit,
@@ -249,6 +249,14 @@ def make_available(operation: Operation) -> None:
     sweep()
 
 
+def set_rules(operation: Operation, **values: Any) -> SelectionSettings:
+    """The operation's weights and rules; a test that draws nothing says so with a share of 0."""
+    if values.get("random_share", 1) == 0:
+        values.setdefault("no_draw", "A test of something else")
+    row, _created = SelectionSettings.objects.update_or_create(operation=operation, defaults=values)
+    return row
+
+
 class Cast:
     """People of three authorities and one outsider, and an operation that they take along.
 
@@ -321,13 +329,15 @@ class Cast:
 
     def _nominate(self) -> None:
         for number, site in enumerate(self.sites):
-            code = self.CODES[number % 3]
+            code = self.CODES[number % len(self.CODES)]
             make_nomination(
                 actor=self.actors[code, "coordinator"], operation=self.refresh(), site=site,
                 reason=f"Reason of {code}", rating=3, own_note=f"Secret of {code}",
             )  # fmt: skip
         make_available(self.operation)
         move(actor=self.lead, operation=self.refresh(), arrow="start_selection")
+        # The lottery comes first wherever a share is set; tests of it set one.
+        set_rules(self.refresh(), random_share=0)
 
     def _choose(self) -> None:
         for entry in candidates(self.refresh()):

@@ -228,10 +228,11 @@ def selection_values(operation: Operation, site: Site, lead: Any) -> dict[str, d
     places = operation.participations.accepted().order_by("pk")
     rule = operation.team_rules.create(authority=places[0].authority, needs=places[1].authority)
     resource = operation.resources.create(kind="interpreter", name="x", per_week=1)
-    frame = lottery.Frame((lottery.Row(str(site.public_id), "a", 1.0, None),), 1)
+    frame = lottery.Frame((lottery.Row(str(site.public_id), "", "01", "a", 1.0, None),), 1)
     operation.draws.create(
         round=operation.round, state="drawn", share=10, seed=b"s" * 32, commitment="c" * 64,
-        frame={"draws": 1, "rows": [[str(site.public_id), "a", 1.0, None]]},
+        frame={"rule": lottery.RULE, "draws": 1,
+               "rows": [[str(site.public_id), "", "01", "a", 1.0, None, []]]},
         frame_hash=lottery.frame_hash(frame), committed_by=lead.user, drawn_at=timezone.now(),
     )  # fmt: skip
     inputs = freeze(operation)

@@ -18,7 +18,7 @@ from tests.planning.test_board import WHY, draw, make_plan
 
 pytestmark = pytest.mark.django_db
 HTMX = {"HTTP_HX_REQUEST": "true"}
-BOARD_QUERIES = 46  # a page in full: session, person, place, rights, then the board
+BOARD_QUERIES = 48  # a page in full: session, person, place, rights, then the board
 NEWS_QUERIES = 8  # when there are none: session, person, place, groups, and one of the board
 
 

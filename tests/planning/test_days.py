@@ -30,7 +30,7 @@ from planning.services import (
 from planning.services.routes import unplanned
 from planning.services.teams import propose_team
 from targets.services.recusals import recuse
-from tests.factories import Cast, make_actor
+from tests.factories import Cast, make_actor, set_rules
 from tests.planning.days import (
     FOUR,
     NINE,
@@ -219,6 +219,7 @@ def test_nobody_is_told_why_somebody_is_not_offered():
     site, person = unplanned_of(cast)[0], team("OSH", cast).user
     cast.operation.choices.filter(state="picked").update(team=[cast.lead.authority.pk])
     spare = make_actor("OSH", "inspector")
+    set_rules(cast.operation, min_people=2)
 
     def offered(date: dt.date) -> list[Any]:
         with acting_as(cast.lead):

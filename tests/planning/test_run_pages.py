@@ -12,7 +12,7 @@ from planning.answers import why
 from planning.models import SelectionQuota, SelectionRun, SelectionSettings, SiteTerms, TeamRule
 from planning.services import inputs, runs
 from targets.services.recusals import recuse
-from tests.factories import Cast, make_region
+from tests.factories import Cast, make_region, set_rules
 from tests.planning.test_runs import plan, selecting
 
 pytestmark = pytest.mark.django_db
@@ -23,10 +23,12 @@ def address(name: str, *args) -> str:
 
 
 def settings_data(**values) -> dict[str, str]:
-    base = {"form": "settings", "s-version": "0", "s-periods": "window", "s-random_share": "10",
+    base = {"form": "settings", "s-version": "1", "s-periods": "window", "s-random_share": "10",
+            "s-no_draw": "",
             "s-evidence": "0.25", "s-burden": "0.10", "s-wish": "0.10", "s-coverage": "0.05",
             "s-travel": "0.05", "s-later": "0.005", "s-joint_share": "0", "s-most_per_firm": "1",
-            "s-min_people": "1"}  # fmt: skip
+            "s-min_people": "1", "s-car_pool": "0.60", "s-penalty": "2.00",
+            "s-most_authorities": "4"}  # fmt: skip
     return base | {f"s-{k}": v for k, v in values.items()}
 
 
@@ -41,13 +43,13 @@ def test_the_lead_sets_weights_and_a_clash_of_two_is_told(as_user):
     assert second.status_code == 422
     assert "Somebody else changed this" in second.content.decode()
     assert "0.70" in second.content.decode()
-    bad = client.post(page, settings_data(version="1", random_share="80"))
+    bad = client.post(page, settings_data(version="2", random_share="80"))
     assert bad.status_code == 422
     other = as_user(cast.actors["TAX", "coordinator"])
     text = other.get(page).content.decode()
     assert "Save the weights" not in text
     assert "Save the days" in text
-    assert other.post(page, settings_data(version="1")).status_code == 422
+    assert other.post(page, settings_data(version="2")).status_code == 422
 
 
 def test_each_authority_says_its_own_days_and_the_lead_sets_quotas(as_user):
@@ -181,7 +183,7 @@ def test_limits_that_clash_are_told_in_words(as_user):
 
 def test_the_lottery_on_its_page_never_shows_the_seed_before_its_time(as_user):
     cast = selecting(sites=9)
-    SelectionSettings.objects.create(operation=cast.operation, random_share=50)
+    set_rules(cast.operation, random_share=50)
     client = as_user(cast.lead)
     client.post(address("draw_step", cast.operation.public_id, "commit"))
     draw = cast.operation.draws.get()
@@ -222,8 +224,9 @@ def test_pages_cost_the_same_whatever_the_number_of_candidates(as_user):
 
 def test_files_with_every_candidate_are_not_for_whoever_is_kept_away_from_one(as_user):
     cast = selecting()
-    SelectionSettings.objects.create(operation=cast.operation, random_share=50)
-    as_user(cast.lead).post(address("draw_step", cast.operation.public_id, "commit"))
+    set_rules(cast.operation, random_share=50)
+    for step in ("commit", "draw"):
+        as_user(cast.lead).post(address("draw_step", cast.operation.public_id, step))
     run = plan(cast)
     person = cast.actors["TAX", "coordinator"]
     files = (address("run_inputs", run.public_id),

@@ -15,13 +15,13 @@ from audit.claims import TakenOver
 from audit.context import acting_as
 from audit.errors import Conflict, NotAllowed, RuleViolation
 from planning.candidates import Chance, Chances, candidates, gauges
+from planning.full_teams import FullTeams
 from planning.models import (
     Capacity,
     Fixed,
     RunKind,
     SelectionQuota,
     SelectionRun,
-    SelectionSettings,
     SiteTerms,
     SolverState,
     TeamRule,
@@ -38,6 +38,7 @@ from tests.factories import (
     make_past_visit,
     make_region,
     make_site,
+    set_rules,
 )
 
 pytestmark = pytest.mark.django_db
@@ -132,14 +133,17 @@ def test_the_team_of_a_drawn_site_keeps_the_rules_about_teams():
     cast = selecting()
     ids = {code: cast.actors[code, "coordinator"].authority.pk for code in ("OSH", "TAX", "POL")}
     chances = Chances(cast.operation)
-    codes = {pk: code for code, pk in ids.items()}
     found = {pk: Chance(0.5, 1.0, 0.0) for pk in ids.values()}
-    assert inputs.full_team(found, chances, codes, set(), False) == ["OSH", "POL", "TAX"]
+    people = dict.fromkeys(ids.values(), 1)
+    assert FullTeams(chances, people).full(found, None) == sorted(ids.values())
+    assert FullTeams(chances, people, 4).full(found, None) == []
+    assert FullTeams(chances, people, most=2).full(found, None) == sorted([ids["OSH"], ids["POL"]])
+    assert FullTeams(chances, people).full(found, set()) == []
     TeamRule.objects.create(operation=cast.operation, authority_id=ids["OSH"], needs_id=ids["POL"])
     chances = Chances(cast.operation)
     del found[ids["POL"]]
-    assert inputs.full_team(found, chances, codes, set(), False) == ["TAX"]
-    assert inputs.full_team(found, chances, codes, {ids["OSH"]}, True) == ["TAX"]
+    assert FullTeams(chances, people).full(found, None) == [ids["TAX"]]
+    assert FullTeams(chances, people).full(found, {ids["OSH"]}) == []
 
 
 def test_days_of_one_region_leave_the_others_the_usual_ones():
@@ -158,7 +162,7 @@ def test_days_of_one_region_leave_the_others_the_usual_ones():
 
 def test_a_plan_by_weeks_keeps_rest_pins_and_interpreters_of_the_week():
     cast = selecting()
-    SelectionSettings.objects.create(operation=cast.operation, periods="weeks", random_share=0)
+    set_rules(cast.operation, periods="weeks", random_share=0)
     window = [week for week, _days in weeks(*window_of(cast))]
     speaks = cast.operation.resources.create(kind="interpreter", name="vietnam", per_week=1)
     first, second, rested = cast.sites[:3]
@@ -325,6 +329,35 @@ def test_questions_about_a_plan_are_answered():
         assert take["points"] >= 0
 
 
+@pytest.mark.parametrize("asked", ["frontier", "alternatives", "take"])
+def test_a_question_is_cancelled_while_it_is_worked_at(asked):
+    cast = selecting(sites=9)
+    Capacity.objects.create(operation=cast.operation, authority=cast.lead.authority, days=1)
+    before = plan(cast)
+    left = next(s for s in cast.sites if not before.proposals.filter(site=s).exists())
+    kind, change = asked, {}
+    if asked == "take":
+        kind, change = RunKind.WHAT_IF, {"take": str(left.public_id)}
+    run = runs.ask_run(
+        actor=cast.lead, operation=cast.operation, kind=kind, based_on=before, change=change
+    )
+    claimed = runs.claim(run.pk)
+    runs._freeze(claimed)
+    looks, notes = [], []
+
+    def lost() -> bool:
+        looks.append(1)
+        return len(looks) > 3  # well before the first of several solves has ended
+
+    with pytest.raises(TakenOver):
+        solving.work(claimed, lambda **values: notes.append(values), lost)
+    assert len(looks) < 40
+    runs.cancel_run(actor=cast.lead, run=run)
+    assert runs.perform(claimed).state == SolverState.CANCELLED
+    again = plan(cast, kind=kind, based_on=before, change=change)
+    assert again.result
+
+
 def test_the_random_share_can_be_drawn_again_by_anybody():
     cast = selecting(sites=9)
     extra = [make_site() for _ in range(20)]
@@ -333,7 +366,7 @@ def test_the_random_share_can_be_drawn_again_by_anybody():
         sites=Site.objects.filter(pk__in=[s.pk for s in extra]),
     )  # fmt: skip
     make_available(cast.operation)
-    SelectionSettings.objects.create(operation=cast.operation, random_share=30)
+    set_rules(cast.operation, random_share=30)
     with pytest.raises(Conflict):
         lottery.draw(actor=cast.lead, operation=cast.operation)
     committed = lottery.commit(actor=cast.lead, operation=cast.operation)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections import Counter
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -27,12 +28,15 @@ def seed_of(number: int) -> bytes:
 @st.composite
 def frames(draw: st.DrawFn, most: int = 30) -> Frame:
     weights = draw(st.lists(st.none() | st.floats(0, 1) | st.just(50.0), min_size=1, max_size=most))
-    rows = tuple(
-        Row(f"site ä{n}", draw(st.sampled_from(["north food", "south food", "south build"])),
-            draw(st.sampled_from([0.5, 1.0, 3.5])), weight)
-        for n, weight in enumerate(weights)
-    )  # fmt: skip
-    return Frame(rows, draw(st.integers(0, 2 * len(rows))))
+    firms = draw(st.lists(st.sampled_from(["", "", "f1", "f2", "f3"]), min_size=len(weights),
+                          max_size=len(weights)))  # fmt: skip
+    rows = []
+    for n, (weight, firm) in enumerate(zip(weights, firms, strict=True)):
+        region = draw(st.sampled_from(["north", "south"]))
+        industry = draw(st.sampled_from(["food", "build"]))
+        days = draw(st.sampled_from([0.5, 1.0, 3.5]))
+        rows.append(Row(f"site ä{n}", firm, region, f"{region} {industry}", days, weight))
+    return Frame(tuple(rows), draw(st.integers(0, len(lottery.groups_of(rows)))))
 
 
 @settings(max_examples=12, deadline=None, derandomize=True)
@@ -49,47 +53,70 @@ def test_sites_are_drawn_as_often_as_their_chance_says(frame: Frame) -> None:
 
 @settings(max_examples=150, deadline=None)
 @given(frames(), st.integers(0, 99))
-def test_chances_add_up_and_leave_nobody_out(frame: Frame, number: int) -> None:
+def test_every_draw_is_another_firm_and_chances_add_up_exactly(frame: Frame, number: int) -> None:
     drawing = lottery.draw(frame, seed_of(number))
-    even, risk = frame.draws - frame.draws // 2, frame.draws // 2
-    halves = Counter(one.half for one in drawing.drawn)
-    assert halves["even"] + halves["both"] == even
-    assert halves["risk"] + halves["both"] == risk
+    group = {row.key: row.group for row in frame.rows}
+    assert len({group[one.key] for one in drawing.drawn}) == len(drawing.drawn) == frame.draws
+    assert sum(drawing.chances.values()) == frame.draws
     for row in frame.rows:
         assert 0 <= drawing.chances[row.key] <= 1
         assert (drawing.chances[row.key] > 0) == (frame.draws > 0)
-    assert {one.key: one.chance for one in drawing.drawn} == {
-        one.key: drawing.chances[one.key] for one in drawing.drawn
-    }
-
-
-def test_expected_number_is_the_mean_of_what_is_drawn() -> None:
-    frame = Frame(tuple(Row(f"s{n}", "a", 1, n / 20) for n in range(20)), 10)
-    sizes = [len(lottery.draw(frame, seed_of(n)).drawn) for n in range(2000)]
-    expected = lottery.draw(frame, seed_of(0)).expected
-    assert abs(np.mean(sizes) - expected) < 4 * np.std(sizes) / 2000**0.5
+    assert all(one.chance == drawing.chances[one.key] for one in drawing.drawn)
 
 
 def test_chances_by_hand() -> None:
-    # Weights 6, 3, 1 with two draws of each half: 6 of 10 with 2 draws is certain; then one draw
-    # is left for 3 and 1. The even half: 2 of 3.
-    rows = (Row("a", "x", 1, 6), Row("b", "x", 1, 3), Row("c", "x", 1, 1))
+    # Risks 6, 3, 1 of three sites: sizes 10 + 3 x 6 = 28, 19, 13, together 60 (in millions).
+    rows = tuple(Row(k, "", "r", "x", 1, w) for k, w in (("a", 6), ("b", 3), ("c", 1)))
+    chances = lottery.draw(Frame(rows, 1), seed_of(1)).chances
+    assert chances == {"a": Fraction(28, 60), "b": Fraction(19, 60), "c": Fraction(13, 60)}
+    # With three draws all are certain; with two the first is not (2 x 28 < 60).
+    assert lottery.draw(Frame(rows, 2), seed_of(1)).chances["a"] == Fraction(56, 60)
+    assert set(lottery.draw(Frame(rows, 3), seed_of(1)).chances.values()) == {1}
+    # Two sites of one firm share its chance by their sizes: 47 of 60 twice is certain.
+    firm = (replace(rows[0], firm="f"), replace(rows[1], firm="f"), rows[2])
+    chances = lottery.draw(Frame(firm, 2), seed_of(1)).chances
+    assert chances == {"a": Fraction(28, 47), "b": Fraction(19, 47), "c": 1}
+
+
+def test_half_of_the_chance_is_for_being_there_and_half_for_the_risk() -> None:
+    rows = tuple(Row(f"s{n}", "", "r", "x", 1, 0.9 if n < 10 else None) for n in range(100))
     chances = lottery.draw(Frame(rows, 4), seed_of(1)).chances
-    assert chances["a"] == 1
-    assert chances["b"] == 1 - (1 - lottery.Fraction(2, 3)) * (1 - lottery.Fraction(3, 4))
-    assert chances["c"] == 1 - (1 - lottery.Fraction(2, 3)) * (1 - lottery.Fraction(1, 4))
+    unknown, risky = chances["s99"], chances["s0"]
+    assert Fraction(2, 100) <= unknown < Fraction(2, 100) * Fraction(1001, 1000)
+    assert abs(risky - Fraction(2, 100) - Fraction(2, 10)) < Fraction(1, 1000)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(frames(), st.integers(0, 99))
-def test_each_stratum_gets_its_share_of_the_even_half(frame: Frame, number: int) -> None:
+def test_each_region_gets_its_share(frame: Frame, number: int) -> None:
     drawing = lottery.draw(frame, seed_of(number))
-    even = frame.draws - frame.draws // 2
-    sizes = Counter(row.stratum for row in frame.rows)
-    stratum = {row.key: row.stratum for row in frame.rows}
-    drawn = Counter(stratum[one.key] for one in drawing.drawn if one.half != "risk")
-    for name, size in sizes.items():
-        assert abs(drawn[name] - even * size / len(frame.rows)) < 1
+    drawn = {one.key for one in drawing.drawn}
+    for region in ("north", "south", lottery.SEVERAL):
+        groups = [group for group in frame.groups if group.region == region]
+        keys = {key for group in groups for key, _size in group.sites}
+        expected = sum(drawing.chances[key] for key in keys)
+        assert abs(len(drawn & keys) - expected) < 1
+
+
+@settings(max_examples=200, deadline=None)
+@given(frames(), st.data())
+def test_no_draw_holds_more_of_some_firms_than_is_said(frame: Frame, data: st.DataObject) -> None:
+    names = [group.name for group in frame.groups]
+    some = data.draw(st.sets(st.sampled_from(names)))
+    group = {row.key: row.group for row in frame.rows}
+    most = lottery.most_of(frame.groups, frame.draws, [some, set(names)])
+    assert most[1] == frame.draws
+    for number in range(20):
+        drawn = lottery.draw(frame, seed_of(number)).drawn
+        assert sum(group[one.key] in some for one in drawn) <= most[0]
+
+
+def test_a_small_region_is_not_drawn_from_more_often_than_its_share() -> None:
+    rows = tuple(Row(f"s{n}", "", "north" if n < 5 else "south", "x", 1, None) for n in range(50))
+    groups = lottery.groups_of(rows)
+    north = {group.name for group in groups if group.region == "north"}
+    assert lottery.most_of(groups, 10, [north]) == [1]
+    assert lottery.most_of(groups, 11, [north]) == [2]
 
 
 @settings(max_examples=60, deadline=None)
@@ -102,7 +129,11 @@ def test_order_of_rows_does_not_matter(frame: Frame, number: int) -> None:
     assert lottery.draw(other, seed_of(number)).drawn == lottery.draw(frame, seed_of(number)).drawn
 
 
-ROWS = tuple(Row(f"s{n}", f"r{n % 3}", 1 + n % 2, n / 40 if n % 5 else None) for n in range(40))
+ROWS = tuple(
+    Row(f"s{n}", f"f{n}" if n < 30 else f"f{n % 4}", f"r{n % 3}", f"r{n % 3} i{n % 2}", 1 + n % 2,
+        n / 40 if n % 5 else None, ("A", "B") if n % 2 else ("A",))
+    for n in range(40)
+)  # fmt: skip
 
 
 def test_a_changed_frame_seed_or_list_is_noticed() -> None:
@@ -117,6 +148,9 @@ def test_a_changed_frame_seed_or_list_is_noticed() -> None:
         replace(frame, rows=(replace(first, weight=0.9), *others)),
         replace(frame, rows=(replace(first, days=9.0), *others)),
         replace(frame, rows=(replace(first, stratum="r9"), *others)),
+        replace(frame, rows=(replace(first, region="r9"), *others)),
+        replace(frame, rows=(replace(first, firm="f9"), *others)),
+        replace(frame, rows=(replace(first, team=("B",)), *others)),
     ]
     for other in changed:
         assert "The commitment is not that of this seed and this frame." in lottery.verify(
@@ -130,7 +164,7 @@ def test_a_changed_frame_seed_or_list_is_noticed() -> None:
 
 
 def test_anybody_can_draw_again(tmp_path: Path) -> None:
-    frame, seed = Frame((*ROWS, Row("Säkylä / 1", 'r"1\\', 2, 3.0)), 9), seed_of(7)
+    frame, seed = Frame((*ROWS, Row("Säkylä / 1", "", 'r"1\\', "x", 2, 3.0)), 9), seed_of(7)
     file = tmp_path / "frame.json"
     file.write_bytes(lottery.published(frame))
     committed = lottery.commitment(seed, lottery.frame_hash(frame))
@@ -156,18 +190,19 @@ def test_days_bound_what_is_expected() -> None:
         number = lottery.draws_for(ROWS, days)
         chances = lottery.draw(Frame(ROWS, number), seed_of(1)).chances
         assert sum(chances[row.key] * row.days for row in ROWS) <= days
-        if number < 2 * len(ROWS):
+        if number < len(lottery.groups_of(ROWS)):
             more = lottery.draw(Frame(ROWS, number + 1), seed_of(1)).chances
             assert sum(more[row.key] * row.days for row in ROWS) > days
 
 
 def test_bad_frames_are_refused() -> None:
     for rows, draws in [
-        ((Row("a", "x", 1, 0.5),) * 2, 1),
-        ((Row("a", "x", float("nan"), 0.5),), 1),
-        ((Row("a", "x", 1, -0.1),), 1),
-        ((Row("a", "x", 1, 0.1),), 3),
-        ((Row("a", "x", 1, 0.1),), -1),
+        ((Row("a", "", "r", "x", 1, 0.5),) * 2, 1),
+        ((Row("a", "", "r", "x", float("nan"), 0.5),), 1),
+        ((Row("a", "", "r", "x", 1, -0.1),), 1),
+        ((Row("a", "", "r", "x", 1, 0.1),), 2),
+        ((Row("a", "f", "r", "x", 1, 0.1), Row("b", "f", "r", "x", 1, 0.1)), 2),
+        ((Row("a", "", "r", "x", 1, 0.1),), -1),
     ]:
         with pytest.raises(ValueError):
             Frame(rows, draws)
@@ -178,7 +213,9 @@ def test_bad_frames_are_refused() -> None:
 def test_the_estimate_of_the_rate_takes_these_chances() -> None:
     """Risky sites are drawn more often; weighted by their chances the rate comes out right."""
     generator = random.Random(3)
-    rows = tuple(Row(f"s{n}", f"r{n % 4}", 1, 0.02 + 0.9 * (n % 10 == 0)) for n in range(300))
+    rows = tuple(
+        Row(f"s{n}", "", f"r{n % 4}", "x", 1, 0.02 + 0.9 * (n % 10 == 0)) for n in range(300)
+    )
     hit = {row.key: generator.random() < (row.weight or 0) for row in rows}
     truth = sum(hit.values()) / len(rows)
     rates, naive = [], []
