@@ -247,7 +247,10 @@ def frame_of(row: Draw) -> lottery.Frame:
     frozen = row.frame or {}
     if not isinstance(frozen, dict) or frozen.get("rule") != lottery.RULE:
         raise Conflict(_("This was frozen for an earlier rule of drawing."))
-    rows = tuple(lottery.Row(*one, team=tuple(team)) for *one, team in frozen["rows"])
+    rows = tuple(
+        lottery.Row(key, firm, region, stratum, days, weight, tuple(team))
+        for key, firm, region, stratum, days, weight, team in frozen["rows"]
+    )
     return lottery.Frame(rows, frozen["draws"])
 
 
