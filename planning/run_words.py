@@ -143,32 +143,48 @@ RIGHT, BOTTOM = WIDTH - 20, HEIGHT - 46
 
 
 def frontier_chart(points: list[dict[str, Any]]) -> dict[str, Any]:
-    """Expected findings against visits, one mark a weighting, with its table."""
-    xs = [p["measures"]["visits"] for p in points]
-    ys = [p["measures"]["findings"] for p in points]
+    """Expected findings against each thing they cost, one mark a weighting, with the table.
 
-    def scale(value: float, values: list[float], start: float, end: float) -> float:
-        low, high = min(values), max(values)
-        room = (high - low) or 1.0
-        low, high = low - room * 0.1, high + room * 0.1
-        return round(start + (end - start) * (value - low) / (high - low), 1)
-
-    rows = []
-    for letter, p in zip("ABCDEFGH", points, strict=False):
-        m = p["measures"]
-        rows.append({
-            "letter": letter, "name": WEIGHTINGS.get(p["name"], p["name"]),
-            "own": p["name"] == "default", "dominated": p["dominated"],
-            "x": scale(m["visits"], xs, LEFT, RIGHT), "y": scale(m["findings"], ys, BOTTOM, TOP),
-            "findings": number(m["findings"], 1), "visits": m["visits"], "spared": m["spared"],
-            "calls": m["authority_visits"], "travel": number(m["travel"], 1),
-            "value": number(p["value"], 2),
+    ``panels``: visits, calls on firms and travel, each with the ends of its axis and its ``marks``.
+    """
+    findings = [p["measures"]["findings"] for p in points]
+    letters = "ABCDEFGH"
+    rows = [
+        {"letter": letter, "name": WEIGHTINGS.get(p["name"], p["name"]),
+         "own": p["name"] == "default", "dominated": p["dominated"],
+         "findings": number(p["measures"]["findings"], 1), "visits": p["measures"]["visits"],
+         "calls": p["measures"]["authority_visits"], "travel": number(p["measures"]["travel"], 1),
+         "value": number(p["value"], 2)}
+        for letter, p in zip(letters, points, strict=False)
+    ]  # fmt: skip
+    costs = (
+        (_("Visits"), "visits", 0), (_("Calls on firms"), "authority_visits", 0),
+        (_("Travel (100 km)"), "travel", 1),
+    )  # fmt: skip
+    panels = []
+    for label, key, digits in costs:
+        xs = [p["measures"][key] for p in points]
+        panels.append({
+            "label": label, "low": number(min(xs), digits), "high": number(max(xs), digits),
+            "marks": [
+                {"x": _scale(x, xs, LEFT, RIGHT), "y": _scale(y, findings, BOTTOM, TOP),
+                 "letter": row["letter"], "own": row["own"]}
+                for x, y, row in zip(xs, findings, rows, strict=False)
+            ],
         })  # fmt: skip
     return {
-        "rows": rows, "width": WIDTH, "height": HEIGHT, "left": LEFT, "right": RIGHT, "top": TOP,
-        "bottom": BOTTOM, "x_low": min(xs), "x_high": max(xs), "y_low": number(min(ys), 1),
-        "y_high": number(max(ys), 1),
+        "rows": rows, "panels": panels, "width": WIDTH, "height": HEIGHT, "left": LEFT,
+        "right": RIGHT, "top": TOP, "bottom": BOTTOM, "y_low": number(min(findings), 1),
+        "y_high": number(max(findings), 1),
     }  # fmt: skip
+
+
+def _scale(value: float, values: list[float], start: float, end: float) -> float:
+    """Where ``value`` stands between ``start`` and ``end``, with a tenth of room at either side."""
+    low, high = min(values), max(values)
+    room = (high - low) or 1.0
+    low, high = low - room * 0.1, high + room * 0.1
+    return round(start + (end - start) * (value - low) / (high - low), 1)
 
 
 def count_words(count: int) -> str:

@@ -168,6 +168,10 @@ def test_a_proposal_from_the_page_to_its_proof_and_answers(as_user):
         text = client.get(address("run", latest.public_id)).content.decode()
         if kind != "alternatives":
             assert words in text
+        if kind == "frontier":
+            for cost in ("Visits", "Calls on firms", "Travel (100 km)"):
+                assert f"Expected findings against: {cost}; the table below" in text
+            assert text.count('<circle class="bar"') == 3 * len(latest.result["points"])
 
 
 def test_limits_that_clash_are_told_in_words(as_user):
