@@ -1,7 +1,7 @@
 """The solver beside the ways in which authorities plan today, on the same made-up problem.
 
 python -m bench.selection --sites 10000 --periods 13 --seed 1 [--floors binding] [--teams] [--everything]
-    [--gap 0.001] [--effort 1] [--threads 1] [--json bench/results/selection.json]
+    [--gap 0.001] [--effort 1] [--threads 1] [--markdown] [--json bench/results/selection.json]
 
 Worth is given as a share of the solver's proven bound: no plan is worth more than 100 %. The
 yardsticks keep the capacity and the windows, not the minimums and team rules. Times hold the compiling of the
@@ -215,6 +215,31 @@ def table(found: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def markdown(found: dict[str, Any]) -> str:
+    """The lines of docs/selection-bench.md: of the first table one, and the second."""
+    s, given = found["solver"], found["given"]
+    kinds = [f"{given['floors']} floors"] * bool(given["floors"]) + ["team rules"] * given["teams"]
+    what = ", ".join([f"{given['sites']:,}", *kinds])
+    periods = "quarter" if given["periods"] == 1 else f"{given['periods']} weeks"
+    near = "–" if s["within_1_percent"] is None else f"{s['within_1_percent']:.1f}"
+    lines = [
+        "| Sites | Periods | First plan s | To 1 % s | Gap | after s | Memory MB |",
+        "| ---: | --- | ---: | ---: | ---: | ---: | ---: |",
+        f"| {what} | {periods} | {s['first_plan']:.1f} | {near} | {s['gap_percent']:.4f} % |"
+        f" {s['seconds']:.1f} | {s['memory_mb']:.0f} |",
+        "",
+        "| Way of planning | Worth % | Expected findings | Visits | Repeat visits | Joint % |"
+        " Capacity used % |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    lines += [
+        f"| {name} | {m['worth_percent']:.1f} | {m['findings']:,.0f} | {m['visits']:,} |"
+        f" {m['repeat_visits']:,} | {m['joint_percent']:.0f} | {m['capacity_percent']:.1f} |"
+        for name, m in found["rows"].items()
+    ]
+    return "\n".join(lines)
+
+
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--sites", type=int, default=10_000)
@@ -226,6 +251,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--gap", type=float, default=0.001)
     parser.add_argument("--effort", type=float, default=1.0)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--markdown", action="store_true")
     parser.add_argument("--json", type=Path)
     return parser.parse_args()
 
@@ -233,7 +259,7 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     given = arguments()
     found = measure(given)
-    print(table(found))
+    print(markdown(found) if given.markdown else table(found))
     if given.json:
         given.json.parent.mkdir(parents=True, exist_ok=True)
         given.json.write_text(json.dumps(found, indent=1, default=str))

@@ -125,6 +125,10 @@ def plan(lead, tax, police) -> Operation:
     lead.press("Start selection")
     assert "Being checked" in lead.open(f"{address}selection/").locator("main").inner_text()
     make_available(operation)
+    # The lottery comes before the first decision, here with too few days for a visit.
+    lead.open(f"{address}proposals/")
+    lead.press("Freeze the candidates and commit a seed")
+    lead.press("Draw", exact=True)
     decide(lead, operation)
     lead.open(address)
     lead.press("Ask for sign-off")
