@@ -169,6 +169,7 @@ def test_a_proposal_from_the_page_to_its_proof_and_answers(as_user):
         if kind != "alternatives":
             assert words in text
         if kind == "frontier":
+            latest.refresh_from_db()
             for cost in ("Visits", "Calls on firms", "Travel (100 km)"):
                 assert f"Expected findings against: {cost}; the table below" in text
             assert text.count('<circle class="bar"') == 3 * len(latest.result["points"])
