@@ -12,8 +12,9 @@ from audit.errors import RuleViolation
 from targets.models import Fact, ImportRow, ImportRun, Site
 from targets.services.imports import storing
 from targets.services.imports.control import ask
+from targets.services.mappings import load_mappings
 from targets.services.uploads import start_upload
-from tests.factories import make_actor
+from tests.factories import make_actor, make_company
 from tests.targets.test_import_control import analyst as analyst  # a fixture
 from tests.targets.test_import_control import undone, upload, work
 
@@ -117,6 +118,30 @@ def test_other_kinds_of_the_authority_do_not_end(analyst):
         run = upload(analyst, head + rows, "employer-register", "facts", full_list=True,
                      received_on=DAY)  # fmt: skip
     assert run.ended_count == 1
+    assert holding() == dict.fromkeys(IDS[:4])
+
+
+def test_other_kinds_of_the_same_register_do_not_end(analyst):
+    common = {"kind": "facts", "columns": {"key": "id", "business_id": "firm"}}
+    load_mappings(
+        [
+            common | {"code": kind, "name": kind,
+                      "options": {"source": "house", "fact": kind, "values": {"said": "said"}}}
+            for kind in ("phone", "tax_debt")
+        ]
+    )  # fmt: skip
+
+    def facts(kind: str, ids, **values) -> ImportRun:
+        # Keys of one register are told apart by its owner: P1, T1.
+        rows = "".join(f"{kind[0]}{n};{IDS[n]};x;Oy\n" for n in ids)
+        return upload(analyst, "id;firm;said;name\n" + rows, kind, "facts", **WHY, **values)
+
+    for code in IDS[:4]:
+        make_company(business_id=code)
+    facts("phone", range(4), received_on=DAY)
+    facts("tax_debt", range(4), received_on=DAY)
+    run = facts("phone", range(3), received_on=DAY, full_list=True)
+    assert (run.state, run.ended_count) == ("done", 1), run.message
     assert holding() == dict.fromkeys(IDS[:4])
 
 
