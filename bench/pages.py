@@ -199,6 +199,31 @@ def one_user(number: int, seconds: int, pause: float) -> None:
     print(json.dumps(found))
 
 
+def export_job() -> dict[str, float]:
+    """Seconds of a long export as the worker writes it, beside reading the same rows."""
+    from targets.lists import SiteList
+    from ui.models import ExportJob
+    from ui.services import make_export
+
+    found: dict[str, float] = {}
+    for role in ("administrator", "inspector"):
+        job = ExportJob.objects.create(
+            list_key=SiteList.key, query="branch=56", format="csv", language="fi",
+            membership=member(role),
+        )  # fmt: skip
+        start = time.perf_counter()
+        make_export(job.pk)
+        found[role] = time.perf_counter() - start
+        job.refresh_from_db()
+        found["rows"] = job.rows
+        job.file.delete(save=False)
+    read = plain([f"{JOINED} WHERE {IN_56} ORDER BY s.name, s.id"])
+    found["plain"] = times(read, 1, warm=0)[0] / 1000
+    print(f"export job, {found['rows']:,.0f} rows: administrator {found['administrator']:.1f} s,"
+          f" inspector {found['inspector']:.1f} s, plain {found['plain']:.1f} s", flush=True)  # fmt: skip
+    return found
+
+
 def measure() -> None:
     rounds = int(os.environ.get("ROUNDS", "15"))
     clients = {role: visitor(role) for role in ("administrator", "inspector")}
@@ -222,6 +247,7 @@ def measure() -> None:
             f" {row['plain']:.1f} |",
             flush=True,
         )
+    exported = export_job()
     parallel = {}
     for pause, seconds in ((0.0, 20), (1.0, 60)):
         print(f"four at once, {pause:.0f} s between pages")
@@ -234,7 +260,9 @@ def measure() -> None:
         parallel[f"{pause:.0f} s pause"] = figures
     results = ROOT / "bench" / "results"
     results.mkdir(exist_ok=True)
-    (results / "pages.json").write_text(json.dumps({"pages": rows, "together": parallel}, indent=1))
+    (results / "pages.json").write_text(
+        json.dumps({"pages": rows, "export job": exported, "together": parallel}, indent=1)
+    )
 
 
 def inside() -> None:
