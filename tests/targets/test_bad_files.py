@@ -2,6 +2,7 @@
 
 import codecs
 import json
+import os
 import zipfile
 from io import BytesIO, StringIO
 
@@ -10,7 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from targets.models import Company, ImportRun, Site
-from targets.services.imports import readers
+from targets.services.imports import readers, workbooks
 from targets.services.mappings import load_mappings
 from tests.factories import make_authority
 
@@ -144,6 +145,18 @@ def test_a_row_number_beyond_any_sheet_is_refused(tmp_path):
     with pytest.raises(CommandError, match="more than 1048576 rows"):
         load(tmp_path, "a.xlsx", book, "csv-sites")
     assert not Site.objects.exists()
+
+
+def test_a_workbook_of_more_text_than_memory_may_hold(tmp_path, monkeypatch):
+    monkeypatch.setattr(workbooks, "MAX_WHOLE", 40_000)
+    book = sheet_of((1, "id", "name"), (2, "1", "One"))
+    memory = BytesIO(book)
+    with zipfile.ZipFile(memory, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/sharedStrings.xml", os.urandom(40_000).hex())
+    with pytest.raises(CommandError, match="512 MiB"):
+        load(tmp_path, "a.xlsx", memory.getvalue(), "csv-sites")
+    assert not Site.objects.exists()
+    assert load(tmp_path, "b.xlsx", book, "csv-sites").created_count == 1
 
 
 @pytest.mark.parametrize("name", ["a.xlsx", "a.csv"])

@@ -29,6 +29,8 @@ from targets.services.imports.records import UNSAVED, FileRefused
 BROKEN = (ParseError, zipfile.BadZipFile, zlib.error, KeyError, ValueError, IndexError, OSError,
           EOFError, AttributeError, TypeError, RuntimeError, OverflowError,
           struct.error)  # fmt: skip
+MAX_WHOLE = 512 * 2**20  # bytes of what is held in memory of a workbook
+STREAMED = ("xl/worksheets/", "xl/media/")
 MAX_ROWS = 1_048_576  # of a sheet in any program; a number beyond it would be counted up to
 TICK_ROWS = 5_000
 
@@ -49,8 +51,13 @@ def lines(path: Path) -> Iterator[tuple[Any, ...]]:
     try:
         with zipfile.ZipFile(path) as archive:
             size = sum(member.file_size for member in archive.infolist())
+            # Sheets are read as a stream, pictures not at all; the rest, texts above all, at once.
+            whole = sum(member.file_size for member in archive.infolist()
+                        if not member.filename.startswith(STREAMED))  # fmt: skip
         if size > MAX_UNPACKED or size > MAX_RATIO * max(1, path.stat().st_size):
             raise FileRefused("zip_size", limit="8 GiB")
+        if whole > MAX_WHOLE:
+            raise FileRefused("zip_size", limit="512 MiB")
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
     except BROKEN:
         raise FileRefused("xlsx_broken") from None
