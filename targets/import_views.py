@@ -1,6 +1,7 @@
 """Pages of imports: start, progress, rehearsal, refused rows, and what may be done with them."""
 
 import csv
+import datetime as dt
 import io
 import json
 import re
@@ -26,6 +27,7 @@ from targets.forms import ImportForm
 from targets.import_states import ASKED
 from targets.lists import ImportList
 from targets.models import Company, ImportMapping, ImportRun, Site, VisitOutcome
+from targets.selectors import shown_date
 from targets.services.imports.control import IMPORTERS, ask, may
 from targets.services.imports.messages import row_message
 from targets.services.imports.readers import marked
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 
 import_list = require_GET(acting(*IMPORTERS)(ImportList.as_view()))
 
+DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 NUMBER = re.compile(r"-?[0-9]+([.,][0-9]+)?")
 SPOOLED = 8 * 1024**2  # bytes of refused rows kept in memory before a file is used
 WORDS = {
@@ -204,6 +207,8 @@ def _shown(name: str, value: Any) -> str:
         return _("yes") if value else _("no")
     if name == "outcome" and value in VisitOutcome.values:
         return str(VisitOutcome(value).label)
+    if isinstance(value, str) and DAY.fullmatch(value):
+        return shown_date(dt.date.fromisoformat(value))
     return str(value)
 
 

@@ -12,7 +12,7 @@ from targets.models import Company, Fact, ImportRun, PastVisit, PersonRole
 from targets.services.imports import storing
 from targets.services.imports.control import ask
 from targets.services.mappings import load_mappings
-from tests.factories import make_actor, make_company, make_region
+from tests.factories import make_actor, make_company, make_municipality, make_region
 from tests.targets.test_import_control import analyst as analyst  # a fixture
 from tests.targets.test_import_control import upload, work
 
@@ -132,7 +132,7 @@ def test_roles_are_shown_before_they_are_stored_and_name_nobody(analyst, as_user
     assert run.preview["roles"]["changed"] == 1
     text = page(as_user(analyst), run)
     assert "<strong>Vanha Oy</strong>" in text
-    assert "Holds until: <del>–</del> → <ins>2024-12-31</ins>" in text
+    assert "Holds until: <del>–</del> → <ins>31.12.2024</ins>" in text
     assert "Henkilö" not in text
     assert PersonRole.objects.get().person not in text
     assert "No company with this business ID is known" in text
@@ -151,3 +151,24 @@ def test_examples_stay_behind_the_regions_of_the_reader(analyst, as_user):
     text = page(as_user(elsewhere), run)
     assert "<strong>One</strong>" not in text
     assert "Severe" not in text
+
+
+def test_licences_on_rows_of_sites_are_shown_before_they_are_stored(analyst, as_user):
+    make_municipality("091", "Helsinki")
+    head = "lupanumero;anniskelu- tai myyntipaikka;ytunnus;luvanhaltija;kunta;osoite;postinumero;"
+    head += "tila;lupa_alkaa;lupa_päättyy\n"
+    old = "A1;Grilli;;;Helsinki;Katu 1;00500;voimassa;1.5.2020;31.12.2026\n"
+    same = "A2;Baari;;;Helsinki;Katu 2;00500;voimassa;1.5.2020;\n"
+    upload(analyst, head + old + same, "alcohol-licences")
+    longer = old.replace("31.12.2026", "31.12.2028")
+    third = same.replace("A2;Baari", "A3;Kahvila")
+    run = upload(analyst, head + longer + same + third, "alcohol-licences", rehearse=True)
+    numbers = run.preview["facts"]
+    assert (numbers["new"], numbers["changed"], numbers["unchanged"]) == (1, 1, 1)
+    assert numbers["fields"] == {"valid_to": 1}
+    text = page(as_user(analyst), run)
+    assert "<strong>Grilli</strong>" in text
+    assert "<ins>31.12.2028</ins>" in text.split("<strong>Grilli</strong>")[-1]
+    assert Fact.objects.count() == 2  # nothing is stored yet
+    store(analyst, run)
+    assert Fact.objects.filter(known_to=None).count() == 3

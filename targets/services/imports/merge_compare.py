@@ -4,9 +4,11 @@ import json
 from typing import Any
 
 from targets.models import ImportKind
-from targets.services.imports.merge import one, run
+from targets.services.imports.merge import LINES, one, run
 from targets.services.imports.merge_facts import (
+    ANY_FACTS,
     DIFFERS,
+    FACT_ROWS,
     FOUND,
     IN_FORCE,
     REFUSE_COMPANY,
@@ -44,7 +46,12 @@ def _pairs(columns: dict[str, str]) -> str:
 
 def _compare(known: str) -> str:
     """``known``: the rows told of before, as line, id, target, differs, old and new state."""
-    return f"""WITH {STAGED}, known AS MATERIALIZED ({known}),
+    return _told(STAGED, known, f"SELECT count(*) FROM staged s WHERE {TAKEN}")
+
+
+def _told(staged: str, known: str, count: str) -> str:
+    """Numbers, examples and changed fields of ``known`` among as many rows as ``count`` selects."""
+    return f"""WITH {staged}, known AS MATERIALIZED ({known}),
     diffs AS (
       SELECT k.line, k.id, k.target,
         (SELECT jsonb_object_agg(n.key, k.old -> n.key) FROM jsonb_object_keys(k.old || k.new)
@@ -52,7 +59,7 @@ def _compare(known: str) -> str:
         (SELECT jsonb_object_agg(n.key, k.new -> n.key) FROM jsonb_object_keys(k.old || k.new)
            AS n(key) WHERE k.old -> n.key IS DISTINCT FROM k.new -> n.key) AS new
         FROM known k WHERE k.differs)
-    SELECT (SELECT count(*) FROM staged s WHERE {TAKEN}), (SELECT count(*) FROM known),
+    SELECT ({count}), (SELECT count(*) FROM known),
            (SELECT count(*) FROM known WHERE differs),
            (SELECT jsonb_agg(x) FROM (
               SELECT d.line, d.id, d.target, d.old, d.new FROM diffs d ORDER BY d.line LIMIT 50) x),
@@ -96,10 +103,42 @@ _ROLES = """
                        WHERE t.company_id = s.company_id AND t.role = s.v_kind
                          AND t.person = s.v_about AND t.source = %(source)s
                          AND t.valid_from IS NOT DISTINCT FROM s.v_on OFFSET 0) t ON true"""
+# What rows of sites say besides; sites that are not there yet bring new facts alone.
+_OF_SITE = {"valid_from": 's."from"', "valid_to": 's."to"', "shared": "%(shared)s::boolean"}
+FACTS_OF_SITES = _told(
+    FACT_ROWS,
+    f"""
+      SELECT s.line, s.site_id AS id, 'site' AS target,
+             (t.value, t.valid_from, t.valid_to, t.shared)
+               IS DISTINCT FROM (s.value, s."from", s."to", %(shared)s::boolean) AS differs,
+             {_flat("value", "t.value")} || jsonb_build_object(
+               {", ".join(f"'{name}', t.{name}" for name in _OF_SITE)}) AS old,
+             {_flat("value", "s.value")} || jsonb_build_object({_pairs(_OF_SITE)}) AS new
+        FROM rows s JOIN LATERAL (SELECT * FROM targets_fact t WHERE {IN_FORCE} OFFSET 0) t
+          ON true""",
+    f"""SELECT count(*) FROM (SELECT DISTINCT r.key, f.kind FROM targets_importrow r
+      JOIN LATERAL jsonb_to_recordset(r.more -> 'facts') AS f(kind text) ON true
+     WHERE {LINES} AND r.more ? 'facts' AND r.key <> '') x""",
+)
 COMPARE = {
     ImportKind.VISITS: _compare(_VISITS), ImportKind.FACTS: _compare(_FACTS),
     ImportKind.ROLES: _compare(_ROLES),
 }  # fmt: skip
+
+
+def compare_facts_of_sites(params: dict[str, Any]) -> dict[str, Any]:
+    """What would become of the facts that rows of sites bring, as ``{"facts": ...}``; none: {}."""
+    if not one(ANY_FACTS, params)[0]:
+        return {}
+    return {"facts": _numbers(one(FACTS_OF_SITES, params))}
+
+
+def _numbers(told: tuple[Any, ...]) -> dict[str, Any]:
+    staged, known, changed, examples, fields = told
+    return {
+        "new": staged - known, "changed": changed, "unchanged": known - changed,
+        "fields": json.loads(fields or "{}"), "examples": json.loads(examples or "[]"),
+    }  # fmt: skip
 
 
 def compare_owned(kind: str, params: dict[str, Any]) -> tuple[dict[str, Any], int]:
@@ -110,9 +149,4 @@ def compare_owned(kind: str, params: dict[str, Any]) -> tuple[dict[str, Any], in
     """
     which = ImportKind(kind)
     refused = sum(run(statement, params) for statement in REFUSE[which])
-    staged, known, changed, examples, fields = one(COMPARE[which], params)
-    numbers = {
-        "new": staged - known, "changed": changed, "unchanged": known - changed,
-        "fields": json.loads(fields or "{}"), "examples": json.loads(examples or "[]"),
-    }  # fmt: skip
-    return {kind: numbers}, refused
+    return {kind: _numbers(one(COMPARE[which], params))}, refused

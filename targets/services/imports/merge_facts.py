@@ -109,7 +109,7 @@ ROLES = f"""WITH {STAGED},
 # What the rows of a list of sites say besides: licences and the like.
 FACT_ROWS = f"""rows AS (
       SELECT DISTINCT ON (r.key, f.kind) r.key || '#' || f.kind AS key, site.id AS site_id,
-             f.kind, f.value, f."from", f."to"
+             f.kind, f.value, f."from", f."to", r.line
         FROM targets_importrow r
         JOIN LATERAL (SELECT coalesce(t.merged_into_id, t.id) AS id FROM targets_site t
                        WHERE t.source = %(source)s AND t.source_key = r.key OFFSET 0) site ON true

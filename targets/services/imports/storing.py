@@ -59,7 +59,9 @@ def compare(run: ImportRun, progress: Progress | None) -> None:
         with transaction.atomic():
             lines = params | {"low": low, "high": high}
             if run.kind == ImportKind.SITES:
-                part, refused = merge.compare_register(lines), 0
+                part = merge.compare_register(lines)
+                part |= merge_compare.compare_facts_of_sites(lines)
+                refused = 0
             else:
                 part, refused = merge_compare.compare_owned(run.kind, lines)
             if refused:
