@@ -42,11 +42,12 @@ def test_reference_data_loads_twice_without_doubling():
     assert not former.is_valid_on()
     assert [s.successor.code for s in former.successions.all()] == ["LVV_OSH"]
     assert Industry.objects.get(edition__code="TOL2025", code="5611").path == "I/56/561/5611"
-    # Named in Finnish and Swedish where the class is the same as before, else in English.
+    # Named in Finnish and Swedish as before where the class is the same, else by the translation.
     fishing = Industry.objects.get(edition__code="TOL2025", code="0311")
     assert fishing.name_en == "Marine fishing"
     assert (fishing.name_fi, fishing.name_sv) == ("Merikalastus", "Saltvattensfiske")
-    assert Industry.objects.get(edition__code="TOL2025", code="033").name_sv == ""
+    support = Industry.objects.get(edition__code="TOL2025", code="033")
+    assert support.name_sv == "Service till fiske och vattenbruk"
 
 
 def sign_in(client, user, password=PASSWORD):
