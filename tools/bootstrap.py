@@ -135,6 +135,8 @@ def build_front_end() -> None:
         unchanged("front-end", value)
         and (ROOT / "frontend/built/app.js").exists()
         and fonts.exists()
+        # The checks build once more: packages that were deleted meanwhile are fetched again.
+        and (ROOT / "node_modules" / "esbuild").exists()
     ):
         return
     say("building the front end")
