@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from audit.context import as_system
 from authorities.models import Membership
 from authorities.powers_card import PowersCard, powers_card
-from planning.leading import leaders_by
+from planning.leading import leaders_by, nobody_enters
 from planning.models import (
     Absence,
     InspectionDay,
@@ -262,14 +262,9 @@ def _entry(day: InspectionDay, cards: dict[tuple[frozenset[int], str], PowersCar
         if key not in cards:
             cards[key] = powers_card(authorities.values(), kind, day.date)
         card = cards[key]
-        if not card.may_enter and card.entry_partners:
-            words.append(
-                _("Nobody on the team may enter: %(place)s. Ask along: %(who)s.")
-                % {
-                    "place": card.premises_label,
-                    "who": ", ".join(a.short for a in card.entry_partners),
-                }
-            )
+        nobody = nobody_enters(card)
+        if nobody:
+            words.append(nobody)
         elif lead is not None and lead.authority_id not in leaders_by(card):
             words.append(
                 _("%(name)s leads the team and may not enter: %(place)s. Let %(who)s lead.")

@@ -7,6 +7,8 @@ same, and on a day somebody who may lead at all of its places leads the team, as
 
 from collections.abc import Iterable, Sequence
 
+from django.utils.translation import gettext as _
+
 from authorities.powers_card import PowersCard
 
 
@@ -21,6 +23,15 @@ def leaders_by(card: PowersCard) -> set[int]:
     known = bool(card.entry or card.entry_partners)
     enter = {a.pk for a in card.authorities if any(c.is_of(a) for c in card.entry)}
     return may_lead((a.pk for a in card.authorities), enter if known else None)
+
+
+def nobody_enters(card: PowersCard) -> str:
+    """What to say of a team of which nobody may enter, where the register knows who may; else ""."""
+    if card.may_enter or not card.entry_partners:
+        return ""
+    return _("Nobody on the team may enter: %(place)s. Ask along: %(who)s.") % {
+        "place": card.premises_label, "who": ", ".join(a.short for a in card.entry_partners),
+    }  # fmt: skip
 
 
 def first_to_lead(

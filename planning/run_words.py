@@ -65,6 +65,13 @@ def quota_words(quota: dict[str, Any], names: Names) -> str:
     return f"{names.quota(quota_key(quota))}: {', '.join(numbers) or _('no limit')}"
 
 
+def _days_more(names: Names, code: str, days: float) -> str:
+    return _("%(authority)s: %(days)s days") % {
+        "authority": names.authorities.get(code, code),
+        "days": f"{'+' if days > 0 else ''}{days_words(days)}",
+    }
+
+
 def change_words(run: SelectionRun, names: Names, titles: dict[str, str]) -> list[str]:
     """What a what-if asked, one line a change."""
     change = run.change
@@ -72,12 +79,7 @@ def change_words(run: SelectionRun, names: Names, titles: dict[str, str]) -> lis
     lines += [
         _("Do not visit: %(site)s") % {"site": titles.get(s, "")} for s in change.get("exclude", [])
     ]
-    for code, days in change.get("days", {}).items():
-        lines.append(
-            _("%(authority)s: %(days)s days")
-            % {"authority": names.authorities.get(code, code),
-               "days": f"{'+' if days > 0 else ''}{days_words(days)}"}
-        )  # fmt: skip
+    lines += [_days_more(names, code, days) for code, days in change.get("days", {}).items()]
     changed = {*change.get("minimum", {}), *change.get("maximum", {})}
     # The run's own inputs have the change: they say what the quota was set to for it.
     for quota in (run.inputs or {}).get("quotas", []):
@@ -104,10 +106,7 @@ def run_difference(found: dict[str, Any], names: Names, titles: dict[str, str]) 
         "changed": same,
         "nothing": not (found["entered"] or found["left"] or same),
         "days": [
-            _("%(authority)s: %(days)s days")
-            % {"authority": names.authorities.get(code, code),
-               "days": f"{'+' if days > 0 else ''}{days_words(days)}"}
-            for code, days in found["days"].items() if abs(days) > 1e-9
+            _days_more(names, code, days) for code, days in found["days"].items() if abs(days) > 1e-9
         ],
     }  # fmt: skip
 

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from audit.context import as_system
 from authorities.models import Area, AreaKind, Authority, Membership, Role, Unit, User
 from authorities.powers_card import PowersCard, powers_card
-from planning.leading import first_to_lead
+from planning.leading import first_to_lead, nobody_enters
 from planning.models import (
     Absence,
     DayVehicle,
@@ -353,18 +353,8 @@ def no_interpreter(language: str) -> str:
 
 def entry_words(roster: Roster, authorities: Iterable[int], sites: Sequence[Site]) -> list[str]:
     """Kinds of place into which nobody of these authorities has a lawful entry, in words."""
-    words = []
-    for kind in sorted({site.kind or USUAL_PLACE for site in sites}):
-        card = roster.card(authorities, kind)
-        if not card.may_enter and card.entry_partners:
-            words.append(
-                _("Nobody on the team may enter: %(place)s. Ask along: %(who)s.")
-                % {
-                    "place": card.premises_label,
-                    "who": ", ".join(a.short for a in card.entry_partners),
-                }
-            )
-    return words
+    kinds = sorted({site.kind or USUAL_PLACE for site in sites})
+    return [words for kind in kinds if (words := nobody_enters(roster.card(authorities, kind)))]
 
 
 def _regions_of_units(units: set[int]) -> dict[int, set[int] | None]:

@@ -31,6 +31,21 @@ def send(broker: Redis, name: str, *arguments: int) -> None:
         app.send_task(name, args=arguments, connection=connection)
 
 
+def taken_up(broker: Redis, run: ImportRun, seconds: float) -> None:
+    """The run of a dead worker is found by the sweep and has ended after so many seconds."""
+    ImportRun.objects.filter(pk=run.pk).update(
+        heartbeat_at=timezone.now() - dt.timedelta(seconds=STALE_SECONDS + 1)
+    )
+    send(broker, "targets.jobs.sweep_imports")
+    send(broker, "targets.jobs.sweep_imports")
+
+    def ended() -> bool:
+        run.refresh_from_db()
+        return run.state != ImportState.RUNNING
+
+    wait_until(ended, seconds, "the run has ended")
+
+
 @pytest.mark.parametrize("phase", ["read", "merge"])
 def test_killed_worker_leaves_a_run_that_another_ends(
     processes: Processes, broker: Redis, tmp_path: Path, phase: str
@@ -66,17 +81,7 @@ def test_killed_worker_leaves_a_run_that_another_ends(
     second = processes.worker()
     send(broker, "targets.jobs.sweep_imports")
     send(broker, "targets.jobs.run_import", run.pk)  # too early: the claim is still fresh
-    ImportRun.objects.filter(pk=run.pk).update(
-        heartbeat_at=timezone.now() - dt.timedelta(seconds=STALE_SECONDS + 1)
-    )
-    send(broker, "targets.jobs.sweep_imports")
-    send(broker, "targets.jobs.sweep_imports")
-
-    def ended() -> bool:
-        run.refresh_from_db()
-        return run.state != ImportState.RUNNING
-
-    wait_until(ended, 120, "the import has ended")
+    taken_up(broker, run, 120)
     assert run.state == ImportState.DONE, processes.logs()
     assert Site.objects.count() == ROWS
     assert run.rows_read == run.rows_total == ROWS
@@ -139,17 +144,7 @@ def test_a_killed_undo_is_ended_by_another_and_takes_back_everything_once(
     assert run.undone_count == back + gone < CHANGED + ADDED
 
     second = processes.worker()
-    ImportRun.objects.filter(pk=run.pk).update(
-        heartbeat_at=timezone.now() - dt.timedelta(seconds=STALE_SECONDS + 1)
-    )
-    send(broker, "targets.jobs.sweep_imports")
-    send(broker, "targets.jobs.sweep_imports")
-
-    def ended() -> bool:
-        run.refresh_from_db()
-        return run.state != ImportState.RUNNING
-
-    wait_until(ended, 180, "the undo has ended")
+    taken_up(broker, run, 180)
     assert run.state == ImportState.UNDONE, processes.logs()
     assert names_kept() == list(enumerate(before))
     assert (run.undone_count, run.kept_count) == (CHANGED + ADDED, 0)

@@ -167,6 +167,18 @@ def test_staged_rows_lost_in_a_crash_of_the_server_are_read_again(analyst, monke
 
 
 # ------------------------------------------------------------------------------ undoing
+def cancel_under_way(monkeypatch, actor, run: ImportRun) -> None:
+    """Have the run cancelled by a person when its first chunk is stored."""
+    real = storing._merge_once
+
+    def asked(*arguments):
+        real(*arguments)
+        if ImportRun.objects.get(pk=run.pk).wanted == "":
+            ask(actor=actor, run=ImportRun.objects.get(pk=run.pk), what="cancel")
+
+    monkeypatch.setattr(storing, "_merge_once", asked)
+
+
 def undone(actor, run: ImportRun) -> ImportRun:
     ask(actor=actor, run=run, what="undo")
     return work(run)
@@ -563,14 +575,7 @@ def test_what_a_cancelled_import_had_stored_is_found_too(analyst, monkeypatch):
     content = HEAD + "".join(row(n, f"Place {n}") for n in range(50))
     file = SimpleUploadedFile("list.csv", content.encode())
     run = start_upload(actor=analyst, kind="sites", format="sites", file=file)
-    real = storing._merge_once
-
-    def asked(*arguments):
-        real(*arguments)
-        if ImportRun.objects.get(pk=run.pk).wanted == "":
-            ask(actor=analyst, run=ImportRun.objects.get(pk=run.pk), what="cancel")
-
-    monkeypatch.setattr(storing, "_merge_once", asked)
+    cancel_under_way(monkeypatch, analyst, run)
     work(run)
     assert run.state == "cancelled"
     stored = Site.objects.count()

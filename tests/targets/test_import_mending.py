@@ -19,7 +19,7 @@ from targets.services.imports.control import ask, may
 from targets.services.imports.records import Refused
 from targets.services.mappings import save_mapping
 from tests.targets.test_import_control import analyst as analyst  # a fixture
-from tests.targets.test_import_control import start_upload, upload, work
+from tests.targets.test_import_control import cancel_under_way, start_upload, upload, work
 
 pytestmark = pytest.mark.django_db
 VISITS = "id;site;date;outcome;note\n"
@@ -93,14 +93,7 @@ def test_a_cancelled_import_keeps_the_rows_it_had_refused(analyst, as_user, monk
     rows = "".join(f"{n};no-such-site;2026-01-02;MINOR;\n" for n in range(20))
     file = SimpleUploadedFile("list.csv", (VISITS + rows).encode())
     run = start_upload(actor=analyst, kind="visits", format="csv-visits", file=file)
-    real = storing._merge_once
-
-    def asked(*arguments):
-        real(*arguments)
-        if ImportRun.objects.get(pk=run.pk).wanted == "":
-            ask(actor=analyst, run=ImportRun.objects.get(pk=run.pk), what="cancel")
-
-    monkeypatch.setattr(storing, "_merge_once", asked)
+    cancel_under_way(monkeypatch, analyst, run)
     work(run)
     assert run.state == "cancelled"
     rows = rows_of(refused_file(as_user(analyst), run))

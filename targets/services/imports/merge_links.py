@@ -31,6 +31,8 @@ FOREIGN_FOUND = """SELECT coalesce(t.merged_into_id, t.id) AS id
        LIMIT 1"""
 
 # Companies are noted like every row that is made: an undo goes by it, and the search follows it.
+NOTED = """INSERT INTO targets_registerchange (run_id, company_id, source, said_on, undo, at)
+    SELECT %(run)s, m.id, %(source)s, NULL, false, %(now)s FROM made m"""
 HOME_COMPANIES = f"""WITH {TOLD},
     made AS (
       INSERT INTO targets_company (public_id, created_at, updated_at, name, business_id, kind,
@@ -42,8 +44,7 @@ HOME_COMPANIES = f"""WITH {TOLD},
               UNION ALL SELECT second, second_name FROM told WHERE second <> '') p
        ORDER BY p.code, p.name DESC
       ON CONFLICT (business_id) DO NOTHING RETURNING id)
-    INSERT INTO targets_registerchange (run_id, company_id, source, said_on, undo, at)
-    SELECT %(run)s, m.id, %(source)s, NULL, false, %(now)s FROM made m"""
+    {NOTED}"""
 # No constraint keeps two chunks from making the same company without an identifier.
 ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtext('companies from abroad'))"
 FOREIGN_COMPANIES = f"""WITH {TOLD},
@@ -65,8 +66,7 @@ FOREIGN_COMPANIES = f"""WITH {TOLD},
       SELECT m.id, f.scheme, f.country, f.value, %(source)s, %(now)s
         FROM made m JOIN fresh f USING (public_id)
        WHERE f.value <> '')
-    INSERT INTO targets_registerchange (run_id, company_id, source, said_on, undo, at)
-    SELECT %(run)s, m.id, %(source)s, NULL, false, %(now)s FROM made m"""
+    {NOTED}"""
 # An end that has become known is filled in. The link stays the run's that made it: an undo of the
 # later run does not take it away (it leaves the end, as with roles).
 LINKS = f"""WITH {TOLD}
