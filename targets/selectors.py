@@ -58,6 +58,13 @@ def site_facts(site: Site) -> list[dict[str, Any]]:
         (_("Register"), f"{site.source} {site.source_key}", ()),
     ]  # fmt: skip
     optional = {_("Coordinates"), _("Closed"), _("Registration or web address")}
+    return _listed(facts, optional)
+
+
+def _listed(
+    facts: list[tuple[str, Any, tuple[str, ...]]], optional: set[str]
+) -> list[dict[str, Any]]:
+    """Facts for a page: those of ``optional`` (labels) only where there is something to say."""
     return [
         {"label": label, "value": value, "fields": fields}
         for label, value, fields in facts
@@ -101,7 +108,7 @@ def company_facts(company: Company) -> list[dict[str, Any]]:
         (_("Ended"), shown_date(company.ended_on), ("ended_on",)),
         (_("Register"), company.source, ()),
     ]  # fmt: skip
-    return [{"label": label, "value": value, "fields": fields} for label, value, fields in facts]
+    return _listed(facts, {_("Kind"), _("Country"), _("Ended")})
 
 
 def visits_of(site: Site, actor: "Actor") -> QuerySet[PastVisit]:
