@@ -6,6 +6,8 @@ from django.utils.translation import gettext_lazy as _
 
 KINDS: dict[str, Any] = {
     "alcohol_licence": _("Alcohol licence"),
+    "transport_licence": _("Transport licence"),
+    "security_licence": _("Private security licence"),
     "posted_workers": _("Notification of posted workers"),
     "corporate_tax": _("Corporate income tax of the year"),
     "compliance_report": _("Compliance report"),
@@ -15,6 +17,12 @@ KINDS: dict[str, Any] = {
     "phone": _("Phone number"),
     "violation": _("What an inspection found"),
     "list_entry": _("Entry of a coordinator's list"),
+}
+# Licences that sites can be found by, and whose they are: of the site or of its company.
+LICENCES = {
+    "alcohol_licence": "site",
+    "transport_licence": "company",
+    "security_licence": "company",
 }
 VALUES: dict[str, Any] = {
     "type": _("type"), "state": _("state"), "serving_until": _("serving until"),

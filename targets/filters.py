@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import get_language, gettext_lazy
 
 from authorities.models import Area, AreaKind, Authority
+from targets.fact_words import LICENCES
 from targets.hooks import site_choices
 from targets.models import (
     CompanyStatus,
@@ -193,6 +194,10 @@ class SiteFilter(FilterSet):
         choices=[
             ("alcohol_licence", gettext_lazy("Alcohol licence in force")),
             ("-alcohol_licence", gettext_lazy("No alcohol licence in force")),
+            ("transport_licence", gettext_lazy("Transport licence in force")),
+            ("-transport_licence", gettext_lazy("No transport licence in force")),
+            ("security_licence", gettext_lazy("Private security licence in force")),
+            ("-security_licence", gettext_lazy("No private security licence in force")),
         ],
     )  # fmt: skip
     tag = django_filters.ChoiceFilter(label=gettext_lazy("Tag of my authority"), method="by_tag")
@@ -320,10 +325,16 @@ class SiteFilter(FilterSet):
 
     def by_licence(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         today = timezone.localdate()
+        kind = value.lstrip("-")
+        of = (
+            {"site": OuterRef("pk")}
+            if LICENCES[kind] == "site"
+            else {"company": OuterRef("company")}
+        )
         facts = Fact.objects.visible_to(self.actor).known().filter(
             Q(valid_from__isnull=True) | Q(valid_from__lte=today),
             Q(valid_to__isnull=True) | Q(valid_to__gte=today),
-            site=OuterRef("pk"), kind=value.lstrip("-"),
+            kind=kind, **of,
         )  # fmt: skip
         if value.startswith("-"):
             one = Subquery(facts.order_by("pk").values("pk")[:1])

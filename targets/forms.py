@@ -41,7 +41,10 @@ class ImportForm(forms.Form):
     )
     legal_basis = forms.CharField(
         label=gettext_lazy("Why the data may be held"),
-        help_text=gettext_lazy("Act and section. Asked for facts that are not an open register's."),
+        help_text=gettext_lazy(
+            "Act and section. Asked for facts that are not an open register's, also when they "
+            "stand on a list of sites."
+        ),
         max_length=200,
         required=False,
     )

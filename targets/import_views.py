@@ -1,9 +1,6 @@
 """Pages of imports: start, progress, rehearsal, refused rows, and what may be done with them."""
 
-import csv
 import datetime as dt
-import io
-import json
 import re
 import tempfile
 from typing import TYPE_CHECKING, Any
@@ -30,10 +27,8 @@ from targets.models import Company, ImportMapping, ImportRun, Site, VisitOutcome
 from targets.selectors import shown_date
 from targets.services.imports.control import IMPORTERS, ask, may
 from targets.services.imports.messages import row_message
-from targets.services.imports.readers import marked
-from targets.services.imports.sources import REGISTER_FORMATS
+from targets.services.imports.refused_file import as_json, write_refused
 from targets.services.uploads import start_upload
-from ui.exports import safe_text
 from ui.forms import add_error, form_response
 
 if TYPE_CHECKING:
@@ -42,7 +37,6 @@ if TYPE_CHECKING:
 import_list = require_GET(acting(*IMPORTERS)(ImportList.as_view()))
 
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-NUMBER = re.compile(r"-?[0-9]+([.,][0-9]+)?")
 SPOOLED = 8 * 1024**2  # bytes of refused rows kept in memory before a file is used
 WORDS = {
     "pause": gettext_lazy("Pause"), "resume": gettext_lazy("Go on"),
@@ -52,7 +46,7 @@ WORDS = {
 KINDS = {
     "company": gettext_lazy("Companies"), "site": gettext_lazy("Sites"),
     "visits": gettext_lazy("Visits"), "facts": gettext_lazy("Facts"),
-    "roles": gettext_lazy("Roles of persons"),
+    "roles": gettext_lazy("Roles of persons"), "links": gettext_lazy("Links"),
 }  # fmt: skip
 
 
@@ -74,7 +68,9 @@ def import_create(request: HttpRequest) -> HttpResponse:
     context = {
         "title": _("New import"), "submit_label": _("Read the file"),
         "intro": _("A bad row never stops a file: refused rows are listed with the reason, and can "
-                   "be mended and loaded again. The same file can be read again without doubling."),
+                   "be mended and loaded again. The same file can be read again without doubling. "
+                   "Sites and companies on a list join the register that every authority sees; "
+                   "visits, facts and links stay with your authority unless they are shared."),
         "back_url": reverse("targets:import_list"), "back_label": _("Imports"),
     }  # fmt: skip
     return form_response(request, "ui/form_page.html", context, form)
@@ -226,54 +222,15 @@ def import_ask(request: HttpRequest, public_id: str, what: str) -> HttpResponse:
 @require_GET
 @acting(*IMPORTERS)
 def import_refusals(request: HttpRequest, public_id: str) -> FileResponse:
-    """The refused rows as they were read, with the reason: to mend and load again.
-
-    Of a table a CSV with the file's own columns (two more are added, which a mapping passes over),
-    of the company register a JSON list of the records.
-    """
+    """The refused rows as they were read, with the reason: to mend and load again."""
     run = _seen(request, public_id)
-    as_json = run.format in REGISTER_FORMATS
+    ending = "json" if as_json(run) else "csv"
     file = tempfile.SpooledTemporaryFile(max_size=SPOOLED)  # noqa: SIM115  # closed with the answer
-    (_write_json if as_json else _write_csv)(file, run)
+    write_refused(file, run)
     file.seek(0)
     return FileResponse(
         file,  # type: ignore[arg-type]
         as_attachment=True,
-        filename="refused-rows.json" if as_json else "refused-rows.csv",
-        content_type="application/json" if as_json else "text/csv; charset=utf-8",
+        filename=f"refused-rows.{ending}",
+        content_type="application/json" if ending == "json" else "text/csv; charset=utf-8",
     )
-
-
-def _write_csv(file: Any, run: ImportRun) -> None:
-    text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="", write_through=True)
-    writer = csv.writer(text, delimiter=";")
-    writer.writerow([*map(_cell, run.columns), _("Line"), _("Field"), _("Reason")])
-    for refusal in _refusals(run).iterator(chunk_size=1_000):
-        row = refusal.row or {}
-        writer.writerow(
-            [*(_cell(row.get(name)) for name in run.columns), refusal.line, _cell(refusal.field),
-             row_message(refusal.code)]
-        )  # fmt: skip
-    text.detach()
-
-
-def _cell(value: Any) -> Any:
-    """A cell for a spreadsheet: text that would run as a formula is marked as text.
-
-    Reading takes one mark off, so what begins with one by itself gets a second. A number is left
-    as it is: it cannot run.
-    """
-    if not isinstance(value, str):
-        return "" if value is None else value
-    if NUMBER.fullmatch(value):
-        return value
-    return safe_text(marked(value))
-
-
-def _write_json(file: Any, run: ImportRun) -> None:
-    file.write(b"[")
-    comma = b""
-    for refusal in _refusals(run).filter(row__isnull=False).iterator(chunk_size=1_000):
-        file.write(comma + json.dumps(refusal.row, ensure_ascii=False).encode())
-        comma = b",\n"
-    file.write(b"]")

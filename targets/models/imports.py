@@ -46,6 +46,20 @@ class ImportMapping(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def fact_kinds(self) -> list[str]:
+        """Kinds of facts that files of this shape bring."""
+        if self.kind == ImportKind.FACTS:
+            return [self.options["fact"]]
+        if self.kind == ImportKind.SITES:
+            return sorted({rule["kind"] for rule in self.options.get("facts", [])})
+        return []
+
+    @property
+    def own_material(self) -> bool:
+        """Whether files of this shape say what is no open register's: somebody answers for it."""
+        return bool(self.fact_kinds) and not self.options.get("open")
+
 
 class ImportState(models.TextChoices):
     QUEUED = "queued", _("Waiting to start")

@@ -76,6 +76,8 @@ class Link(DatedModel):
     run = models.ForeignKey(
         ImportRun, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
+    # What imports said before: [{"run": id, "valid_to": day or None}, ...], the latest last.
+    previous = models.JSONField(default=list, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = OwnedFactQuerySet.as_manager()
@@ -118,6 +120,8 @@ class PersonRole(DatedModel):
     run = models.ForeignKey(
         ImportRun, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
+    # What imports said before: [{"run": id, "valid_to": day or None}, ...], the latest last.
+    previous = models.JSONField(default=list, blank=True)
 
     class Meta:
         ordering = ["company", "role", "valid_from", "id"]

@@ -16,7 +16,6 @@ from audit.services import record
 from targets.models import ImportKind, ImportMapping, ImportRun
 from targets.services.imports.control import IMPORTERS
 from targets.services.imports.life import new_run
-from targets.services.imports.merge_full import kinds_of
 from targets.services.imports.messages import file_message
 from targets.services.imports.records import FileRefused
 from targets.services.imports.sources import REGISTER_FORMATS
@@ -42,8 +41,8 @@ def start_upload(
 ) -> ImportRun:
     """Store the file and queue its import for the actor's authority.
 
-    Facts that are not an open register's need a legal basis, a purpose and a last day. What a
-    ``full_list`` leaves out has ended.
+    Facts that are not an open register's, also those on rows of sites, need a legal basis, a
+    purpose and a last day. What a ``full_list`` leaves out has ended.
     """
     from targets.jobs import run_import
 
@@ -53,9 +52,9 @@ def start_upload(
     expected = mapping.kind if mapping else ImportKind.SITES if format in REGISTER_FORMATS else kind
     if expected != kind:
         raise RuleViolation(file_message("wrong_kind", {"name": format}), field="format")
-    if mapping and kind == ImportKind.FACTS and not mapping.options.get("open"):
-        _check_reasons(legal_basis, purpose, delete_on)
-    if full_list and not (mapping and kinds_of(mapping)):
+    if mapping:
+        check_reasons(mapping, legal_basis, purpose, delete_on)
+    if full_list and not (mapping and mapping.fact_kinds):
         raise RuleViolation(
             _("This mapping brings no facts that could end. Read it as a list that is not full."),
             field="full_list",
@@ -80,13 +79,17 @@ def start_upload(
     return run
 
 
-def _check_reasons(legal_basis: str, purpose: str, delete_on: dt.date | None) -> None:
+def check_reasons(
+    mapping: ImportMapping, legal_basis: str, purpose: str, delete_on: dt.date | None
+) -> None:
+    """RuleViolation unless own material comes with a legal basis, a purpose and a last day ahead."""
+    if not mapping.own_material:
+        return
     why = _("This is not an open register: say why it may be held, what for, and until when.")
-    if not legal_basis:
-        raise RuleViolation(why, field="legal_basis")
-    if not purpose:
-        raise RuleViolation(why, field="purpose")
-    if delete_on is None:
-        raise RuleViolation(why, field="delete_on")
-    if delete_on <= timezone.localdate():
+    for field, value in (
+        ("legal_basis", legal_basis), ("purpose", purpose), ("delete_on", delete_on),
+    ):  # fmt: skip
+        if not value:
+            raise RuleViolation(why, field=field)
+    if delete_on is not None and delete_on <= timezone.localdate():
         raise RuleViolation(_("The last day must lie ahead."), field="delete_on")

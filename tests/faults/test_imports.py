@@ -14,6 +14,7 @@ from targets.models import (
     ImportRun,
     ImportState,
     RegisterChange,
+    SearchEntry,
     Site,
 )
 from targets.services.imports.life import STALE_SECONDS, claim, new_run
@@ -46,7 +47,7 @@ def taken_up(broker: Redis, run: ImportRun, seconds: float) -> None:
     wait_until(ended, seconds, "the run has ended")
 
 
-@pytest.mark.parametrize("phase", ["read", "merge"])
+@pytest.mark.parametrize("phase", ["read", "merge", "index"])
 def test_killed_worker_leaves_a_run_that_another_ends(
     processes: Processes, broker: Redis, tmp_path: Path, phase: str
 ) -> None:
@@ -64,7 +65,9 @@ def test_killed_worker_leaves_a_run_that_another_ends(
 
     def under_way() -> bool:
         run.refresh_from_db()
-        return run.staged_line > 0 if phase == "read" else run.created_count > 0
+        return {"read": run.staged_line, "merge": run.created_count, "index": run.indexed_to}[
+            phase
+        ] > 0
 
     wait_until(under_way, what="the import is under way")
     processes.kill(first)
@@ -74,8 +77,11 @@ def test_killed_worker_leaves_a_run_that_another_ends(
     if phase == "read":
         assert (run.phase, stored) == ("read", 0)
         assert 0 < run.rows_read < ROWS
-    else:
+    elif phase == "merge":
         assert 0 < stored < ROWS
+    else:
+        assert (run.phase, stored) == ("index", ROWS)
+        assert 0 < SearchEntry.objects.count() < ROWS
     assert run.created_count == stored  # what was stored and what is told of it are one
 
     second = processes.worker()
@@ -88,7 +94,42 @@ def test_killed_worker_leaves_a_run_that_another_ends(
     # Gone on with where it stood: every row is new once, and in the history once.
     assert (run.created_count, run.unchanged_count, run.refused_count) == (ROWS, 0, 0)
     assert RegisterChange.objects.filter(run=run).count() == ROWS
+    assert SearchEntry.objects.count() == ROWS
     assert not ImportRow.objects.exists()
+    processes.kill(second)
+
+
+def test_a_killed_rehearsal_is_ended_by_another_and_counts_every_row_once(
+    processes: Processes, broker: Redis, tmp_path: Path
+) -> None:
+    load_mappings()
+    folder = tmp_path / "files" / "imports"
+    folder.mkdir(parents=True)
+    stored(folder, [f"Place {n}" for n in range(CHANGED)])
+    rows = (f"{n};Other {n}\n" for n in range(CHANGED + ADDED))
+    (folder / "list.csv").write_text("id;name\n" + "".join(rows), encoding="utf-8")
+    run = new_run(
+        kind="sites", format="csv-sites", file_name="list.csv", authority=make_authority("OSH"),
+        stored_as="imports/list.csv", rehearse=True,
+    )  # fmt: skip
+    first = processes.worker()
+    send(broker, "targets.jobs.run_import", run.pk)
+
+    def compared() -> int:
+        run.refresh_from_db()
+        return int(run.preview.get("site", {}).get("changed", 0))
+
+    wait_until(lambda: compared() > 0, what="the comparison is under way")
+    processes.kill(first)
+    assert 0 < compared() < CHANGED, "too short to be killed in the middle"
+    assert run.state == ImportState.RUNNING
+
+    second = processes.worker()
+    taken_up(broker, run, 120)
+    assert run.state == ImportState.READY, processes.logs()
+    numbers = run.preview["site"]
+    assert (numbers["new"], numbers["changed"], numbers["unchanged"]) == (ADDED, CHANGED, 0)
+    assert not Site.objects.filter(name__startswith="Other").exists()
     processes.kill(second)
 
 

@@ -11,7 +11,7 @@ import time_machine
 from django.conf import settings
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.urls import reverse
 from django.utils import timezone
 
@@ -38,7 +38,13 @@ from targets.services.imports import run as run_module
 from targets.services.imports.control import ask, may
 from targets.services.mappings import load_mappings
 from targets.services.uploads import start_upload
-from tests.factories import make_actor, make_industry, make_municipality, make_past_visit
+from tests.factories import (
+    make_actor,
+    make_company,
+    make_industry,
+    make_municipality,
+    make_past_visit,
+)
 
 SAMPLES = settings.BASE_DIR / "reference" / "samples"
 HEAD = ("id;name;name_sv;business_id;company;industry;municipality;address;postal_code;longitude;"
@@ -66,9 +72,13 @@ def row(key, name, business_id="", company="", address="Katu 1"):
     return f"{key};{name};;{business_id};{company};56;Helsinki;{address};00100;;;;;\n"
 
 
+# Asked for whatever is no open register's.
+WHY = {"legal_basis": "Act 1 §", "purpose": "targeting", "delete_on": dt.date(2099, 1, 1)}
+
+
 def upload(actor, content: str, format: str = "sites", kind: str = "sites", **values) -> ImportRun:
     file = SimpleUploadedFile("list.csv", content.encode())
-    run = start_upload(actor=actor, kind=kind, format=format, file=file, **values)
+    run = start_upload(actor=actor, kind=kind, format=format, file=file, **(WHY | values))
     return work(run)
 
 
@@ -345,6 +355,8 @@ def test_own_facts_need_reasons_and_are_the_owners_alone(analyst, as_user):
         "legal_basis": "1207/2010 5 §", "delete_on": "2031-04-02",
         "file": SimpleUploadedFile("reports.csv", content),
     }  # fmt: skip
+    for number in ("9900010-6", "9900147-5", "9900284-9"):
+        make_company(business_id=number)
     answer = client.post(reverse("targets:import_create"), form)
     assert answer.status_code == 302, answer.content.decode()
     run = work(ImportRun.objects.latest("pk"))
@@ -355,6 +367,31 @@ def test_own_facts_need_reasons_and_are_the_owners_alone(analyst, as_user):
     )  # fmt: skip
     assert Fact.objects.visible_to(analyst).count() == 3
     assert not Fact.objects.visible_to(make_actor("TAX", "analyst")).exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "format"),
+    [("coordinator_list_example.csv", "coordinator-list"),
+     ("posted_workers_notifications_example.csv", "posted-workers")],
+)  # fmt: skip
+def test_a_list_of_sites_that_says_more_than_a_register_needs_reasons_too(
+    analyst, as_user, name, format
+):
+    client = as_user(analyst)
+    content = (SAMPLES / name).read_bytes()
+    form = {"kind": "sites", "format": format, "file": SimpleUploadedFile(name, content)}
+    answer = client.post(reverse("targets:import_create"), form)
+    assert answer.status_code == 422
+    assert "say why it may be held" in answer.content.decode()
+    assert not ImportRun.objects.exists()
+    form |= {"legal_basis": "Act 1 §", "purpose": "Targeting", "delete_on": "2099-01-01",
+             "file": SimpleUploadedFile(name, content)}  # fmt: skip
+    assert client.post(reverse("targets:import_create"), form).status_code == 302
+    run = work(ImportRun.objects.get())
+    assert run.state == "done", run.message
+    assert set(Fact.objects.values_list("delete_on", flat=True)) == {dt.date(2099, 1, 1)}
+    with pytest.raises(CommandError, match="--legal-basis"):
+        call_command("import_sites", str(SAMPLES / name), format=format, stdout=StringIO())
 
 
 def test_open_facts_licences_and_those_who_work_at_a_site(analyst):
@@ -392,9 +429,25 @@ def test_the_end_of_a_link_is_brought_up_to_date(analyst):
     run = upload(analyst, posted.replace("2026-08-31", "2026-10-15"), "posted-workers")
     assert run.state == "done", run.message
     assert set(links.values_list("valid_to", flat=True)) == {dt.date(2026, 10, 15)}
-    assert set(links.values_list("pk", "run_id")) == before
+    assert set(links.values_list("pk", flat=True)) == {pk for pk, _run in before}
     undone(analyst, run)
-    assert set(links.values_list("pk", "run_id")) == before  # the first import still says them
+    # The first import says them again, with the end it told.
+    assert set(links.values_list("pk", "run_id")) == before
+    assert set(links.values_list("valid_to", flat=True)) == {dt.date(2026, 8, 31)}
+
+
+def test_an_end_that_one_import_tells_twice_goes_back_to_before_it(analyst, monkeypatch):
+    monkeypatch.setattr(storing, "CHUNK", 1)
+    head = "y-tunnus;nimi;rooli;henkilö;syntymäaika;alku;loppu\n"
+    row = "9900010-6;Vanha Oy;board;Testi Henkilö;;2019-01-01;{}\n"
+    upload(analyst, head + row.format(""), "company-roles", "roles")
+    run = upload(
+        analyst, head + row.format("2024-12-31") + row.format("2025-12-31"),
+        "company-roles", "roles",
+    )  # fmt: skip
+    assert PersonRole.objects.get().valid_to is not None
+    undone(analyst, run)
+    assert PersonRole.objects.get().valid_to is None
 
 
 def test_companies_that_links_made_are_found_and_undone(analyst):

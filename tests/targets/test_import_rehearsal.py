@@ -1,18 +1,26 @@
 """Rehearsals of visits, facts and roles: what would change, and which rows would be refused."""
 
 import csv
-import datetime as dt
 import io
 
 import pytest
 from django.urls import reverse
-from django.utils import timezone
 
-from targets.models import Company, Fact, ImportRun, PastVisit, PersonRole
+from targets.models import (
+    Company,
+    Fact,
+    ImportRun,
+    Link,
+    PastVisit,
+    PersonRole,
+    SearchEntry,
+)
 from targets.services.imports import storing
 from targets.services.imports.control import ask
 from targets.services.mappings import load_mappings
 from tests.factories import make_actor, make_company, make_municipality, make_region
+from tests.targets.test_import_companies import HEAD as NOTICES
+from tests.targets.test_import_companies import notice
 from tests.targets.test_import_control import analyst as analyst  # a fixture
 from tests.targets.test_import_control import upload, work
 
@@ -22,10 +30,7 @@ ROLES = "y-tunnus;nimi;rooli;henkilö;syntymäaika;alku;loppu\n"
 
 
 def debts(actor, rows: str, **values) -> ImportRun:
-    return upload(
-        actor, DEBTS + rows, "tax-debts", "facts", legal_basis="Act 1 §", purpose="targeting",
-        delete_on=timezone.localdate() + dt.timedelta(days=90), **values,
-    )  # fmt: skip
+    return upload(actor, DEBTS + rows, "tax-debts", "facts", **values)
 
 
 def page(client, run: ImportRun) -> str:
@@ -92,8 +97,8 @@ def test_facts_are_shown_before_they_are_stored(analyst, as_user):
     run = debts(
         analyst,
         "9900010-6;;1.2.2026;900\n9900147-5;Uusi Oy;1.2.2026;5\n9900284-9;;1.2.2026;7\n",
-        rehearse=True,
-    )
+        rehearse=True, shared=True,
+    )  # fmt: skip
     numbers = run.preview["facts"]
     assert (numbers["new"], numbers["changed"], numbers["unchanged"]) == (1, 1, 0)
     text = page(as_user(analyst), run)
@@ -106,6 +111,49 @@ def test_facts_are_shown_before_they_are_stored(analyst, as_user):
     assert (run.created_count, run.updated_count, run.refused_count) == (1, 1, 1)
 
 
+def test_material_of_one_authority_adds_no_company_that_others_would_see(analyst, as_user):
+    make_company(name="Kuukivi Oy", business_id="9900010-6")
+    rows = "9900010-6;;1.2.2026;900\n9900147-5;Uusi Oy;1.2.2026;5\n"
+    run = debts(analyst, rows, rehearse=True)
+    assert (run.preview["facts"]["new"], run.refused_count) == (1, 1)
+    store(analyst, run)
+    assert (run.created_count, run.refusals.get().code) == (1, "company_unknown")
+    assert run.refusals.get().row["y-tunnus"] == "9900147-5"  # for the file to mend
+    assert not Company.objects.filter(business_id="9900147-5").exists()
+    assert not SearchEntry.objects.filter(company__business_id="9900147-5").exists()
+    # Once the company register has told of it, the same file finds it.
+    make_company(name="Uusi Oy", business_id="9900147-5")
+    again = debts(analyst, rows)
+    assert (again.created_count, again.unchanged_count, again.refused_count) == (1, 1, 0)
+
+
+def test_links_are_shown_before_they_are_stored(analyst, as_user):
+    first = notice(key="LT-1")
+    run = upload(analyst, NOTICES + first, "posted-workers", rehearse=True)
+    links = run.preview["links"]
+    assert (links["new"], links["changed"], links["unchanged"]) == (5, 0, 0)
+    # The client, the developer and the sender from abroad.
+    assert run.preview["company"]["new"] == 3
+    assert not Link.objects.exists()
+    assert not Company.objects.exists()
+    store(analyst, run)
+    assert (Link.objects.count(), Company.objects.count()) == (5, 3)
+
+    later = notice(key="LT-1", last="2026-10-15") + notice(key="LT-2")
+    run = upload(analyst, NOTICES + later, "posted-workers", rehearse=True)
+    links = run.preview["links"]
+    assert (links["new"], links["changed"], links["unchanged"]) == (5, 5, 0)
+    assert run.preview["company"]["new"] == 0
+    text = page(as_user(analyst), run)
+    assert '<h2 id="preview-4">Links</h2>' in text
+    assert "Holds until: <del>31.8.2026</del> → <ins>15.10.2026</ins>" in text
+    store(analyst, run)
+    assert Link.objects.count() == 10
+
+    run = upload(analyst, NOTICES + later, "posted-workers", rehearse=True)
+    assert (run.preview["links"]["new"], run.preview["links"]["unchanged"]) == (0, 10)
+
+
 def test_a_fact_about_an_unknown_site_is_not_laid_to_its_company(analyst):
     mapping = "csv-site-facts"
     load_mappings(
@@ -116,8 +164,7 @@ def test_a_fact_about_an_unknown_site_is_not_laid_to_its_company(analyst):
     make_company(business_id="9900010-6")
     upload(analyst, "id;name\n1;One\n", "csv-sites")
     content = "id;site;firm;phone\nA;1;9900010-6;1\nB;77;9900010-6;2\n"
-    values = {"legal_basis": "x", "purpose": "y", "delete_on": dt.date(2099, 1, 1)}
-    run = upload(analyst, content, mapping, "facts", **values)
+    run = upload(analyst, content, mapping, "facts")
     assert (run.created_count, run.refused_count) == (1, 1)
     assert Fact.objects.get().site.name == "One"
 

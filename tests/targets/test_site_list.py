@@ -121,6 +121,11 @@ def test_by_size_age_kind_licence_and_who_visited(as_user):
     assert listed(client, type="vehicle") == ["Big"]
     assert listed(client, licence="alcohol_licence") == ["Licensed"]
     assert listed(client, licence="-alcohol_licence") == ["Big", "Small"]
+    # A transport licence is the company's and holds for each of its sites.
+    values["kind"] = "transport_licence"
+    Fact.objects.create(company=young, source_key="3", **values)
+    assert listed(client, licence="transport_licence") == ["Small"]
+    assert listed(client, licence="-transport_licence") == ["Big", "Licensed"]
     tax, osh = make_authority("TAX").pk, make_authority("OSH").pk
     assert listed(client, visited_by=tax) == ["Big"]
     assert listed(client, visited_by=osh, outcome="severe") == []

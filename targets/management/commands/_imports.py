@@ -1,6 +1,5 @@
 """What the import commands share."""
 
-import csv
 import datetime as dt
 from pathlib import Path
 from typing import Any
@@ -10,13 +9,15 @@ from django.db import transaction
 from django.utils import timezone
 
 from audit.context import as_system
+from audit.errors import RuleViolation
 from authorities.models import Authority
-from targets.models import ImportRun, ImportState
+from targets.models import ImportMapping, ImportRun, ImportState
 from targets.services.imports.life import claim, new_run, stop
 from targets.services.imports.messages import file_message, row_message
 from targets.services.imports.records import FileRefused
+from targets.services.imports.refused_file import write_refused
 from targets.services.imports.run import perform
-from ui.exports import safe_text
+from targets.services.uploads import check_reasons
 
 SHOWN_REFUSALS = 20
 
@@ -43,7 +44,7 @@ class ImportCommand(BaseCommand):
         parser.add_argument("--legal-basis", default="", help="why own material may be held")
         parser.add_argument("--purpose", default="", help="what own material is for")
         parser.add_argument("--delete-on", type=dt.date.fromisoformat, help="YYYY-MM-DD")
-        parser.add_argument("--report", help="write refused rows to this CSV file")
+        parser.add_argument("--report", help="write refused rows, as they were read, to this file")
 
     def handle(self, *args: Any, **options: Any) -> None:
         path = Path(options["file"])
@@ -54,6 +55,7 @@ class ImportCommand(BaseCommand):
             raise CommandError(
                 f"There is no authority {options['authority']}. Run load_reference first."
             )
+        self._check_reasons(options)
         try:
             run = new_run(
                 kind=self.kind, format=options["format"], file_name=path.name,
@@ -73,6 +75,15 @@ class ImportCommand(BaseCommand):
             raise CommandError(claimed.message) from None
         self._tell(run, options["report"])
 
+    def _check_reasons(self, options: dict[str, Any]) -> None:
+        mapping = ImportMapping.objects.filter(kind=self.kind, code=options["format"]).first()
+        if mapping is None:
+            return
+        try:
+            check_reasons(mapping, options["legal_basis"], options["purpose"], options["delete_on"])
+        except RuleViolation as error:
+            raise CommandError(f"{error} (--legal-basis, --purpose, --delete-on)") from None
+
     def _progress(self, run: ImportRun) -> None:
         total = f" of {run.rows_total}" if run.rows_total else ""
         self.stderr.write(f"{run.rows_read}{total} rows", ending="\r")
@@ -86,13 +97,8 @@ class ImportCommand(BaseCommand):
     def _write(self, run: ImportRun, report: str | None) -> None:
         refusals = run.refusals.order_by("line", "id")
         if report:
-            with Path(report).open("w", encoding="utf-8-sig", newline="") as file:
-                writer = csv.writer(file, delimiter=";")
-                writer.writerow(["line", "field", "reason", "value"])
-                for r in refusals.iterator():
-                    writer.writerow(
-                        [r.line, safe_text(r.field), row_message(r.code), safe_text(r.value)]
-                    )
+            with Path(report).open("wb") as file:
+                write_refused(file, run)
         for r in refusals[:SHOWN_REFUSALS]:
             self.stdout.write(f"line {r.line}, {r.field or '-'}: {row_message(r.code)} {r.value!r}")
         if run.refused_count > SHOWN_REFUSALS:

@@ -271,6 +271,17 @@ OPERATORS = (
 )
 
 
+def ended(table: str, run: str = "%(run)s") -> str:
+    """Assignments that keep, for undo, which end a link or role had before and by which run.
+
+    What one run changes twice goes back to where it stood before the run.
+    """
+    return f"""run_id = {run},
+             previous = {table}.previous || CASE WHEN {table}.run_id IS NOT DISTINCT FROM {run}
+               THEN '[]' ELSE jsonb_build_array(jsonb_build_object(
+                 'run', {table}.run_id, 'valid_to', {table}.valid_to)) END"""
+
+
 @dataclass
 class Merged:
     """What one step did: numbers of rows, and the sites and companies it touched."""

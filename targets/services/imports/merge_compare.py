@@ -1,4 +1,4 @@
-"""What storing would do with staged visits, facts and roles: numbers, examples, rows refused."""
+"""What storing would do with staged visits, facts, roles and links: numbers, examples, rows refused."""
 
 import json
 from typing import Any
@@ -18,17 +18,25 @@ from targets.services.imports.merge_facts import (
     STAGED,
     VISIT,
 )
+from targets.services.imports.merge_links import (
+    ANY_TOLD,
+    COMPANIES_AHEAD,
+    ENDS,
+    KNOWN_LINKS,
+    LINKS_TOLD,
+)
 
 # Codes of the refusals that these statements make: looked at anew when it is stored.
 LATE = ("site_unknown", "company_unknown")
 # Storing makes the companies that rows name; nothing is made here, so those are passed over.
-AHEAD = """ AND NOT EXISTS (SELECT 1 FROM targets_importrow n
+MADE = """EXISTS (SELECT 1 FROM targets_importrow n
       WHERE n.run_id = %(run)s AND n.line <= %(high)s AND n.c_business_id = r.c_business_id
         AND n.c_name <> '')"""
 REFUSE = {
     ImportKind.VISITS: (REFUSE_UNKNOWN,),
-    ImportKind.FACTS: (REFUSE_UNKNOWN, REFUSE_COMPANY + AHEAD),
-    ImportKind.ROLES: (REFUSE_COMPANY_OF_ROLE + AHEAD,),
+    # Only facts that everybody may see make companies (``merge_facts``).
+    ImportKind.FACTS: (REFUSE_UNKNOWN, f"{REFUSE_COMPANY} AND NOT (%(shared)s AND {MADE})"),
+    ImportKind.ROLES: (f"{REFUSE_COMPANY_OF_ROLE} AND NOT {MADE}",),
 }
 TAKEN = """s.line NOT IN (SELECT f.line FROM targets_importrefusal f
       WHERE f.run_id = %(run)s AND f.line > %(low)s AND f.line <= %(high)s)"""
@@ -120,6 +128,7 @@ FACTS_OF_SITES = _told(
       JOIN LATERAL jsonb_to_recordset(r.more -> 'facts') AS f(kind text) ON true
      WHERE {LINES} AND r.more ? 'facts' AND r.key <> '') x""",
 )
+LINKS_OF_SITES = _told(ENDS, KNOWN_LINKS, LINKS_TOLD)
 COMPARE = {
     ImportKind.VISITS: _compare(_VISITS), ImportKind.FACTS: _compare(_FACTS),
     ImportKind.ROLES: _compare(_ROLES),
@@ -131,6 +140,17 @@ def compare_facts_of_sites(params: dict[str, Any]) -> dict[str, Any]:
     if not one(ANY_FACTS, params)[0]:
         return {}
     return {"facts": _numbers(one(FACTS_OF_SITES, params))}
+
+
+def compare_links_of_sites(params: dict[str, Any], companies: dict[str, Any]) -> dict[str, Any]:
+    """What would become of the links that rows of sites bring, as ``{"links": ...}``; none: {}.
+
+    The companies that only links name are added to ``companies`` as new.
+    """
+    if not one(ANY_TOLD, params)[0]:
+        return {}
+    companies["new"] += one(COMPANIES_AHEAD, params)[0]
+    return {"links": _numbers(one(LINKS_OF_SITES, params))}
 
 
 def _numbers(told: tuple[Any, ...]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from targets.services.imports.merge import INSERT, LINES, Merged, one, run
+from targets.services.imports.merge import INSERT, LINES, Merged, ended, one, run
 
 # The site a row speaks of; where two were found to be the same, the one kept.
 OF_SITE = """LEFT JOIN LATERAL (
@@ -50,8 +50,8 @@ CHANGED_VISITS = f"""WITH {STAGED},
     changed AS (
       UPDATE targets_pastvisit t
          SET {", ".join(f"{name} = {said}" for name, said in VISIT.items())}, run_id = %(run)s,
-             previous = t.previous
-               || jsonb_build_array(jsonb_build_object('run', t.run_id, {_OLD}))
+             previous = t.previous || CASE WHEN t.run_id IS NOT DISTINCT FROM %(run)s
+               THEN '[]' ELSE jsonb_build_array(jsonb_build_object('run', t.run_id, {_OLD})) END
         FROM staged s WHERE {FOUND} AND s.site_id IS NOT NULL AND ({DIFFERS})
       RETURNING t.site_id)
     SELECT count(*), array_agg(site_id) FROM changed"""
@@ -94,11 +94,11 @@ REFUSE_COMPANY_OF_ROLE = REFUSE_COMPANY.replace("r.v_about = '' AND ", "")
 ROLES = f"""WITH {STAGED},
     put AS (
       INSERT INTO targets_personrole AS t (company_id, role, person, valid_from, valid_to, source,
-             run_id)
-      SELECT s.company_id, s.v_kind, s.v_about, s.v_on, s.v_to, %(source)s, %(run)s
+             run_id, previous)
+      SELECT s.company_id, s.v_kind, s.v_about, s.v_on, s.v_to, %(source)s, %(run)s, '[]'
         FROM staged s WHERE s.company_id IS NOT NULL ORDER BY s.key
       ON CONFLICT (company_id, role, person, valid_from, source)
-      DO UPDATE SET valid_to = excluded.valid_to
+      DO UPDATE SET valid_to = excluded.valid_to, {ended("t")}
        WHERE t.valid_to IS DISTINCT FROM excluded.valid_to
       RETURNING company_id, xmax = 0 AS made)
     SELECT (SELECT count(*) FROM staged WHERE company_id IS NOT NULL),
@@ -151,9 +151,11 @@ def merge_visits(params: dict[str, Any]) -> Merged:
 
 def merge_facts(params: dict[str, Any]) -> Merged:
     """Facts of one chunk; ``delete_on`` is when own material goes. A company that the row names
-    is made when it is not known yet."""
+    is made when it is not known yet, but not by material that its owner keeps: everybody sees
+    companies, and a new one would tell that such material names it."""
     merged = Merged()
-    one(INSERT["company"], params)
+    if params["shared"]:
+        one(INSERT["company"], params)
     run(REFUSE_UNKNOWN, params)
     run(REFUSE_COMPANY, params)
     (closed,) = one(CLOSE_FACTS, params)

@@ -86,15 +86,6 @@ class Ends:
         return self.count * 2 > self.known
 
 
-def kinds_of(mapping: ImportMapping) -> list[str]:
-    """Kinds of facts that a mapping brings; only those can end."""
-    if mapping.kind == ImportKind.FACTS:
-        return [mapping.options["fact"]]
-    if mapping.kind == ImportKind.SITES:
-        return sorted({rule["kind"] for rule in mapping.options.get("facts", [])})
-    return []
-
-
 def _params(of: ImportRun, params: dict[str, Any]) -> dict[str, Any]:
     """What the statements ask for; FileRefused when a refused row does not tell its key."""
     mapping = ImportMapping.objects.get(code=of.format)
@@ -110,7 +101,7 @@ def _params(of: ImportRun, params: dict[str, Any]) -> dict[str, Any]:
     if unknown:
         raise FileRefused("full_list_rows", count=unknown)
     return params | {
-        "kinds": kinds_of(mapping), "refused": refused,
+        "kinds": mapping.fact_kinds, "refused": refused,
         "day": of.received_on or timezone.localdate(),
     }  # fmt: skip
 

@@ -33,7 +33,8 @@ ROW: dict[str, Any] = {
     "outcome": _("The result is not one the mapping knows."),
     "site_unknown": _("No site with this key has been imported. Import the sites first."),
     "company_unknown": _(
-        "No company with this business ID is known. Import the company first, or map its name."
+        "No company with this business ID is known. Import the company first, or map its name. "
+        "What only your authority may see adds no company: import the company register first."
     ),
     "future": _("The visit lies in the future."),
     "row_shape": _("The row has more values than there are columns. Check quotes and delimiters."),

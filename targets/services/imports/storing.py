@@ -61,6 +61,7 @@ def compare(run: ImportRun, progress: Progress | None) -> None:
             if run.kind == ImportKind.SITES:
                 part = merge.compare_register(lines)
                 part |= merge_compare.compare_facts_of_sites(lines)
+                part |= merge_compare.compare_links_of_sites(lines, part["company"])
                 refused = 0
             else:
                 part, refused = merge_compare.compare_owned(run.kind, lines)

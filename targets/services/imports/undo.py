@@ -275,11 +275,22 @@ SAY_AGAIN = f"""INSERT INTO targets_fact (public_id, known_from, known_to, {_SAI
          AND e.run_id IS DISTINCT FROM m.run_id
        WHERE m.run_id = %(run)s AND m.known_to = %(now)s
        ORDER BY m.id, e.id DESC) before"""  # noqa: S608
-_OF_VISIT = ", ".join(VISIT)
-VISITS_BEFORE = f"""UPDATE targets_pastvisit v
-    SET run_id = (v.previous -> -1 ->> 'run')::bigint, previous = v.previous - -1,
-        ({_OF_VISIT}) = (SELECT {_OF_VISIT} FROM jsonb_populate_record(v, v.previous -> -1))
+
+
+def _before(table: str, columns: str) -> str:
+    """What the run said over an earlier import says that again, and is that import's again."""
+    return f"""UPDATE {table} v
+    SET run_id = (SELECT r.id FROM targets_importrun r
+                   WHERE r.id = (v.previous -> -1 ->> 'run')::bigint),
+        previous = v.previous - -1,
+        ({columns}) = (SELECT {columns} FROM jsonb_populate_record(v, v.previous -> -1))
     WHERE v.run_id = %(run)s AND v.previous <> '[]'"""  # noqa: S608
+
+
+BEFORE = (
+    _before("targets_link", "valid_to"), _before("targets_personrole", "valid_to"),
+    _before("targets_pastvisit", ", ".join(VISIT)),
+)  # fmt: skip
 
 
 def _facts_links_visits(run: ImportRun, step: Step) -> None:
@@ -289,9 +300,9 @@ def _facts_links_visits(run: ImportRun, step: Step) -> None:
         cursor.execute(CLOSE_FACTS, values)
         step.undone += cursor.rowcount
         cursor.execute(SAY_AGAIN, values)
-    step.undone += Link.objects.filter(run=run).delete()[0]
-    step.undone += PersonRole.objects.filter(run=run).delete()[0]
     # Those made by this run come first: a restored one may name an earlier import that is left.
+    step.undone += Link.objects.filter(run=run, previous=[]).delete()[0]
+    step.undone += PersonRole.objects.filter(run=run, previous=[]).delete()[0]
     made = PastVisit.objects.filter(run_id=run.pk, previous=[])
     unused = made
     for relation in PastVisit._meta.related_objects:
@@ -305,5 +316,6 @@ def _facts_links_visits(run: ImportRun, step: Step) -> None:
     step.undone += unused.delete()[0]
     step.kept += made.count()
     with connection.cursor() as cursor:
-        cursor.execute(VISITS_BEFORE, values)
-        step.undone += cursor.rowcount
+        for statement in BEFORE:
+            cursor.execute(statement, values)
+            step.undone += cursor.rowcount
