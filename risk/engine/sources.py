@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from risk.engine.statement import Build, Made, about, dated, owned, within
+from risk.engine.statement import Build, Made, about, dated, owned, said_then, within
 from risk.engine.visits import visits
 from risk.models.indicators import Source
 
@@ -148,18 +148,33 @@ def _beginning(code: str) -> str:
     return f"{code}%"
 
 
+def _entry_known(build: Build, entry: str) -> str:
+    """Whether a name, entry or operator was known here then.
+
+    To learn from, entries count by their own days: the registers that tell them are public.
+    """
+    if not build.asked.past or build.asked.late:
+        return ""
+    return f" AND {entry}.known_from <= b.known"
+
+
 def _register_rows(build: Build, p: str, definition: dict[str, Any]) -> Made:
     measure = definition["measure"]
     if measure == "struck":
+        end, known = "r.valid_to", _entry_known(build, "r")
+        if known:
+            end = (
+                "CASE WHEN coalesce(r.end_known_from, r.known_from) <= b.known THEN r.valid_to END"
+            )
         registers = build.add(p, "registers", list(definition["registers"]))
         lately = within("max(x.valid_to)", build, p, definition)
         sql = f"""SELECT n, count(*) FILTER (WHERE ended)::float8 AS v,
                max(last) FILTER (WHERE ended) AS d FROM (
           SELECT x.n, x.register, max(x.valid_to) AS last, NOT bool_or(x.valid_to IS NULL
                  OR x.valid_to > x.day){lately} AS ended
-            FROM (SELECT b.n, b.day, r.register, r.valid_to, r.valid_from FROM base b
+            FROM (SELECT b.n, b.day, r.register, {end} AS valid_to FROM base b
                     JOIN targets_companyregistration r ON r.company_id = b.company_id
-                   WHERE r.register = ANY ({registers}::text[])
+                   WHERE r.register = ANY ({registers}::text[]){known}
                      AND (r.valid_from IS NULL OR r.valid_from <= b.day)) x
            GROUP BY x.n, x.day, x.register) y GROUP BY n"""
         return Made(sql, number=f"{p}.v", on=f"{p}.d")
@@ -170,19 +185,20 @@ def _register_rows(build: Build, p: str, definition: dict[str, Any]) -> Made:
             sql = sql.replace(" AND o.created_at <= b.known", "")
         return Made(sql, number=f"{p}.v")
     days = build.add(p, "within", definition["within_days"])
+    known, before = _entry_known(build, "m"), _entry_known(build, "e")
     if measure == "name_changes":
         sql = f"""SELECT b.n, count(*)::float8 AS v, max(m.valid_from) AS d FROM base b
           JOIN targets_companyname m ON m.company_id = b.company_id AND m.kind = 'trade'
-         WHERE m.valid_from <= b.day AND m.valid_from > b.day - {days}::int
+         WHERE m.valid_from <= b.day AND m.valid_from > b.day - {days}::int{known}
            AND EXISTS (SELECT 1 FROM targets_companyname e WHERE e.company_id = m.company_id
-                          AND e.kind = 'trade' AND e.valid_from < m.valid_from)
+                          AND e.kind = 'trade' AND e.valid_from < m.valid_from{before})
          GROUP BY b.n"""
     else:
         sql = f"""SELECT b.n, count(*)::float8 AS v, max(m.valid_from) AS d FROM base b
           JOIN targets_siteoperator m ON m.site_id = b.site_id
-         WHERE m.valid_from <= b.day AND m.valid_from > b.day - {days}::int
+         WHERE m.valid_from <= b.day AND m.valid_from > b.day - {days}::int{known}
            AND EXISTS (SELECT 1 FROM targets_siteoperator e WHERE e.site_id = m.site_id
-                          AND e.id <> m.id AND coalesce(e.valid_from < m.valid_from, true))
+                          AND e.id <> m.id AND coalesce(e.valid_from < m.valid_from, true){before})
          GROUP BY b.n"""
     return Made(sql, number=f"coalesce({p}.v, 0)", on=f"{p}.d")
 
@@ -192,9 +208,10 @@ def links(build: Build, p: str, definition: dict[str, Any], owner: int | None) -
     """Links of open registers, and the owner's own."""
     mine = f" OR l.authority_id = {build.add(p, 'owner', owner)}" if owner is not None else ""
     allowed = f"(l.authority_id IS NULL{mine})"
+    end = f"({said_then('l', 'valid_to', 'b.known', 'date')})" if build.asked.past else "l.valid_to"
     in_force = (
-        f"{allowed} AND l.created_at <= {{b}}.known AND coalesce(l.valid_from <= {{b}}.day, true)"
-        " AND coalesce(l.valid_to >= {b}.day, true)"
+        f"{allowed} AND l.created_at <= b.known AND coalesce(l.valid_from <= b.day, true)"
+        f" AND coalesce({end} >= b.day, true)"
     )
     measure = definition["measure"]
     if measure == "successor":
@@ -218,7 +235,7 @@ def links(build: Build, p: str, definition: dict[str, Any], owner: int | None) -
     join = to if to_company else "l.to_site_id = b.site_id"
     parts = [
         "SELECT b.n, l.from_company_id, coalesce(l.valid_from, l.created_at::date) AS d FROM base b"
-        f" JOIN targets_link l ON {side} WHERE l.kind = {kind} AND {in_force.format(b='b')}"
+        f" JOIN targets_link l ON {side} WHERE l.kind = {kind} AND {in_force}"
         for side in (
             ["l.to_site_id = b.site_id", "l.to_company_id = b.company_id"] if to_company else [join]
         )
@@ -233,7 +250,6 @@ def links(build: Build, p: str, definition: dict[str, Any], owner: int | None) -
 def _chain(build: Build, p: str, definition: dict[str, Any], in_force: str) -> Made:
     """All contractors below whoever has work done at the site, works there or runs it."""
     depth = build.add(p, "depth", definition.get("depth", 5))
-    force = in_force.format(b="b")
     build.ctes.append(
         (
             f"{p}_chain",
@@ -244,11 +260,11 @@ def _chain(build: Build, p: str, definition: dict[str, Any], in_force: str) -> M
       UNION
       SELECT b.n, b.day, b.known, b.site_id, l.from_company_id, 0 FROM base b
         JOIN targets_link l ON l.to_site_id = b.site_id
-         AND l.kind IN ('commissions', 'works_at') WHERE {force}
+         AND l.kind IN ('commissions', 'works_at') WHERE {in_force}
       UNION
       SELECT b.n, b.day, b.known, b.site_id, l.from_company_id, b.step + 1 FROM chain b
         JOIN targets_link l ON l.to_company_id = b.company_id AND l.kind = 'contracts_to'
-       WHERE b.step < {depth}::int AND coalesce(l.at_site_id = b.site_id, true) AND {force})
+       WHERE b.step < {depth}::int AND coalesce(l.at_site_id = b.site_id, true) AND {in_force})
     SELECT * FROM chain""",
         )
     )

@@ -134,12 +134,15 @@ _OTHERS_THEN = f"""others_later AS MATERIALIZED (
       LEFT JOIN targets_industry i ON i.id = coalesce(x.industry_id, c.industry_id))"""
 
 
-def owned(table: str, owner: int | None, build: Build, p: str, *, own: bool = False) -> str:
-    """Which rows with ``authority_id`` and ``shared`` may be read."""
+def owned(
+    table: str, owner: int | None, build: Build, p: str, *, own: bool = False, shared: str = ""
+) -> str:
+    """Which rows with ``authority_id`` and ``shared`` (or what ``shared`` says) may be read."""
+    shared = shared or f"{table}.shared"
     if owner is None:
-        return "false" if own else f"{table}.shared"
+        return "false" if own else shared
     mine = f"{table}.authority_id = {build.add(p, 'owner', owner)}"
-    return mine if own else f"({mine} OR {table}.shared)"
+    return mine if own else f"({mine} OR {shared})"
 
 
 def about(definition: dict[str, Any], table: str) -> str:
@@ -151,6 +154,25 @@ def about(definition: dict[str, Any], table: str) -> str:
     )
     parts = {"site": [by_site], "company": [by_company]}.get(wanted, [by_site, by_company])
     return " UNION ALL ".join(parts)
+
+
+# What the row ``t`` of a table with ``previous`` said at a moment: a later import may have said it
+# over. ``previous`` holds what it said before, in order; an entry held until the import that came
+# next had ended.
+_SAID_THEN = """CASE WHEN {t}.previous = '[]' THEN {t}.{what} ELSE coalesce((
+      SELECT p.said FROM (
+        SELECT {member} AS said, p.nth, coalesce(
+               ({t}.previous -> (p.nth::int) ->> 'run')::bigint, {t}.run_id) AS run
+          FROM jsonb_array_elements({t}.previous) WITH ORDINALITY AS p(said, nth)) p
+        LEFT JOIN targets_importrun r ON r.id = p.run
+       WHERE coalesce(r.finished_at, r.created_at) > {known} ORDER BY p.nth LIMIT 1),
+      {t}.{what}) END"""
+
+
+def said_then(table: str, what: str, known: str, kind: str = "text") -> str:
+    """What a column of a visit or link said at the moment ``known`` (a column of the rows asked)."""
+    member = f"p.said -> '{what}'" if kind == "jsonb" else f"(p.said ->> '{what}')::{kind}"
+    return _SAID_THEN.format(t=table, what=what, member=member, known=known)
 
 
 def within(column: str, build: Build, p: str, definition: dict[str, Any]) -> str:

@@ -3,32 +3,19 @@
 from typing import Any
 
 from risk.engine.definitions import FOUND
-from risk.engine.statement import WEIGHT, Build, Made, dated, owned, within
+from risk.engine.statement import WEIGHT, Build, Made, dated, owned, said_then, within
 from targets.models import VisitOutcome
 
 VISIT_DONE = [o.value for o in VisitOutcome if o != VisitOutcome.NOT_POSSIBLE]
-# What a visit said at a moment: a later import may have said it over. ``previous`` holds what it
-# said before, in order; an entry held until the import that came next had ended.
-_THEN = """CASE WHEN v.previous = '[]' THEN v.{what} ELSE coalesce((
-      SELECT p.said {arrow} '{what}' FROM jsonb_array_elements(v.previous)
-             WITH ORDINALITY AS p(said, nth)
-        LEFT JOIN targets_importrun r ON r.id = coalesce(
-             (v.previous -> (p.nth::int) ->> 'run')::bigint, v.run_id)
-       WHERE coalesce(r.finished_at, r.created_at) > {known} ORDER BY p.nth LIMIT 1),
-      v.{what}) END"""
-OUTCOME_THEN = _THEN.replace("{what}", "outcome").replace("{arrow}", "->>")
-DETAIL_THEN = _THEN.replace("{what}", "detail").replace("{arrow}", "->")
 SAYS = ("said", "said_mean", "said_sum")
 
 
 def visits(build: Build, p: str, definition: dict[str, Any], owner: int | None) -> Made:
     """Visits made before the day, of what was known of them."""
     measure = definition["measure"]
-    allowed = owned("v", owner, build, p, own=definition.get("whose") == "own")
-    if definition.get("kinds"):
-        allowed += f" AND v.kind = ANY ({build.add(p, 'kinds', list(definition['kinds']))}::text[])"
     if measure == "neighbours":
-        return _neighbours(build, p, definition, allowed)
+        return _neighbours(build, p, definition, owner)
+    allowed = _allowed(build, p, definition, owner, _shared(build, "b.known"))
     rows = _rows(build, p, definition, allowed)
     where = "true" + within('x."on"', build, p, definition)
     if measure in ("days_since", "count", "decayed"):
@@ -51,14 +38,29 @@ def visits(build: Build, p: str, definition: dict[str, Any], owner: int | None) 
     return _weighed(build, p, definition, rows, where)
 
 
+def _shared(build: Build, known: str) -> str:
+    """Whether others might see the visit at the moment asked about."""
+    return f"({said_then('v', 'shared', known, 'boolean')})" if build.asked.past else "v.shared"
+
+
+def _allowed(
+    build: Build, p: str, definition: dict[str, Any], owner: int | None, shared: str
+) -> str:
+    """Which visits may be read, and of which kinds."""
+    allowed = owned("v", owner, build, p, own=definition.get("whose") == "own", shared=shared)
+    if definition.get("kinds"):
+        allowed += f" AND v.kind = ANY ({build.add(p, 'kinds', list(definition['kinds']))}::text[])"
+    return allowed
+
+
 def _rows(build: Build, p: str, definition: dict[str, Any], allowed: str) -> str:
     """Asked rows with the visits before them, the outcome and, where asked for, a field's number."""
     past = build.asked.past
-    outcome = OUTCOME_THEN.format(known="b.known") if past else "v.outcome"
+    outcome = said_then("v", "outcome", "b.known") if past else "v.outcome"
     said = ""
     if definition["measure"] in SAYS:
         field = build.add(p, "field", definition["field"])
-        detail = f"({DETAIL_THEN.format(known='b.known') if past else 'v.detail'})"
+        detail = f"({said_then('v', 'detail', 'b.known', 'jsonb') if past else 'v.detail'})"
         said = (
             f", CASE WHEN jsonb_typeof({detail} -> {field}) = 'number'"
             f" THEN ({detail} ->> {field})::float8 END AS said"
@@ -137,7 +139,7 @@ def _visit_known(build: Build, known: str, day: str) -> str:
     return f"(v.known_from <= {known}{told if build.asked.late else ''})"
 
 
-def _neighbours(build: Build, p: str, definition: dict[str, Any], allowed: str) -> Made:
+def _neighbours(build: Build, p: str, definition: dict[str, Any], owner: int | None) -> Made:
     """Share of visits with findings at other sites of the same place or industry.
 
     Counted once for each place and day, then the site's own visits are taken out again.
@@ -152,7 +154,12 @@ def _neighbours(build: Build, p: str, definition: dict[str, Any], allowed: str) 
     found = build.add(p, "outcomes", definition.get("outcomes") or list(FOUND))
     least = build.add(p, "least", definition.get("least", 5))
     done = build.add(p, "done", VISIT_DONE)
-    outcome = OUTCOME_THEN.format(known="v.known") if build.asked.past else "v.outcome"
+    past = build.asked.past
+    outcome = said_then("v", "outcome", "v.known") if past else "v.outcome"
+    # All that may be read now or might be then; which of them might, each row's moment tells.
+    ever = "(v.shared OR v.previous <> '[]')" if past else "v.shared"
+    allowed = _allowed(build, p, definition, owner, ever)
+    then = _allowed(build, p, definition, owner, _shared(build, "v.known")) if past else "true"
     build.ctes.append((f"{p}_near", _near(build, near, allowed, days)))
     build.ctes.append(
         (
@@ -162,7 +169,7 @@ def _neighbours(build: Build, p: str, definition: dict[str, Any], allowed: str) 
            count(*) FILTER (WHERE v.outcome = ANY ({found}::text[])) AS found
       FROM (SELECT {cell}, v.day, v.known, v.site_id, {outcome} AS outcome FROM {p}_near v
              WHERE v."on" < v.day AND v."on" >= v.day - {days}::int
-               AND {_visit_known(build, "v.known", "v.day")}) v
+               AND {_visit_known(build, "v.known", "v.day")} AND {then}) v
      WHERE v.outcome = ANY ({done}::text[]) GROUP BY {cell}, v.day, v.known, v.site_id""",
         )
     )
@@ -195,7 +202,10 @@ def _near(build: Build, near: tuple[str, ...], allowed: str, days: str) -> str:
     asked = build.asked
     listed = ", ".join(f"o.{name}" for name in near)
     filled = " AND ".join(f"o.{name} IS NOT NULL" for name in near)
-    visit = 'v.site_id, v."on", v.outcome, v.previous, v.run_id, v.known_from, v.told_on'
+    visit = (
+        'v.site_id, v."on", v.outcome, v.previous, v.run_id, v.known_from, v.told_on,'
+        " v.authority_id, v.shared, v.kind"
+    )
     same = " AND ".join(f"c.{name} = o.{name}" for name in near)
     cells = f"(SELECT DISTINCT {', '.join(near)}, day, known FROM base)"
     few = asked.sites is not None and len(asked.sites) <= FEW

@@ -195,6 +195,8 @@ class CompanyRegistration(SaidModel, DatedModel):
     company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="registrations")
     register = models.CharField(max_length=40)
     entry = models.CharField(max_length=40, blank=True)
+    # When its last day became known, if that was after the entry itself.
+    end_known_from = models.DateTimeField(null=True, blank=True)
 
     objects = DatedQuerySet.as_manager()
 

@@ -227,7 +227,7 @@ HANGING = (
      WHERE {LINES} AND r.more ? 'entries'
      ORDER BY c.id, e.register, e.entry, e."from", r.line DESC
     ON CONFLICT (company_id, register, entry, valid_from)
-    DO UPDATE SET valid_to = excluded.valid_to
+    DO UPDATE SET valid_to = excluded.valid_to, end_known_from = excluded.known_from
      WHERE targets_companyregistration.valid_to IS DISTINCT FROM excluded.valid_to""",
 )
 
