@@ -28,6 +28,12 @@ LICENCES = ("lupanumero;lupatyyppi;luvanhaltija;ytunnus;anniskelu- tai myyntipai
             "asiakaspaikat_ulko;tila\n")  # fmt: skip
 
 
+@pytest.fixture(autouse=True)
+def firms(db):
+    for code in IDS:
+        make_company(business_id=code)
+
+
 def debts(actor, ids, *extra: str, **values) -> ImportRun:
     rows = "".join(f"{code};Firma {code};1.2.2026;100\n" for code in ids)
     values = {"received_on": DAY} | values

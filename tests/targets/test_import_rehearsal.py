@@ -145,7 +145,7 @@ def test_links_are_shown_before_they_are_stored(analyst, as_user):
     assert (links["new"], links["changed"], links["unchanged"]) == (5, 5, 0)
     assert run.preview["company"]["new"] == 0
     text = page(as_user(analyst), run)
-    assert '<h2 id="preview-4">Links</h2>' in text
+    assert ">Links</h2>" in text
     assert "Holds until: <del>31.8.2026</del> → <ins>15.10.2026</ins>" in text
     store(analyst, run)
     assert Link.objects.count() == 10

@@ -11,6 +11,7 @@ from targets.models import (
     CompanyName,
     CompanyRegistration,
     Fact,
+    ImportRun,
     Link,
     PastVisit,
     RegisterChange,
@@ -182,15 +183,18 @@ def test_the_visit_of_the_day_itself_is_never_an_input(reference):
     assert value(make_indicator("visits", {"measure": "count", "within_days": 9}), site) == 0
 
 
-def test_a_result_that_was_said_over_is_the_old_one_on_a_past_day(reference):
-    from targets.models import ImportRun
+def run_of(days: int) -> ImportRun:
+    """An import that ended so many days ago."""
+    return ImportRun.objects.create(
+        kind="visits", format="x", file_name="x", authority=make_authority("OSH"), state="done",
+        finished_at=moment(days),
+    )  # fmt: skip
 
+
+def test_a_result_that_was_said_over_is_the_old_one_on_a_past_day(reference):
     site = make_site()
     visit = make_past_visit(site, shared=True, on=ago(200), outcome="severe")
-    run = ImportRun.objects.create(
-        kind="visits", format="x", file_name="x", authority=make_authority("OSH"), state="done",
-        finished_at=moment(20),
-    )  # fmt: skip
+    run = run_of(20)
     PastVisit.objects.filter(pk=visit.pk).update(
         known_from=moment(190), outcome="no_remarks", run_id=run.pk,
         previous=[{"run": None, "outcome": "severe"}],
@@ -199,6 +203,80 @@ def test_a_result_that_was_said_over_is_the_old_one_on_a_past_day(reference):
     assert value(level, site) == 0
     assert value(level, site, ago(10), moment(10)) == 0
     assert value(level, site, ago(50), moment(50)) == 3
+
+
+def test_who_might_see_a_visit_is_as_it_was_on_a_past_day(reference):
+    """One that is shared since stays out of a shared score of before, and the other way round."""
+    here, near = make_site(), make_site()
+    run = run_of(20)
+    for outcome, shared in (("severe", True), ("no_remarks", False)):
+        visit = make_past_visit(near, "TAX", shared=shared, on=ago(200), outcome=outcome)
+        PastVisit.objects.filter(pk=visit.pk).update(
+            known_from=moment(190), run_id=run.pk,
+            previous=[{"run": None, "outcome": outcome, "shared": not shared}],
+        )  # fmt: skip
+    count = {"measure": "count", "within_days": 365}
+    found = make_indicator("visits", count | {"outcomes": ["severe"]})
+    clean = make_indicator("visits", count | {"outcomes": ["no_remarks"]})
+    assert (value(found, near), value(clean, near)) == (1, 0)
+    then = (ago(50), moment(50))
+    assert (value(found, near, *then), value(clean, near, *then)) == (0, 1)
+    assert value(make_indicator("visits", count, authority="TAX"), near, *then) == 2
+    rate = make_indicator(
+        "visits", {"measure": "neighbours", "near": "both", "within_days": 365, "least": 1}
+    )
+    assert value(rate, here) == 100
+    assert value(rate, here, *then) == 0
+    rows = values([rate], Asked.rows([(here.pk, ago(1)), (here.pk, ago(50))]))
+    assert [r.values[0].number for r in rows] == [100, 0]
+
+
+def test_entries_names_and_operators_count_from_when_they_were_known(reference):
+    company = make_company()
+    site = make_site(company=company)
+    known = {"known_from": moment(300)}
+    CompanyRegistration.objects.create(
+        company=company, register="vat", valid_from=ago(2000), valid_to=ago(80),
+        end_known_from=moment(60), **known,
+    )  # fmt: skip
+    CompanyRegistration.objects.create(
+        company=company, register="employer", valid_from=ago(2000), valid_to=ago(400), **known
+    )
+    CompanyName.objects.create(
+        company=company, name="A", kind="trade", valid_from=ago(900), **known
+    )
+    CompanyName.objects.create(
+        company=company, name="B", kind="trade", valid_from=ago(100), known_from=moment(60)
+    )
+    for days, one in ((700, make_company()), (100, company)):
+        SiteOperator.objects.create(
+            site=site, company=one, valid_from=ago(days), known_from=moment(60)
+        )
+    ask = lambda days, **d: value(  # noqa: E731
+        make_indicator("register", d), site, ago(days), moment(days)
+    )
+    struck = {"measure": "struck", "registers": ["vat", "employer"]}
+    changes = ({"measure": "name_changes", "within_days": 365},
+               {"measure": "operator_changes", "within_days": 365})  # fmt: skip
+    assert (ask(50, **struck), ask(70, **struck)) == (2, 1)
+    for change in changes:
+        assert (ask(50, **change), ask(70, **change)) == (1, 0)
+    # To learn from, what a public register tells counts by its own days.
+    rows = values([make_indicator("register", struck)], Asked.rows([(site.pk, ago(70))]))
+    assert rows[0].values[0].number == 2
+
+
+def test_the_end_of_a_link_counts_from_when_it_was_known(reference):
+    site = make_site()
+    Link.objects.create(
+        kind="works_at", from_company=make_company(), to_site=site, source="x", valid_to=ago(100),
+        run=run_of(20), previous=[{"run": None, "valid_to": None}],
+    )  # fmt: skip
+    Link.objects.update(created_at=moment(300))
+    employers = make_indicator("links", {"measure": "employers"})
+    assert value(employers, site) == 0
+    assert value(employers, site, ago(10), moment(10)) == 0
+    assert value(employers, site, ago(50), moment(50)) == 1
 
 
 def test_facts_of_other_measures(reference):
