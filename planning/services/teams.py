@@ -24,16 +24,14 @@ from planning.models import (
     ParticipationState,
     PersonSkills,
     ResourceKind,
-    SelectionSettings,
     SiteTerms,
     TeamMember,
     Vehicle,
 )
 from planning.querysets import RECORD
 from planning.selectors import USUAL_PLACE
+from planning.services.inputs import settings_of
 from targets.models import Recusal, Site
-
-MIN_PEOPLE = 2  # of a team, where the round's settings say nothing
 
 
 @dataclass
@@ -94,8 +92,7 @@ class Roster:
             for place in places.select_related("authority").order_by("-is_lead", "authority__code")
         }
         self.order = list(self.authorities)  # the lead first
-        settings = SelectionSettings.objects.filter(operation=operation).first()
-        self.min_people = settings.min_people if settings else MIN_PEOPLE
+        self.min_people = settings_of(operation).min_people
 
     def _people(self, operation: Operation) -> None:
         """Inspectors of the units that may record in the round."""

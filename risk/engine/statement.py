@@ -159,14 +159,17 @@ def about(definition: dict[str, Any], table: str) -> str:
 # What the row ``t`` of a table with ``previous`` said at a moment: a later import may have said it
 # over. ``previous`` holds what it said before, in order; an entry held until the import that came
 # next had ended.
-_SAID_THEN = """CASE WHEN {t}.previous = '[]' THEN {t}.{what} ELSE coalesce((
-      SELECT p.said FROM (
-        SELECT {member} AS said, p.nth, coalesce(
-               ({t}.previous -> (p.nth::int) ->> 'run')::bigint, {t}.run_id) AS run
-          FROM jsonb_array_elements({t}.previous) WITH ORDINALITY AS p(said, nth)) p
-        LEFT JOIN targets_importrun r ON r.id = p.run
-       WHERE coalesce(r.finished_at, r.created_at) > {known} ORDER BY p.nth LIMIT 1),
-      {t}.{what}) END"""
+_SAID_THEN = """CASE WHEN {t}.previous = '[]' THEN {t}.{what} ELSE (
+      SELECT q.said FROM (
+        SELECT p.said, p.nth FROM (
+          SELECT {member} AS said, p.nth, coalesce(
+                 ({t}.previous -> (p.nth::int) ->> 'run')::bigint, {t}.run_id) AS run
+            FROM jsonb_array_elements({t}.previous) WITH ORDINALITY AS p(said, nth)
+           WHERE jsonb_exists(p.said, '{what}')) p
+          LEFT JOIN targets_importrun r ON r.id = p.run
+         WHERE coalesce(r.finished_at, r.created_at) > {known}
+        UNION ALL SELECT {t}.{what}, jsonb_array_length({t}.previous) + 1) q
+       ORDER BY q.nth LIMIT 1) END"""
 
 
 def said_then(table: str, what: str, known: str, kind: str = "text") -> str:

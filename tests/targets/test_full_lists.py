@@ -31,7 +31,7 @@ LICENCES = ("lupanumero;lupatyyppi;luvanhaltija;ytunnus;anniskelu- tai myyntipai
 @pytest.fixture(autouse=True)
 def firms(db):
     for code in IDS:
-        make_company(business_id=code)
+        make_company(business_id=code, name=f"Firma {code}")
 
 
 def debts(actor, ids, *extra: str, **values) -> ImportRun:
@@ -142,8 +142,6 @@ def test_other_kinds_of_the_same_register_do_not_end(analyst):
         rows = "".join(f"{kind[0]}{n};{IDS[n]};x;Oy\n" for n in ids)
         return upload(analyst, "id;firm;said;name\n" + rows, kind, "facts", **WHY, **values)
 
-    for code in IDS[:4]:
-        make_company(business_id=code)
     facts("phone", range(4), received_on=DAY)
     facts("tax_debt", range(4), received_on=DAY)
     run = facts("phone", range(3), received_on=DAY, full_list=True)
@@ -260,7 +258,7 @@ def test_the_command_reads_full_lists_too(analyst, tmp_path):
         file.write_text(DEBTS + rows)
         call_command(
             "import_facts", str(file), format="tax-debts", authority="OSH", full_list=True,
-            stdout=StringIO(), stderr=StringIO(),
+            stdout=StringIO(), stderr=StringIO(), **WHY,
         )  # fmt: skip
 
     command(IDS)

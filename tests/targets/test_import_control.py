@@ -343,7 +343,7 @@ def test_visits_and_facts_are_undone_to_what_was_said_before(analyst):
 # ------------------------------------------------------------------------------ facts
 def known_firms() -> None:
     """The companies of the samples, as the company register has brought them."""
-    for number in ("9900010-6", "9900147-5", "9900284-9"):
+    for number in ("9900010-6", "9900147-5", "9900832-7", "9900284-9"):
         make_company(business_id=number)
 
 

@@ -208,6 +208,7 @@ def test_a_result_that_was_said_over_is_the_old_one_on_a_past_day(reference):
 def test_who_might_see_a_visit_is_as_it_was_on_a_past_day(reference):
     """One that is shared since stays out of a shared score of before, and the other way round."""
     here, near = make_site(), make_site()
+    Site.objects.update(created_at=moment(400))
     run = run_of(20)
     for outcome, shared in (("severe", True), ("no_remarks", False)):
         visit = make_past_visit(near, "TAX", shared=shared, on=ago(200), outcome=outcome)
