@@ -9,9 +9,14 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 
 
-def quantile_edges(X: Array, bins: int) -> list[Array]:
-    """Inner edges per feature at equal counts; few distinct values get one bin each."""
+def quantile_edges(X: Array, bins: int, *, far: bool = False) -> list[Array]:
+    """Inner edges per feature at equal counts; few distinct values get one bin each.
+
+    ``far``: more of them at both ends, where the rare high values are.
+    """
     steps = np.linspace(0, 1, bins + 1)[1:-1]
+    if far:
+        steps = np.union1d(steps, [0.01, 0.03, 0.97, 0.99])
     result = []
     for column in np.asarray(X, dtype=float).T:
         known = column[~np.isnan(column)]

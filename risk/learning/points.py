@@ -5,6 +5,7 @@ add them up by hand.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -18,13 +19,38 @@ from risk.learning.solver import fit_logistic, pool
 
 Array = NDArray[Any]
 KIND = "points"
+FAR = (0.005, 0.995)  # what lies beyond counts as lying there
+
+
+@dataclass(frozen=True)
+class Design:
+    """Columns of the fit with their penalties: a line a feature (or none), then its steps."""
+
+    columns: Array
+    penalty: Array
+    places: list[slice]  # of the steps of each feature, counted after the lines
+    lines: list[Array]  # value per bin, what is not known first
+
+    def levels(self, found: Array) -> list[Array]:
+        """Value per bin from the coefficients, what is not known first."""
+        count = len(self.lines)
+        steps = bins.levels(found[count:], self.places)
+        if not count:
+            return steps
+        return [s + found[j] * self.lines[j] for j, s in enumerate(steps)]
 
 
 class Points(Calibrated):
     """Whole points per bin; ``doubling`` points double the odds while fitting.
 
     ``directions``: +1 where more of a feature may never lower the score, -1 where it may never
-    raise it. ``edges``: given inner bin edges per feature, otherwise quantiles.
+    raise it. ``edges``: given inner bin edges per feature, otherwise quantiles (with the far ends).
+
+    ``line``: penalty of a straight line through the middles of the bins, which ``penalty`` then
+    lets the steps leave; without it there are steps alone. With fine bins and a line nothing is
+    lost to a straight logistic regression where that is right (docs/targeting.md). ``middles``:
+    given values that stand for the bins of a feature (none: no line, as for words), otherwise
+    their means.
     """
 
     def __init__(
@@ -38,9 +64,12 @@ class Points(Calibrated):
         half_life: float | None = None,
         seed: int = 0,
         bands: int = 100,
+        line: float | None = None,
+        middles: Mapping[str, Sequence[float]] | None = None,
     ) -> None:
         self.names = tuple(names)
         self.bands = bands
+        self.line, self.middles = line, dict(middles or {})
         self.directions = {k: int(v) for k, v in (directions or {}).items() if v}
         self.quantiles = quantiles
         self.given = {k: [float(e) for e in v] for k, v in (edges or {}).items()}
@@ -80,44 +109,75 @@ class Points(Calibrated):
         X = matrix(X, self.names)
         y = outcomes(y, len(X))
         weights = ageing(days, self.half_life)
-        quantiles = bins.quantile_edges(X, self.quantiles)
+        quantiles = bins.quantile_edges(X, self.quantiles, far=self.line is not None)
         self.edges = [
             np.array(self.given[n], dtype=float) if n in self.given else q
             for n, q in zip(self.names, quantiles, strict=True)
         ]
         code = bins.codes(X, self.edges)
-        design, places = bins.thermometer(code, self.edges)
-        nuisance = dummies(groups)
+        design = self._design(X, code, dummies(groups))
         part = folds(len(y), 5, self.seed)
         held_out = np.zeros(len(y))
-        self.points, found = self._points(code, design, places, y, weights, nuisance, part >= 0)
+        self.points, found = self._points(design, code, y, weights, part >= 0)
         for fold in range(5):
             train = part != fold
             # From where the whole ends: the same place in a third of the steps.
-            points, _found = self._points(
-                code, design, places, y, weights, nuisance, train, start=found
-            )
+            points, _found = self._points(design, code, y, weights, train, start=found)
             held_out[~train] = _total(code[~train], points)
         self.curve = Curve.fit(held_out, y, weights, rounds=self.bands, seed=self.seed)
         return self
 
+    def _design(self, X: Array, code: Array, nuisance: Array | None) -> "Design":
+        """Columns of the fit: lines, steps, and the nuisance that is dropped afterwards."""
+        steps, places = bins.thermometer(code, self.edges)
+        penalty = np.full(steps.shape[1], self.penalty)
+        lines: list[Array] = []
+        if self.line is not None:
+            lines = [self._line(j, X[:, j], code[:, j]) for j in range(len(self.names))]
+            penalty[[place.start for place in places]] = self.line  # what is not known
+        of_line = [values[code[:, j]] for j, values in enumerate(lines)]
+        parts = [*([np.column_stack(of_line)] if of_line else []), steps]
+        strength = [np.full(len(lines), self.line or 0.0), penalty]
+        if nuisance is not None:
+            parts.append(nuisance)
+            strength.append(np.ones(nuisance.shape[1]))
+        return Design(np.hstack(parts), np.concatenate(strength), places, lines)
+
+    def _line(self, j: int, column: Array, code: Array) -> Array:
+        """Value per bin on one scale: mean 0 and spread 1 over the rows; 0 where not known."""
+        known = code > 0
+        size = len(self.edges[j]) + 1
+        if not known.any():
+            return np.zeros(size + 1)
+        given = self.middles.get(self.names[j])
+        if given is not None:
+            middles = np.array(given, dtype=float) if len(given) else np.zeros(size)
+        else:
+            low, high = np.quantile(column[known], FAR)
+            # A rare flag must not be cut off.
+            values = column[known] if low == high else np.clip(column[known], low, high)
+            mass = np.bincount(code[known] - 1, minlength=size)
+            total = np.bincount(code[known] - 1, values, minlength=size)
+            middles = np.where(mass > 0, total / np.maximum(mass, 1), values.mean())
+        at = middles[code[known] - 1]
+        spread = float(at.std())
+        scaled = (middles - at.mean()) / spread if spread > 0 else np.zeros(size)
+        return np.concatenate([[0.0], scaled])
+
     def _points(
         self,
+        design: "Design",
         code: Array,
-        design: Array,
-        places: list[slice],
         y: Array,
         weights: Array | None,
-        nuisance: Array | None,
         rows: Array,
         start: tuple[float, Array] | None = None,
     ) -> tuple[list[Array], tuple[float, Array]]:
         """Whole points, and the coefficients they came of."""
-        A = design if nuisance is None else np.hstack([design, nuisance])
         w = None if weights is None else weights[rows]
-        offset, found = fit_logistic(A[rows], y[rows], self.penalty, w, start=start)
+        offset, found = fit_logistic(design.columns[rows], y[rows], design.penalty, w, start=start)
         result = []
-        for j, values in enumerate(bins.levels(found, places)):
+        for j, values in enumerate(design.levels(found)):
             mass = np.bincount(code[rows, j], w, minlength=len(values))
             values[1:] = pool(values[1:], mass[1:] + 1e-9, self.directions.get(self.names[j], 0))
             if mass[0] == 0:
@@ -148,6 +208,8 @@ class Points(Calibrated):
             directions=self.directions,
             quantiles=self.quantiles,
             given=self.given,
+            line=self.line,
+            middles=self.middles,
             doubling=self.doubling,
             penalty=self.penalty,
             half_life=self.half_life,
@@ -163,6 +225,7 @@ class Points(Calibrated):
         self = cls(
             d["names"], d["directions"], d["quantiles"], d["given"],
             d["doubling"], d["penalty"], d["half_life"], d["seed"],
+            line=d["line"], middles=d["middles"],
         )  # fmt: skip
         self.edges = [np.array(e, dtype=float) for e in d["edges"]]
         self.points = [np.array(p, dtype=int) for p in d["points"]]

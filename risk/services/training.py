@@ -86,6 +86,7 @@ def _cards(uses: list[ModelIndicator]) -> list[Card]:
                 use.indicator.indicator.code, tuple(int(b["points"]) for b in rule.bins),
                 rule.missing // 100, use.indicator.cap,
                 0 if codes else SIGNS[Direction(use.indicator.direction)],
+                () if codes else tuple(float(b["below"]) for b in rule.bins[:-1]),
             )
         )  # fmt: skip
     return cards

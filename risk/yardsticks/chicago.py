@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from risk.learning import metrics
 from risk.learning.solver import fit_logistic
 from risk.yardsticks import common
-from risk.yardsticks.common import Candidate, Features, Task
+from risk.yardsticks.common import FINE, Candidate, Features, Task
 from risk.yardsticks.history import History, Neighbourhood
 from risk.yardsticks.level import followed
 
@@ -257,6 +257,7 @@ def neutral() -> list[Candidate]:
     bent = [
         (PACED, "binned", (("penalty", 50.0),)),
         (PACED, "points", (("penalty", 50.0),)),
+        (FULL, "points", FINE),
     ]
     return [
         *(Candidate(groups, "logistic", options, True) for groups, options in linear),

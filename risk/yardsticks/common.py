@@ -20,6 +20,7 @@ from risk.learning.logistic import Logistic
 from risk.learning.points import Points
 from risk.learning.protocol import Ranker
 from risk.learning.rolling import Panel, Window, backtest, refuse_leaks
+from risk.services.scorecards import DOUBLING, LINE, STEPS
 
 Array = NDArray[Any]
 ROUNDS = 1000
@@ -75,6 +76,10 @@ class Features:
 
     def matrix(self, names: Sequence[str]) -> Array:
         return np.column_stack([self.columns[n] for n in names])
+
+
+# Points as the product learns them: fine bins, a line through them, and steps that may leave it.
+FINE = (("quantiles", 16), ("doubling", DOUBLING), ("penalty", STEPS), ("line", LINE))
 
 
 @dataclass(frozen=True)

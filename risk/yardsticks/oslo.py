@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from risk.learning import metrics
 from risk.yardsticks import common
-from risk.yardsticks.common import Candidate, Features, Task
+from risk.yardsticks.common import FINE, Candidate, Features, Task
 from risk.yardsticks.history import History
 
 Array = NDArray[Any]
@@ -105,6 +105,7 @@ def candidates() -> list[Candidate]:
             Candidate(groups, "logistic", (("half_life", 730.0), ("penalty", 50.0))),
             Candidate(groups, "binned", (("penalty", 20.0), ("quantiles", 4))),
             Candidate(groups, "points", (("penalty", 20.0), ("quantiles", 4))),
+            Candidate(groups, "points", FINE),
             Candidate(groups, "ebm", (("rounds", 400), ("bags", 4), ("bins", 16))),
             Candidate(groups, "trees", (("leaves", 6), ("rounds", 80))),
         ]

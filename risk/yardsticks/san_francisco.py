@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from risk.yardsticks import common
-from risk.yardsticks.common import Candidate, Features, Task
+from risk.yardsticks.common import FINE, Candidate, Features, Task
 from risk.yardsticks.history import History, Neighbourhood
 
 Array = NDArray[Any]
@@ -118,7 +118,7 @@ def candidates() -> list[Candidate]:
             Candidate(groups, "logistic"),
             Candidate(groups, "logistic", (("penalty", 100.0),)),
             Candidate(groups, "points"),
-            Candidate(groups, "points", (("doubling", 20.0), ("penalty", 20.0))),
+            Candidate(groups, "points", FINE),
             Candidate(groups, "ebm", (("rounds", 1000), ("bags", 4))),
             Candidate(groups, "trees", (("rounds", 150),)),
         ]
