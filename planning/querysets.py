@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from django.db import models
 from django.db.models import Q
 
+from authorities.models import Succession
+
 if TYPE_CHECKING:
     from authorities.actors import Actor
     from planning.models import (  # noqa: F401  # named in the classes' brackets
@@ -74,6 +76,18 @@ class ParticipationQuerySet(_OfOperationQuerySet["Participation"]):
     def accepted(self) -> "ParticipationQuerySet":
         return self.filter(state="accepted")
 
+    def held_by(self, actor: "Actor") -> "ParticipationQuerySet":
+        """Accepted places of the actor's authority; in operations that have ended also those of
+        the authorities whose work it has taken over (``planning.succession``)."""
+        before = Succession.objects.filter(moved_at__isnull=False)
+        parents = before.filter(successor=actor.authority.pk).values("predecessor")
+        older = before.filter(successor__in=parents).values("predecessor")
+        inherited = Q(authority__in=parents) | Q(authority__in=older)
+        return self.accepted().filter(
+            Q(authority=actor.authority.pk)
+            | Q(operation__state__in=("closed", "cancelled")) & inherited
+        )
+
 
 class NominationQuerySet(_OfOperationQuerySet["Nomination"]):
     def visible_to(self, actor: "Actor") -> Self:
@@ -102,9 +116,7 @@ class SelectionPartQuerySet(_OfOperationQuerySet[_M]):
         shown = Operation.objects.visible_to(actor).exclude(
             state__in=["draft", "inviting", "nominating"]
         )
-        places = Participation.objects.filter(
-            authority_id=actor.authority.pk, state="accepted"
-        ).values("operation_id")
+        places = Participation.objects.held_by(actor).values("operation_id")
         return self.filter(operation__in=shown.filter(pk__in=places))
 
 

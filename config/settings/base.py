@@ -199,6 +199,7 @@ AVAILABILITY_MINUTES = env.integer("AVAILABILITY_MINUTES", 10)
 # Hashes persons named in registers; changed, the same person is no longer recognised.
 PERSON_KEY = env.text("PERSON_KEY") or SECRET_KEY or "no key"
 IMPORT_CONNECTIONS = env.integer("IMPORT_CONNECTIONS", 2)  # with which one import stores rows
+SOLVER_THREADS = env.integer("SOLVER_THREADS", 2)  # cores that one search for a selection uses
 # Sites that one operation may choose from, at most.
 POOL_MOST = env.integer("POOL_MOST", 20_000)
 # Inspector-days of a visit with preparation and report, of an authority without a risk model.

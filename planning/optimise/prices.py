@@ -17,7 +17,7 @@ from planning.optimise.frame import NEVER, Frame, Prices, no_prices, priced
 from planning.optimise.problem import Floats, Ints
 
 # Sites of one task: sums are added in this order whatever the number of threads.
-CHUNK = 20_000
+CHUNK = 4_000
 
 
 @dataclass

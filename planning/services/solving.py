@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
+from django.conf import settings
 
 from audit.claims import TakenOver
 from authorities.models import Authority
@@ -48,7 +49,9 @@ class Found:
 def work(run: SelectionRun, save: Save, lost: Lost = lambda: False) -> Found:
     """Do what the run was asked for. Raises NoPlan; TakenOver when ``save`` or ``lost`` say so."""
     assert run.inputs is not None
-    problem, options = problem_of(run.inputs), Options(**run.options)
+    problem = problem_of(run.inputs)
+    # How many cores work on it changes nothing of the plan.
+    options = Options(**run.options, threads=settings.SOLVER_THREADS)
     if run.kind in (RunKind.PLAN, RunKind.WHAT_IF) and "take" not in run.change:
         start = stored_plan(run.based_on, problem) if run.based_on else _last(run, problem)
         plan = _solve(problem, options, start, _tell(save), lost)

@@ -70,9 +70,12 @@ def frame(request: HttpRequest, operation: Operation, tab: str) -> dict[str, Any
             state__in=[ParticipationState.ACCEPTED, ParticipationState.INVITED]
         ).select_related("authority")
     )
-    takes_part = any(
-        p.authority_id == actor.authority.pk and p.state == ParticipationState.ACCEPTED
-        for p in places
+    takes_part = (
+        any(
+            p.authority_id == actor.authority.pk and p.state == ParticipationState.ACCEPTED
+            for p in places
+        )
+        or operation.participations.held_by(actor).exists()
     )
     shown = [p.authority for p in places] if operation.state != "draft" else [actor.authority]
     return {

@@ -42,7 +42,7 @@ def open_selection(request: HttpRequest, public_id: Any) -> Operation:
     if operation.state in ("draft", "inviting", "nominating"):
         raise Http404
     actor = request.actor  # type: ignore[attr-defined]
-    if not operation.participations.accepted().filter(authority=actor.authority).exists():
+    if not operation.participations.held_by(actor).exists():
         raise Http404
     return operation
 

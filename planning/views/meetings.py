@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 from audit.errors import DomainError
 from authorities.access import acting
 from planning.meeting_forms import AddForm, DecideForm, NoteForm, OpenForm, VoiceForm
-from planning.models import AgendaItem, Meeting, MeetingState, Minutes, ParticipationState
+from planning.models import AgendaItem, Meeting, MeetingState, Minutes
 from planning.permissions import can
 from planning.room import Room, last_line, room
 from planning.services import meetings as services
@@ -29,9 +29,7 @@ def meeting(request: HttpRequest, public_id: str) -> HttpResponse:
     """To the meeting that is under way; else the past ones and, for the lead, opening one."""
     actor = request.actor  # type: ignore[attr-defined]
     operation = fetch(request, public_id)
-    takes_part = operation.participations.filter(
-        authority=actor.authority, state=ParticipationState.ACCEPTED
-    ).exists()
+    takes_part = operation.participations.held_by(actor).exists()
     if operation.state in HIDDEN_STATES or not takes_part:
         raise Http404
     past = Meeting.objects.visible_to(actor).filter(operation=operation).order_by("-number")

@@ -4,7 +4,7 @@ Points can be given by experts before there is any outcome, or learned; either w
 add them up by hand.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -19,6 +19,11 @@ from risk.learning.solver import fit_logistic, pool
 
 Array = NDArray[Any]
 KIND = "points"
+# Chosen on the windows before the tests of three cities (docs/targeting.md): a line through the
+# bins that the steps leave where the results say so, in points fine enough to lose nothing of it.
+DOUBLING = 30.0  # learnt points that double the odds
+LINE = 60.0  # penalty of the line
+STEPS = (20.0, 60.0, 200.0, 600.0, 2000.0)  # penalties of leaving it that are tried
 FAR = (0.005, 0.995)  # what lies beyond counts as lying there
 
 
@@ -47,7 +52,8 @@ class Points(Calibrated):
     raise it. ``edges``: given inner bin edges per feature, otherwise quantiles (with the far ends).
 
     ``line``: penalty of a straight line through the middles of the bins, which ``penalty`` then
-    lets the steps leave; without it there are steps alone. With fine bins and a line nothing is
+    lets the steps leave; without it there are steps alone. Of several penalties the one is taken
+    with which the fit tells a fifth of the rows, left out, best. With fine bins and a line nothing is
     lost to a straight logistic regression where that is right (docs/targeting.md). ``middles``:
     given values that stand for the bins of a feature (none: no line, as for words), otherwise
     their means.
@@ -60,7 +66,7 @@ class Points(Calibrated):
         quantiles: int = 5,
         edges: Mapping[str, Sequence[float]] | None = None,
         doubling: float = 10.0,
-        penalty: float = 5.0,
+        penalty: float | Sequence[float] = 5.0,
         half_life: float | None = None,
         seed: int = 0,
         bands: int = 100,
@@ -73,8 +79,8 @@ class Points(Calibrated):
         self.directions = {k: int(v) for k, v in (directions or {}).items() if v}
         self.quantiles = quantiles
         self.given = {k: [float(e) for e in v] for k, v in (edges or {}).items()}
-        self.doubling, self.penalty, self.half_life = doubling, penalty, half_life
-        self.seed = seed
+        self.penalties = (penalty,) if isinstance(penalty, (int, float)) else tuple(penalty)
+        self.doubling, self.half_life, self.seed = doubling, half_life, seed
         self.edges: list[Array] = []
         self.points: list[Array] = []
 
@@ -115,8 +121,8 @@ class Points(Calibrated):
             for n, q in zip(self.names, quantiles, strict=True)
         ]
         code = bins.codes(X, self.edges)
-        design = self._design(X, code, dummies(groups))
         part = folds(len(y), 5, self.seed)
+        design = self._design(X, code, dummies(groups), y, weights, part != 0)
         held_out = np.zeros(len(y))
         self.points, found = self._points(design, code, y, weights, part >= 0)
         for fold in range(5):
@@ -127,21 +133,35 @@ class Points(Calibrated):
         self.curve = Curve.fit(held_out, y, weights, rounds=self.bands, seed=self.seed)
         return self
 
-    def _design(self, X: Array, code: Array, nuisance: Array | None) -> "Design":
-        """Columns of the fit: lines, steps, and the nuisance that is dropped afterwards."""
+    def _design(
+        self, X: Array, code: Array, nuisance: Array | None, y: Array, weights: Array | None,
+        rows: Array,
+    ) -> "Design":  # fmt: skip
+        """Columns of the fit: lines, steps, and the nuisance that is dropped afterwards.
+
+        How far the steps may leave the lines is decided on the rows that are not in ``rows``.
+        """
         steps, places = bins.thermometer(code, self.edges)
-        penalty = np.full(steps.shape[1], self.penalty)
         lines: list[Array] = []
         if self.line is not None:
             lines = [self._line(j, X[:, j], code[:, j]) for j in range(len(self.names))]
-            penalty[[place.start for place in places]] = self.line  # what is not known
         of_line = [values[code[:, j]] for j, values in enumerate(lines)]
         parts = [*([np.column_stack(of_line)] if of_line else []), steps]
-        strength = [np.full(len(lines), self.line or 0.0), penalty]
         if nuisance is not None:
             parts.append(nuisance)
-            strength.append(np.ones(nuisance.shape[1]))
-        return Design(np.hstack(parts), np.concatenate(strength), places, lines)
+        columns = np.hstack(parts)
+        is_step = np.zeros(columns.shape[1], dtype=bool)
+        is_step[len(lines) : len(lines) + steps.shape[1]] = True
+        strength = np.ones(columns.shape[1])  # of the nuisance
+        strength[: len(lines)] = self.line or 0.0
+        if lines:  # "not known" is no step
+            missing = len(lines) + np.array([place.start for place in places])
+            is_step[missing], strength[missing] = False, self.line
+        self.penalty = _told_best(
+            self.penalties, columns, y, weights, rows,
+            lambda penalty: np.where(is_step, penalty, strength),
+        )  # fmt: skip
+        return Design(columns, np.where(is_step, self.penalty, strength), places, lines)
 
     def _line(self, j: int, column: Array, code: Array) -> Array:
         """Value per bin on one scale: mean 0 and spread 1 over the rows; 0 where not known."""
@@ -211,7 +231,7 @@ class Points(Calibrated):
             line=self.line,
             middles=self.middles,
             doubling=self.doubling,
-            penalty=self.penalty,
+            penalty=self.penalties,
             half_life=self.half_life,
             seed=self.seed,
             edges=self.edges,
@@ -231,6 +251,24 @@ class Points(Calibrated):
         self.points = [np.array(p, dtype=int) for p in d["points"]]
         self.curve = Curve.from_dict(d["curve"])
         return self
+
+
+def _told_best(
+    penalties: Sequence[float], columns: Array, y: Array, weights: Array | None, rows: Array,
+    strength: Callable[[float], Array],
+) -> float:  # fmt: skip
+    """The penalty with the least log loss on the rows left out of ``rows``."""
+    if len(penalties) == 1:
+        return penalties[0]
+    w = None if weights is None else weights[rows]
+    start: tuple[float, Array] | None = None
+    losses = []
+    for penalty in penalties:
+        start = fit_logistic(columns[rows], y[rows], strength(penalty), w, start=start)
+        margin = columns[~rows] @ start[1] + start[0]
+        losses.append(np.average(np.logaddexp(0, margin) - y[~rows] * margin,
+                                 weights=None if weights is None else weights[~rows]))  # fmt: skip
+    return penalties[int(np.argmin(losses))]
 
 
 def _total(code: Array, points: list[Array]) -> Array:

@@ -15,15 +15,11 @@ from numpy.typing import NDArray
 
 from risk.engine.definitions import MOST_POINTS
 from risk.learning.calibration import Curve
-from risk.learning.points import Points
+from risk.learning.points import DOUBLING, LINE, STEPS, Points
 
 Array = NDArray[Any]
 MILLION = 1_000_000
 HUNDRED = 100
-# Chosen on the windows before the tests of three cities (docs/targeting.md): a line through the
-# bins that the steps leave where the results say so, in points fine enough to lose nothing of it.
-DOUBLING = 30.0  # learnt points that double the odds
-LINE, STEPS = 60.0, 200.0  # penalties of the line and of leaving it
 KNOTS = 60
 
 

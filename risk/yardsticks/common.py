@@ -17,10 +17,9 @@ from risk.learning import metrics
 from risk.learning.ceiling import Ceiling
 from risk.learning.ebm import Boosted
 from risk.learning.logistic import Logistic
-from risk.learning.points import Points
+from risk.learning.points import DOUBLING, LINE, STEPS, Points
 from risk.learning.protocol import Ranker
 from risk.learning.rolling import Panel, Window, backtest, refuse_leaks
-from risk.services.scorecards import DOUBLING, LINE, STEPS
 
 Array = NDArray[Any]
 ROUNDS = 1000

@@ -156,6 +156,26 @@ def test_those_without_a_place_are_out_and_those_of_the_new_one_are_in(reform, a
         assert as_user(heir(reform)).get("/my-work/").status_code == 200
 
 
+def test_heirs_read_the_selection_of_operations_that_had_ended(as_user):
+    cast = Cast()
+    cast.to("closed")
+    old, new = cast.lead.authority, make_authority("NEW")
+    day = timezone.localdate() + dt.timedelta(days=30)
+    plan_succession(
+        actor=None, old=old, new=new, on=day, units=[(cast.lead.unit, make_unit(new), True)]
+    )
+    with at(day, 0, 1):
+        sweep()
+        client = as_user(heir({"cast": cast, "new": new}))
+        overview = client.get(
+            reverse("planning:operation_detail", args=[cast.operation.public_id])
+        ).content.decode()
+        for name in ("criteria", "runs", "selection", "meeting"):
+            page = reverse(f"planning:{name}", args=[cast.operation.public_id])
+            assert page in overview
+            assert client.get(page).status_code == 200, name
+
+
 def test_grounds_that_name_the_old_one_mean_the_new_one(reform):
     make_ground("G-X", ["OSH"], ["TAX"], "tip")
     tax, day = make_authority("TAX"), reform["day"]

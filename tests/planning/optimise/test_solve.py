@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from bench.instances import make, with_everything
+from planning.optimise import prices
 from planning.optimise.check import plan_value, value_of, violations
 from planning.optimise.columns import build, reduced_values
 from planning.optimise.problem import Infeasible, Options, Plan, Problem, Quota, Resource, Step
@@ -171,6 +172,15 @@ def test_moves_bring_the_plan_nearer(crowded: tuple[Problem, Plan]) -> None:
 def test_same_problem_same_plan(crowded: tuple[Problem, Plan]) -> None:
     problem, made = crowded
     assert same(solve(problem, Options(gap=0.0, effort=0.005, threads=2)), made)
+
+
+def test_the_number_of_cores_changes_nothing(
+    crowded: tuple[Problem, Plan], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problem, _made = crowded
+    monkeypatch.setattr(prices, "CHUNK", 16)  # many tasks a round
+    options = Options(gap=0.0, effort=0.005)
+    assert same(solve(problem, replace(options, threads=2)), solve(problem, options))
 
 
 def test_warm_start_is_no_worse(crowded: tuple[Problem, Plan]) -> None:
