@@ -29,7 +29,6 @@ from planning.models import (
     ChoiceState,
     Operation,
     Participation,
-    ParticipationState,
     RunKind,
     SelectionRun,
     SolverState,
@@ -402,10 +401,7 @@ class _Last(TypedDict):
 
 def boards_open_to(actor: "Actor") -> QuerySet[Operation]:
     """Operations whose board the actor reads: participants, once the joint list is open."""
-    places = Participation.objects.filter(
-        operation=OuterRef("pk"), authority_id=actor.authority.pk,
-        state=ParticipationState.ACCEPTED,
-    )  # fmt: skip
+    places = Participation.objects.held_by(actor).filter(operation=OuterRef("pk"))
     rows = Operation.objects.visible_to(actor).exclude(state__in=NOT_SHOWN)
     return rows.filter(Exists(places))
 
