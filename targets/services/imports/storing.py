@@ -19,7 +19,13 @@ from targets.models import (
     ImportState,
     RegisterChange,
 )
-from targets.services.imports import merge, merge_compare, merge_facts, merge_links
+from targets.services.imports import (
+    merge,
+    merge_compare,
+    merge_facts,
+    merge_links,
+    merge_moves,
+)
 from targets.services.imports.changed import tell
 from targets.services.imports.life import WHY, Progress, add, heed, save
 from targets.services.imports.sources import source_code
@@ -276,6 +282,7 @@ def _merge_once(run: ImportRun, params: dict[str, Any], low: int, high: int) -> 
         merge_links.merge_links(lines)
     else:
         merged = MERGES[ImportKind(run.kind)](lines)
+    merge_moves.note_moves(run.kind, lines)
     with connection.cursor() as cursor:
         # References are checked now and not while the run's row is locked by the count below.
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
