@@ -117,6 +117,9 @@ def test_plans_and_open_findings_follow_the_operation(as_user):
     assert "Who plans a visit" not in outside
     assert cast.operation.name not in outside
     assert "Secret finding of OSH" in inside
+    yesterday = timezone.localdate() - dt.timedelta(days=1)
+    cast.operation.days.update(date=yesterday)  # made, and no plan any more
+    assert "Who plans a visit" not in page_of(as_user(cast.actors["OSH", "inspector"]), site)
     tax = page_of(as_user(cast.actors["TAX", "inspector"]), site)
     assert "Secret finding of OSH" not in tax
 
