@@ -170,9 +170,12 @@ def _in_the_way(run: SelectionRun, kind: str, at: int, names: Names) -> str:
             most,
         ) % {"most": most}
     if kind == "quota":
-        return _("In the way: %(quota)s, and so many are planned.") % {
-            "quota": quota_words(inputs["quotas"][at], names)
-        }
+        quota = inputs["quotas"][at]
+        return ngettext(
+            "In the way: at most %(most)s visit is allowed (%(quota)s), and it is planned.",
+            "In the way: at most %(most)s visits are allowed (%(quota)s), and so many are planned.",
+            quota["maximum"],
+        ) % {"most": quota["maximum"], "quota": names.quota(quota_key(quota))}
     if kind == "resource":
         return _("In the way: %(resource)s is taken.") % {
             "resource": inputs["resources"][at]["name"]

@@ -199,7 +199,9 @@ def test_what_stands_in_the_way_of_a_site_is_told_in_words(as_user):
     run = plan(cast, kind="what_if", based_on=base, change={"take": str(other.public_id)})
     client = as_user(cast.lead)
     text = client.get(address("run", run.public_id)).content.decode()
-    assert f"In the way: {make_region().name}: at most 1, and so many are planned." in text
+    assert (
+        f"In the way: at most 1 visit is allowed ({make_region().name}), and it is planned." in text
+    )
     if chosen in cast.sites[:2]:
         assert "In the way: its firm is visited at most 1 time, and is." in text
     # Where no plan holds it at all, the limits that clash are named, and not that it was asked for.
