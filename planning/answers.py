@@ -117,6 +117,15 @@ def why(run: SelectionRun, site: Site, names: Names | None = None) -> Answer | N
     )  # fmt: skip
 
 
+def no_candidate() -> Answer:
+    """Of a site that the plan knows nothing of."""
+    words = _(
+        "It was no candidate when this proposal was made, so that the proposal says nothing of it. "
+        "A new proposal would weigh it."
+    )
+    return Answer("unknown", [words])
+
+
 TINY = 1e-9
 
 
@@ -214,15 +223,17 @@ def _rows(stored: dict[str, Any], names: Names) -> Any:
 # --------------------------------------------------------------------------- no plan at all
 def clash_words(run: SelectionRun) -> list[str]:
     """A smallest set of limits that no plan keeps: one sentence each."""
-    names = Names(run)
-    keys = [
-        key for kind, key, _data in run.clash or [] if kind in ("pin", "entry", "period", "team")
-    ]
+    return clash_lines(run.clash or [], Names(run))
+
+
+def clash_lines(clash: list[Any], names: Names) -> list[str]:
+    """The same of a clash as it is stored."""
+    keys = [key for kind, key, _data in clash if kind in ("pin", "entry", "period", "team")]
     sites = {
         str(s.public_id): s.shown_name
         for s in Site.objects.filter(public_id__in=keys).order_by("pk")
     }
-    return [_clash(kind, key, data, names, sites) for kind, key, data in run.clash or []]
+    return [_clash(kind, key, data, names, sites) for kind, key, data in clash]
 
 
 def _clash(kind: str, key: str, data: dict[str, Any], names: Names, sites: dict[str, str]) -> str:

@@ -10,17 +10,20 @@ from django.utils.formats import time_format
 from django.utils.translation import gettext as _
 
 from audit.context import as_system
-from authorities.models import Membership
+from authorities.models import Authority, Membership
 from authorities.powers_card import PowersCard, powers_card
 from planning.leading import leaders_by, nobody_enters
 from planning.models import (
     Absence,
+    ChoiceState,
     InspectionDay,
     Operation,
+    OperationState,
     PersonSkills,
     PlannedVisit,
     ResourceKind,
     SiteTerms,
+    TargetChoice,
     TeamMember,
 )
 from planning.selectors import USUAL_PLACE
@@ -91,6 +94,8 @@ class _Facts:
     units: dict[int, set[int]]
     unit_names: dict[int, str]
     seen: set[int]
+    signed: dict[int, TargetChoice]
+    authorities: dict[int, Authority]
 
 
 def warnings(
@@ -98,7 +103,7 @@ def warnings(
 ) -> dict[int, list[str]]:
     """Day id → warnings in words, for days with team and visits fetched (``days_with_visits``).
 
-    About twelve queries, and up to five a kind of place and team.
+    About fourteen queries, and up to five a kind of place and team.
     """
     rows = list(days)
     facts = _facts(actor, operation, rows)
@@ -107,6 +112,7 @@ def warnings(
         day.pk: [
             *_people(actor, day, facts), *_vehicles(day, facts), *_elsewhere(day, facts),
             *_times(day, facts), *_interpreters(day, facts), *_entry(day, cards),
+            *_signed(day, facts),
         ]
         for day in rows
     }  # fmt: skip
@@ -137,7 +143,10 @@ def _facts(actor: "Actor", operation: Operation, days: list[InspectionDay]) -> _
         .values_list("user_id", "unit_id")
     ):
         units[user].add(unit)
+    signed = _signed_for(operation, visits)
     return _Facts(
+        signed=signed,
+        authorities=Authority.objects.in_bulk({pk for row in signed.values() for pk in row.team}),
         gone=cannot_come(days), hours=opening_hours(v.site_id for v in visits), needs=needs,
         interpreters=interpreters, languages={s.user_id: set(s.languages) for s in skills},
         drivers={s.user_id for s in skills if s.may_drive}, elsewhere=elsewhere, units=units,
@@ -148,6 +157,14 @@ def _facts(actor: "Actor", operation: Operation, days: list[InspectionDay]) -> _
             .values_list("pk", flat=True)
         ),
     )  # fmt: skip
+
+
+def _signed_for(operation: Operation, visits: list[PlannedVisit]) -> dict[int, TargetChoice]:
+    """Site id → what was signed for it; nothing while the selection is decided anew."""
+    if operation.state in (OperationState.SELECTING, OperationState.SIGNING):
+        return {}
+    rows = operation.choices.filter(site__in={v.site_id for v in visits}, state=ChoiceState.PICKED)
+    return {row.site_id: row for row in rows}
 
 
 def _rows_elsewhere(
@@ -275,3 +292,38 @@ def _entry(day: InspectionDay, cards: dict[tuple[frozenset[int], str], PowersCar
                 }
             )  # fmt: skip
     return words
+
+
+def _signed(day: InspectionDay, facts: _Facts) -> list[str]:
+    """Where the day is not what was signed: the week of a visit, who comes, who does not.
+
+    A week or a team that nobody named leaves both open.
+    """
+    going = [v for v in day.visits.all() if v.goes and v.site_id in facts.signed]
+    words = []
+    for visit in going:
+        week = facts.signed[visit.site_id].week
+        if week is not None and not week <= day.date < week + dt.timedelta(days=7):
+            words.append(
+                _("%(site)s was signed for week %(week)s.")
+                % {"site": visit.site.shown_name, "week": week.isocalendar().week}
+            )
+    present = {m.authority_id: m.authority for m in day.members.all()}
+    missing: dict[str, list[str]] = defaultdict(list)
+    uninvited: dict[str, list[str]] = defaultdict(list)
+    for visit in going:
+        team = set(facts.signed[visit.site_id].team)
+        for pk in sorted(team - set(present)):
+            missing[facts.authorities[pk].short].append(visit.site.shown_name)
+        for pk in sorted(set(present) - team) if team else ():
+            uninvited[present[pk].short].append(visit.site.shown_name)
+    words += [
+        _("%(authority)s signed to come and is not on the team: %(sites)s.")
+        % {"authority": name, "sites": ", ".join(sites)}
+        for name, sites in missing.items()
+    ]
+    return words + [
+        _("%(authority)s is on the team and has not signed to come: %(sites)s.")
+        % {"authority": name, "sites": ", ".join(sites)}
+        for name, sites in uninvited.items()
+    ]

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from authorities.models import Authority
@@ -56,39 +57,69 @@ class Deviation:
     def reason_kind(self) -> Any:
         return CODES.get(self.choice.code, self.choice.code)
 
+    @property
+    def reason(self) -> str:
+        return reason_of(self.choice)
+
+
+def reason_of(choice: TargetChoice) -> str:
+    """What was written, or which plan the decision followed; "" when neither is known."""
+    if choice.reason or choice.run is None:
+        return choice.reason
+    return _("as proposed (plan %(number)s)") % {"number": choice.run.number}
+
+
+def _plans(operation: Operation) -> QuerySet[SelectionRun]:
+    """Finished plans, newest first, without what is large in them."""
+    done = operation.runs.filter(kind=RunKind.PLAN, state=SolverState.DONE)
+    return done.defer("inputs", "result", "prices").order_by("-number")
+
 
 def plan_of(operation: Operation) -> SelectionRun | None:
-    """The newest plan that the solver has finished; what people decide is compared with it."""
-    return (
-        operation.runs.filter(kind=RunKind.PLAN, state=SolverState.DONE).order_by("-number").first()
-    )
+    """The plan that people followed; what they decide is compared with it. Three queries at most.
+
+    It is the one taken onto the board last; where none was, the newest on which somebody decided
+    anything; else the newest. A newer one that nobody followed is not what was decided from.
+    """
+    whole = operation.board.filter(site=None, undoes=None, undone_by=None)
+    adopted = whole.order_by("-number").values_list("after__run", flat=True).first()
+    if adopted is not None:
+        return _plans(operation).filter(number=adopted).first()
+    decided = _plans(operation).filter(pk__in=operation.choices.values("run"))
+    return decided.first() or _plans(operation).first()
+
+
+def newer_plan(operation: Operation, plan: SelectionRun | None) -> int | None:
+    """Number of the newest plan that was made after the one people followed; None: there is none."""
+    if plan is None:
+        return None
+    later = _plans(operation).filter(number__gt=plan.number)
+    return later.values_list("number", flat=True).first()
 
 
 def deviations(choices: list[TargetChoice], plan: SelectionRun | None) -> list[Deviation]:
-    """Decisions that are not what was proposed, in the order given. One query.
+    """Decisions that are not what ``plan`` proposed (see ``plan_of``), in the order given. One query.
 
-    Each is held against the plan on which it was made, else against ``plan``, the newest. Without
-    any plan the joint list is the proposal: as many from its top as were selected.
+    One that followed another plan departs from this one like any other; its reason says which it
+    followed. Without any plan the joint list is the proposal: as many from its top as were selected.
     """
-    runs = {c.pk: c.run_id or (plan and plan.pk) for c in choices}
-    proposals = {
-        (p.run_id, p.site_id): p
-        for p in Proposal.objects.filter(
-            run__in={pk for pk in runs.values() if pk}, site__in=[c.site_id for c in choices]
-        )
-    }
+    proposals = {}
+    if plan is not None:
+        rows = Proposal.objects.filter(run=plan, site__in=[c.site_id for c in choices])
+        proposals = {p.site_id: p for p in rows}
     size = sum(c.state == ChoiceState.PICKED for c in choices)
     found = []
     for choice in choices:
-        run = runs[choice.pk]
-        proposal = proposals.get((run, choice.site_id)) if run else None
+        if choice.as_proposed and (plan is None or choice.run_id == plan.pk):
+            continue
+        proposal = proposals.get(choice.site_id)
         drawn = choice.arm == Arm.RANDOM
         kinds = (
             departures(choice.state, choice.team, choice.week, proposal, drawn=drawn)
-            if run
+            if plan is not None
             else _against_the_list(choice, size)
         )
-        if kinds and not choice.as_proposed:
+        if kinds:
             found.append(Deviation(choice, kinds, proposal))
     return found
 

@@ -13,7 +13,7 @@ from django.utils.translation import override
 
 from audit.context import as_system
 from authorities.models import Authority
-from planning.deviations import deviations, plan_of
+from planning.deviations import deviations, newer_plan, plan_of, reason_of
 from planning.models import (
     ChoiceState,
     DecisionRecord,
@@ -29,7 +29,7 @@ from planning.selectors import draw_of, nominations_of
 from planning.services.inputs import settings_of
 from planning.services.parts import choices_of, selection_hash
 from planning.services.signing import decided_at
-from planning.words import method_words
+from planning.words import method_words, not_adopted
 from risk.models import ScoringRun
 from ui.pdf import render_pdf
 
@@ -58,7 +58,7 @@ def decision_content(operation: Operation) -> dict[str, Any]:
             *_facts_of_draw(operation, draw),
         ],
         "sections": [
-            *_choice_sections(operation, choices, plan, short),
+            *_choice_sections(operation, choices, short),
             _deviation_section(choices, plan), _meeting_section(operation),
             _signature_section(operation),
         ],
@@ -102,9 +102,11 @@ def _facts_of_plan(
     facts = [_fact(_("Risk models"), ", ".join(models) or _("None"))]
     if plan is None:
         return [*facts, _fact(_("Plan of the solver"), _("none: decided from the joint list"))]
+    newer = newer_plan(operation, plan)
+    later = [_fact(_("Later plan"), not_adopted(newer))] if newer else []
     return [
         *facts,
-        _fact(_("Plan of the solver"), plan.number),
+        _fact(_("Plan of the solver"), plan.number), *later,
         _fact(_("Solver"), plan.solver),
         _fact(_("Fingerprint of its inputs"), plan.inputs_hash),
         _fact(_("Worth of the plan"), _decimal(plan.value)),
@@ -121,6 +123,7 @@ def _facts_of_draw(operation: Operation, draw: Draw | None) -> list[dict[str, st
         return [*facts, _fact(_("Why nothing was drawn"), reason)] if reason else facts
     seed = bytes(draw.seed).hex() if draw.state == DrawState.REVEALED else _("not shown yet")
     return [
+        _fact(_("Draw: fingerprint of the frame"), draw.frame_hash),
         _fact(_("Draw: fingerprint of the seed"), draw.commitment),
         _fact(_("Draw: seed"), seed),
         _fact(_("Draw: sites drawn"), draw.sites.count()),
@@ -128,9 +131,8 @@ def _facts_of_draw(operation: Operation, draw: Draw | None) -> list[dict[str, st
 
 
 def _choice_sections(
-    operation: Operation, choices: list[TargetChoice], plan: SelectionRun | None,
-    short: dict[int, str],
-) -> list[dict[str, Any]]:  # fmt: skip
+    operation: Operation, choices: list[TargetChoice], short: dict[int, str]
+) -> list[dict[str, Any]]:
     nominators = {
         site: ", ".join(n.authority.short for n in rows)
         for site, rows in nominations_of(operation).items()
@@ -149,7 +151,7 @@ def _choice_sections(
             "title": _("Selected sites"),
             "head": [*head, _("Week"), _("Team"), _("How it came about"), _("Reason")],
             "rows": [
-                [*first(c), _day(c.week) or _("any"), _team(c, short), _arm(c), _reason(c, plan)]
+                [*first(c), _day(c.week) or _("any"), _team(c, short), _arm(c), reason_of(c)]
                 for c in choices
                 if c.state == ChoiceState.PICKED
             ],
@@ -158,9 +160,7 @@ def _choice_sections(
         {
             "title": _("Sites left out"),
             "head": [*head, _("Reason")],
-            "rows": [
-                [*first(c), _reason(c, plan)] for c in choices if c.state == ChoiceState.DROPPED
-            ],
+            "rows": [[*first(c), reason_of(c)] for c in choices if c.state == ChoiceState.DROPPED],
             "empty": _("None"),
         },
     ]
@@ -177,13 +177,6 @@ def _arm(choice: TargetChoice) -> str:
     return f"{word} ({number_format(choice.probability, 3)})"
 
 
-def _reason(choice: TargetChoice, plan: SelectionRun | None) -> str:
-    if choice.reason:
-        return choice.reason
-    run = choice.run or plan
-    return _("as proposed (plan %(number)s)") % {"number": run.number if run else "–"}
-
-
 def _deviation_section(choices: list[TargetChoice], plan: SelectionRun | None) -> dict[str, Any]:
     return {
         "title": _("Deviations from the proposal"),
@@ -193,7 +186,7 @@ def _deviation_section(choices: list[TargetChoice], plan: SelectionRun | None) -
         ],
         "rows": [
             [
-                d.choice.site.name, d.words, str(d.reason_kind) or "–", d.choice.reason,
+                d.choice.site.name, d.words, str(d.reason_kind) or "–", d.reason,
                 d.choice.decided_by.full_name, d.choice.decided_for.short,
             ]
             for d in deviations(choices, plan)

@@ -5,7 +5,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from planning.answers import Names, days_words, number
+from planning.answers import Names, clash_lines, days_words, number
 from planning.models import SelectionRun
 from planning.services.inputs import quota_key
 
@@ -40,6 +40,24 @@ def plan_facts(run: SelectionRun) -> list[dict[str, Any]]:
         facts.insert(3, {"label": _("Looking ended because"), "value": STOPPED[run.stopped]})
     measures = (run.result or {}).get("measures")
     return facts + (measure_facts(measures) if measures else [])
+
+
+def shortfall_facts(run: SelectionRun, names: Names) -> list[dict[str, Any]]:
+    """Soft minimums that the plan misses, and by how much."""
+    lacking = (run.prices or {}).get("shortfall", [])
+    return [
+        {
+            "label": _("Minimum not met"),
+            "value": ngettext(
+                "%(quota)s: %(count)s visit is missing of at least %(minimum)s",
+                "%(quota)s: %(count)s visits are missing of at least %(minimum)s",
+                count,
+            ) % {"quota": names.quota(quota_key(quota)), "count": count,
+                 "minimum": quota["minimum"]},
+        }
+        for quota, count in zip((run.inputs or {}).get("quotas", []), lacking, strict=False)
+        if count > 0
+    ]  # fmt: skip
 
 
 def measure_facts(measures: dict[str, Any]) -> list[dict[str, Any]]:
@@ -128,13 +146,41 @@ def take_words(
         )
     if take["days"] and not short and not take["blocked"]:
         lines.append(_("There are days left for it: it can be added on the board as it is."))
-    instead = take["instead"]
+    lines += [_in_the_way(run, kind, at, names) for kind, at in take["blocked"]]
+    instead, key = take["instead"], run.change.get("take", "")
     if instead is None:
+        # That it is in is what was asked; what it clashes with is the answer.
+        clash = [one for one in take.get("clash", []) if one[:2] != ["pin", key]]
         lines.append(_("No plan that holds it keeps all limits."))
+        lines += clash_lines(clash, names)
     return {
-        "site": titles.get(run.change.get("take", ""), ""), "lines": lines,
+        "site": titles.get(key, ""), "lines": lines,
         "instead": run_difference(instead, names, titles) if instead else None,
     }  # fmt: skip
+
+
+def _in_the_way(run: SelectionRun, kind: str, at: int, names: Names) -> str:
+    """A limit other than days that one visit more would break, beside all that is planned."""
+    inputs = run.inputs or {}
+    if kind == "firm":
+        most = inputs["rules"]["most_per_firm"]
+        return ngettext(
+            "In the way: its firm is visited at most %(most)s time, and is.",
+            "In the way: its firm is visited at most %(most)s times, and is.",
+            most,
+        ) % {"most": most}
+    if kind == "quota":
+        quota = inputs["quotas"][at]
+        return ngettext(
+            "In the way: at most %(most)s visit is allowed (%(quota)s), and it is planned.",
+            "In the way: at most %(most)s visits are allowed (%(quota)s), and so many are planned.",
+            quota["maximum"],
+        ) % {"most": quota["maximum"], "quota": names.quota(quota_key(quota))}
+    if kind == "resource":
+        return _("In the way: %(resource)s is taken.") % {
+            "resource": inputs["resources"][at]["name"]
+        }
+    return _("In the way: with it the share of joint visits would be missed.")
 
 
 WIDTH, HEIGHT, LEFT, TOP = 420, 300, 56, 14

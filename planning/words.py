@@ -38,6 +38,11 @@ def method_words(method: str) -> str:
     return ", ".join(str(METHODS.get(part, part)) for part in method.split("+") if part) or "–"
 
 
+def not_adopted(number: int) -> str:
+    """Said of a plan newer than the one that people followed, without a full stop."""
+    return gettext("Plan %(number)s was made later and was not adopted") % {"number": number}
+
+
 def decision_in_words(decision: "Decision") -> str:
     """“Selected: OSH, Tax; week 49” without a full stop. One query for the team."""
     word = str(ChoiceState(decision.state).label)

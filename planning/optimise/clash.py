@@ -29,6 +29,10 @@ MILLION = 1_000_000
 EFFORT = 20.0
 
 
+class _Halted(Exception):
+    """Somebody cancelled, or time was up, before the set was found."""
+
+
 @dataclass(frozen=True)
 class Limit:
     """One hard limit: its kind and the position of the site, quota, pool, firm or resource."""
@@ -42,8 +46,10 @@ Terms = dict[int, int]
 Row = tuple[Terms, int]
 
 
-def smallest_clash(problem: Problem) -> Clash:
+def smallest_clash(problem: Problem, halted: Callable[[], bool] = lambda: False) -> Clash:
     """A smallest set of hard limits that no plan keeps; empty if a plan keeps all.
+
+    ``halted`` is asked before each question; once it says so, none is named.
 
     Smallest: whichever one is left out, a plan keeps the others. Each is (kind, key, data) as in
     ``Infeasible``, with ``needs`` and ``has`` in days, visits or units: what the other limits of
@@ -54,12 +60,15 @@ def smallest_clash(problem: Problem) -> Clash:
         if alone := _impossible_pin(problem, i):
             return alone
     small = _concerned(problem)
-    model = _Model(small)
+    model = _Model(small, halted)
     limits = _limits(small)
-    if model.possible(limits):
+    try:
+        if model.possible(limits):
+            return []
+        found = _explain(model.possible, limits)
+        return [(one.kind, _key(small, one), _numbers(small, model, one, found)) for one in found]
+    except _Halted:
         return []
-    found = _explain(model.possible, limits)
-    return [(one.kind, _key(small, one), _numbers(small, model, one, found)) for one in found]
 
 
 def _concerned(problem: Problem) -> Problem:
@@ -110,8 +119,8 @@ def _explain(possible: Callable[[Sequence[Limit]], bool], limits: list[Limit]) -
 class _Model:
     """Questions about sets of limits, over the ways (site, team, period) of the sites concerned."""
 
-    def __init__(self, problem: Problem) -> None:
-        self.problem, self.columns = problem, build(problem)
+    def __init__(self, problem: Problem, halted: Callable[[], bool]) -> None:
+        self.problem, self.columns, self.halted = problem, build(problem), halted
         self.known: dict[frozenset[Limit], bool] = {}
         # A pin is a limit like others: without it the site could be visited in other ways as well.
         pinned = problem.fixed == PINNED
@@ -224,6 +233,8 @@ class _Model:
         self, limits: Sequence[Limit], also: Iterable[int] = ()
     ) -> tuple[cp_model.CpModel, dict[int, Any]]:
         """The limits as a model, with a variable for each way that they (or ``also``) concern."""
+        if self.halted():
+            raise _Halted
         model = cp_model.CpModel()
         forced = [(1, self.of_pin[limit.at]) for limit in limits if limit.kind == PIN]
         for limit in limits:

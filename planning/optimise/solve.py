@@ -172,4 +172,4 @@ def _no_plan(run: Run) -> None:
         from planning.optimise.clash import smallest_clash
     except ImportError:
         raise Infeasible([]) from None
-    raise Infeasible(smallest_clash(run.problem))
+    raise Infeasible(smallest_clash(run.problem, run.halted))

@@ -25,14 +25,14 @@ from targets.selectors import sites_as_named
 
 def choices_of(operation: Operation) -> list[TargetChoice]:
     return list(
-        operation.choices.select_related(
-            "site__municipality", "decided_by", "decided_for", "run"
-        ).order_by("rank", "pk")
+        operation.choices.select_related("site__municipality", "decided_by", "decided_for", "run")
+        .defer("run__inputs", "run__result", "run__prices")  # large, and once for every choice
+        .order_by("rank", "pk")
     )
 
 
 def selection_content(operation: Operation) -> dict[str, Any]:
-    """What is signed, as data. Seven queries at most."""
+    """What is signed, as data. Nine queries at most."""
     choices = choices_of(operation)
     named = sites_as_named(TargetChoice._meta.db_table, [c.pk for c in choices])
     codes = _codes(choices)
@@ -54,6 +54,7 @@ def selection_content(operation: Operation) -> dict[str, Any]:
                 "team": sorted(codes[pk] for pk in c.team),
                 "week": c.week and c.week.isoformat(), "arm": c.arm, "probability": c.probability,
                 "reason": c.reason, "code": c.code, "deviates": off.get(c.pk, []),
+                "plan": c.run.number if c.run else None,
                 "rank": c.rank, "points": "" if c.points is None else str(c.points),
                 "decided_for": c.decided_for.code,
             }

@@ -159,6 +159,7 @@ def _freeze(run: SelectionRun) -> None:
             frozen = changes.apply(run.based_on.inputs or {}, run.change)
         else:
             frozen = inputs.freeze(lock(run.operation))
+        frozen["start"] = solving.start_for(run)
     if not any(site["come"] for site in frozen["sites"]):
         raise RuleViolation(_("There is no candidate that anybody could visit."))
     save(run, inputs=frozen, inputs_hash=inputs.fingerprint(frozen))

@@ -7,12 +7,15 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 from django.conf import settings
+from django.db import transaction
 
 from audit.claims import TakenOver
+from audit.context import as_system
 from authorities.models import Authority
 from planning.models import Proposal, RunKind, SelectionRun
 from planning.optimise.problem import Infeasible, Options, Plan, Problem, Step
@@ -53,7 +56,7 @@ def work(run: SelectionRun, save: Save, lost: Lost = lambda: False) -> Found:
     # How many cores work on it changes nothing of the plan.
     options = Options(**run.options, threads=settings.SOLVER_THREADS)
     if run.kind in (RunKind.PLAN, RunKind.WHAT_IF) and "take" not in run.change:
-        start = stored_plan(run.based_on, problem) if run.based_on else _last(run, problem)
+        start = stored_plan(_start_of(run), problem)
         plan = _solve(problem, options, start, _tell(save), lost)
         return _plan_found(run, problem, plan)
     assert run.based_on is not None
@@ -116,13 +119,34 @@ def _solve(
     return plan
 
 
-def _last(run: SelectionRun, problem: Problem) -> Plan | None:
-    """The last plan of the operation, to begin from."""
-    earlier = SelectionRun.objects.filter(
-        operation=run.operation_id, kind=RunKind.PLAN, state="done", number__lt=run.number
-    )
-    before = earlier.order_by("-number").first()
-    return stored_plan(before, problem) if before else None
+def start_for(run: SelectionRun) -> dict[str, Any] | None:
+    """Which plan a run begins from, as its inputs keep it: what it was based on, else the last one.
+
+    Another start can end in another plan of nearly equal worth: whoever makes a plan again needs it.
+    """
+    before = run.based_on
+    if before is None:
+        earlier = SelectionRun.objects.filter(
+            operation=run.operation_id, kind=RunKind.PLAN, state="done", number__lt=run.number
+        )
+        before = earlier.defer("inputs", "result", "prices").order_by("-number").first()
+    return {"number": before.number, "inputs": before.inputs_hash} if before else None
+
+
+def _start_of(run: SelectionRun) -> SelectionRun | None:
+    """The plan that the frozen inputs name."""
+    named = (run.inputs or {}).get("start")
+    if not named:
+        return None
+    with transaction.atomic(), as_system("a plan begins from what the operation planned before"):
+        return SelectionRun.objects.get(
+            operation=run.operation_id, number=named["number"], inputs_hash=named["inputs"]
+        )
+
+
+def versions() -> str:
+    """Of the packages that reckon: another version may find another plan from the same inputs."""
+    return ", ".join(f"{name} {version(name)}" for name in ("highspy", "numba", "numpy"))
 
 
 def stored_plan(run: SelectionRun | None, problem: Problem) -> Plan | None:
@@ -183,7 +207,7 @@ def _plan_found(run: SelectionRun, problem: Problem, plan: Plan) -> Found:
     return Found(
         {
             "value": float(plan.value), "bound": float(plan.bound), "stopped": plan.stopped,
-            "solver": plan.solver, "seconds": plan.seconds, "memory_mb": plan.memory_mb,
+            "solver": f"{plan.solver}; {versions()}", "seconds": plan.seconds, "memory_mb": plan.memory_mb,
             "result": result,
             "prices": {
                 "pools": plan.prices.tolist(), "quotas": plan.quota_prices.tolist(),

@@ -26,7 +26,7 @@ from planning.board import (
     undoable,
 )
 from planning.board_forms import UNDECIDED, BoardFilter, DecisionForm, initial_of
-from planning.deviations import deviations, plan_of, what_was_proposed
+from planning.deviations import deviations, newer_plan, plan_of, what_was_proposed
 from planning.models import BoardChange, Operation, OperationState
 from planning.permissions import may_select
 from planning.services import adopt, choose, undo, undo_choice
@@ -35,6 +35,7 @@ from planning.services.common import check_state
 from planning.services.lottery import undrawn
 from planning.services.parts import choices_of
 from planning.views.base import fetch, frame
+from planning.words import not_adopted
 from risk.selectors import joint_scores
 from targets.models import Site
 from ui.forms import add_error
@@ -351,10 +352,12 @@ def board_history(request: HttpRequest, public_id: str) -> HttpResponse:
     )
     page = Paginator(rows, LINES).get_page(request.GET.get("page"))
     changing = operation.state == OperationState.SELECTING and may_select(actor, operation)
-    found = deviations(choices_of(operation), plan_of(operation))
+    plan = plan_of(operation)
+    found, newer = deviations(choices_of(operation), plan), newer_plan(operation, plan)
     proposed = what_was_proposed(found)
     context = frame(request, operation, "selection") | {
         "page": page, "changing": changing,
+        "compared": plan, "newer": not_adopted(newer) if newer else "",
         "deviations": [(d, proposed.get(d.choice.pk, "")) for d in found],
         "lines": [
             {"change": change, "words": said(change), "undone": hasattr(change, "undone_by")}

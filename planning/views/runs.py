@@ -23,6 +23,7 @@ from planning.run_words import (
     plan_facts,
     quota_words,
     run_difference,
+    shortfall_facts,
     take_words,
 )
 from planning.selection_forms import WhatIfForm
@@ -192,7 +193,7 @@ def _found(row: SelectionRun) -> dict[str, Any]:
     """What a done run shows, by its kind."""
     names = answers.Names(row)
     result = row.result or {}
-    found: dict[str, Any] = {"facts": plan_facts(row)}
+    found: dict[str, Any] = {"facts": plan_facts(row) + shortfall_facts(row, names)}
     if row.kind == RunKind.PLAN:
         proposals = row.proposals.select_related("site__municipality")
         found |= {
@@ -246,13 +247,15 @@ def why(request: HttpRequest, public_id: str, site: str) -> HttpResponse:
     target = get_object_or_404(Site.objects.visible_to(actor), public_id=site)
     answer = answers.why(row, target)
     if answer is None:
-        raise Http404
+        if row.kind != RunKind.PLAN or row.state != SolverState.DONE:
+            raise Http404
+        answer = answers.no_candidate()  # the board links here from candidates that came later
     context = frame(request, row.operation, "runs") | {
         "run": row, "site": target, "answer": answer,
         "rows": [(label, answers.number(amount, 3)) for label, amount in answer.rows],
         "sum": None if answer.reduced is None else answers.number(answer.reduced, 3),
         "may_take": _may(request, row.operation)
-        and answer.verdict not in ("chosen", "filled", "pinned"),
+        and answer.verdict not in ("chosen", "filled", "pinned", "unknown"),
     }  # fmt: skip
     template = (
         "planning/why_part.html" if request.headers.get("HX-Request") else "planning/why.html"

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET
 from authorities.access import acting
 from authorities.models import Authority
 from authorities.proof import lacks_second_factor, proof_of, where_to_prove
+from planning.deviations import newer_plan, plan_of
 from planning.models import DecisionRecord, Operation
 from planning.selectors import draw_of
 from planning.services import sign
@@ -25,7 +26,7 @@ from planning.services.parts import (
     unsigned,
 )
 from planning.views.base import attempt, fetch, frame
-from planning.words import CODES, DEVIATIONS, method_words
+from planning.words import CODES, DEVIATIONS, method_words, not_adopted
 
 SIGNED_STATES = ("signing", "scheduled", "executing", "feedback", "closed")
 # In the session, while somebody is away to prove who they are: where they come back to.
@@ -114,9 +115,10 @@ def _shown(request: HttpRequest, operation: Operation) -> dict[str, Any]:
     )
     for signature in signatures:
         signature.method_words = method_words(signature.method)  # type: ignore[attr-defined]
-    draw = draw_of(operation)
+    draw, newer = draw_of(operation), newer_plan(operation, plan_of(operation))
     return {
         "content": content,
+        "newer": not_adopted(newer) if newer else "",
         "hash": selection_hash(operation),
         "signatures": signatures,
         "draw": draw,

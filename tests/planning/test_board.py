@@ -4,11 +4,13 @@ import uuid
 from typing import Any
 
 import pytest
+from django.urls import reverse
 from django.utils import timezone
 
 from audit.errors import Conflict, NotAllowed, RuleViolation
 from planning.candidates import window_weeks
 from planning.deviations import Deviation, deviations, plan_of
+from planning.documents import decision_content
 from planning.models import (
     BoardChange,
     Draw,
@@ -20,7 +22,7 @@ from planning.models import (
 )
 from planning.services import adopt, choose, move, undo, undo_choice
 from planning.services.board import ANY_WEEK
-from planning.services.parts import choices_of
+from planning.services.parts import choices_of, selection_content
 from planning.states import ARROWS, missing_for
 from risk.models import Override
 from targets.models import Site
@@ -354,6 +356,51 @@ def test_a_board_taken_over_can_be_signed(cast):
         choose(
             actor=cast.lead, operation=cast.operation, site=cast.sites[0], state="dropped", **WHY
         )
+
+
+def test_what_is_signed_speaks_of_the_plan_that_was_adopted(cast, as_user):
+    """A newer plan that nobody took over is named as such, and nothing is compared with it."""
+    first, second, third = cast.sites
+    old = make_plan(cast, [first, second])
+    adopt(actor=cast.lead, operation=cast.operation, run=old)
+    newer = make_plan(cast, [second, third])
+    assert plan_of(cast.operation) == old
+    # One site follows the newer plan: that departs from the adopted one and says why.
+    choose(actor=cast.lead, operation=cast.operation, site=third, state="picked")
+    assert [(d.choice.site, d.kinds, d.reason) for d in deviating(cast)] == [
+        (third, ["added"], "as proposed (plan 2)")
+    ]
+    content = selection_content(cast.operation)
+    assert content["run"]["number"] == old.number
+    assert {c["name"]: c["plan"] for c in content["choices"]} == {
+        first.name: 1, second.name: 1, third.name: newer.number
+    }  # fmt: skip
+    move(actor=cast.lead, operation=cast.refresh(), arrow="ask_signatures")
+    record = decision_content(cast.refresh())
+    facts = {fact["label"]: fact["value"] for fact in record["facts"]}
+    assert facts["Plan of the solver"] == "1"
+    assert facts["Later plan"] == "Plan 2 was made later and was not adopted"
+    rows = {s["title"]: s["rows"] for s in record["sections"]}
+    assert [(row[0], row[1]) for row in rows["Deviations from the proposal"]] == [
+        (third.name, "selected although not proposed")
+    ]
+    client = as_user(cast.lead)
+    page = client.get(reverse("planning:signoff", args=[cast.operation.public_id])).content.decode()
+    assert "Plan 2 was made later and was not adopted" in page
+    assert page.count("as proposed (plan 1)") == 2
+    assert page.count("as proposed (plan 2)") == 1
+    history = client.get(reverse("planning:board_history", args=[cast.operation.public_id]))
+    assert "Compared with plan 1. Plan 2 was made later" in history.content.decode()
+
+
+def test_an_adoption_that_was_undone_counts_no_more(cast):
+    old = make_plan(cast, cast.sites[:1])
+    adopt(actor=cast.lead, operation=cast.operation, run=old)
+    newer = make_plan(cast, cast.sites[1:])
+    again = adopt(actor=cast.lead, operation=cast.operation, run=newer)
+    assert plan_of(cast.operation) == newer
+    undo(actor=cast.lead, operation=cast.operation, change=again.change)
+    assert plan_of(cast.operation) == old
 
 
 @pytest.mark.django_db(transaction=True)

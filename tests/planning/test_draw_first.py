@@ -1,6 +1,7 @@
 """Scenario S9: the random share is drawn before anybody has seen a proposal, or there is none."""
 
 import pytest
+from django.db import IntegrityError, transaction
 from django.urls import reverse
 
 from audit.errors import Conflict, RuleViolation
@@ -182,3 +183,22 @@ def test_a_share_of_nothing_is_told_on_the_page(cast, as_user):
     text = client.get(reverse("planning:runs", args=[cast.operation.public_id])).content.decode()
     assert "Nothing is drawn at random in this operation." in text
     assert "A pilot round" in text
+
+
+def test_a_committed_draw_stays_whoever_would_rather_have_another(cast):
+    lottery.commit(actor=cast.lead, operation=cast.operation)
+    draws = cast.operation.draws
+    for action in (
+        draws.all().delete,
+        lambda: draws.update(share=5),
+        lambda: draws.update(frame={}),
+        lambda: draws.update(seed=b"another one of the same size"),
+    ):
+        with pytest.raises(IntegrityError, match="a draw is not changed"), transaction.atomic():
+            action()
+    lottery.draw(actor=cast.lead, operation=cast.operation)
+    sites = draws.get().sites
+    assert sites.exists()
+    for action in (sites.all().delete, lambda: sites.update(probability=0.5)):
+        with pytest.raises(IntegrityError, match="what was drawn"), transaction.atomic():
+            action()

@@ -251,8 +251,35 @@ def warned(cast: Cast, actor: Any = None) -> list[str]:
     return [words for rows in found.values() for words in rows]
 
 
+def test_what_is_not_as_it_was_signed_is_said_on_the_day():
+    """Scenario: a visit lands in another week, with somebody who never agreed to come."""
+    cast = scheduled()
+    site = unplanned_of(cast)[0]
+    osh, tax, police = (cast.actors[code, "inspector"] for code in ("OSH", "TAX", "POL"))
+    day = day_of(cast, members=[osh.membership, police.membership], team_lead=osh.user)
+    visit = add_visit(actor=cast.lead, day=day, site=site)
+    chosen = cast.operation.choices.filter(site=site)
+    this_week = day.date - dt.timedelta(days=day.date.weekday())
+
+    def signed(week: dt.date | None, *people: Any) -> list[str]:
+        chosen.update(week=week, team=sorted(p.authority.pk for p in people))
+        return [w for w in warned(cast) if "signed" in w]
+
+    assert signed(this_week, osh, police) == []
+    assert signed(None) == []  # neither was named
+    next_week = this_week + dt.timedelta(days=7)
+    assert signed(next_week, osh, tax) == [
+        f"{site.shown_name} was signed for week {next_week.isocalendar().week}.",
+        f"{tax.authority.short} signed to come and is not on the team: {site.shown_name}.",
+        f"{police.authority.short} is on the team and has not signed to come: {site.shown_name}.",
+    ]
+    postpone(actor=cast.actors["TAX", "coordinator"], visit=visit)
+    assert signed(next_week, osh, tax) == []
+
+
 def test_warnings_say_what_is_wrong_and_only_to_those_who_may_know():
     cast = scheduled()
+    cast.operation.choices.filter(state="picked").update(team=[cast.lead.authority.pk])
     sites = unplanned_of(cast)
     day = day_of(cast, starts_at=NINE, ends_at=NOON)
     for site in sites[:2]:

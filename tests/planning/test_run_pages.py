@@ -8,11 +8,12 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from planning.answers import why
+from planning.answers import Names, why
 from planning.models import SelectionQuota, SelectionRun, SelectionSettings, SiteTerms, TeamRule
+from planning.run_words import take_words
 from planning.services import inputs, runs
 from targets.services.recusals import recuse
-from tests.factories import Cast, make_region, set_rules
+from tests.factories import Cast, make_region, make_site, set_rules
 from tests.planning.test_runs import plan, selecting
 
 pytestmark = pytest.mark.django_db
@@ -184,6 +185,49 @@ def test_limits_that_clash_are_told_in_words(as_user):
     runs.perform(runs.claim(run.pk))
     text = as_user(cast.lead).get(address("run", run.public_id)).content.decode()
     assert "At least 50 visits are asked for" in text
+
+
+def test_what_stands_in_the_way_of_a_site_is_told_in_words(as_user):
+    cast = selecting(sites=4)
+    for site in cast.sites[:2]:
+        site.company = cast.sites[0].company
+        site.save()
+    SelectionQuota.objects.create(operation=cast.operation, region=make_region(), maximum=1)
+    base = plan(cast)
+    chosen = base.proposals.get().site
+    other = next(s for s in cast.sites[:2] if s != chosen)
+    run = plan(cast, kind="what_if", based_on=base, change={"take": str(other.public_id)})
+    client = as_user(cast.lead)
+    text = client.get(address("run", run.public_id)).content.decode()
+    assert (
+        f"In the way: at most 1 visit is allowed ({make_region().name}), and it is planned." in text
+    )
+    if chosen in cast.sites[:2]:
+        assert "In the way: its firm is visited at most 1 time, and is." in text
+    # Where no plan holds it at all, the limits that clash are named, and not that it was asked for.
+    take = run.result["take"] | {
+        "blocked": [["resource", 0], ["joint", -1]], "instead": None,
+        "clash": [["pin", str(other.public_id), {}],
+                  ["quota_max", f"{make_region().code}//", {"needs": 2, "has": 1}]],
+    }  # fmt: skip
+    run.inputs["resources"] = [{"id": "r", "name": "Vietnamese"}]
+    lines = take_words(run, take, Names(run), {})["lines"]
+    assert lines[-4:] == [
+        "In the way: Vietnamese is taken.",
+        "In the way: with it the share of joint visits would be missed.",
+        "No plan that holds it keeps all limits.",
+        f"At most 1 visit is allowed ({make_region().name}); the other limits force 2.",
+    ]
+
+
+def test_a_candidate_that_came_after_the_plan_is_said_to_have_been_none(as_user):
+    cast = selecting()
+    run = plan(cast)
+    late = make_site()
+    page = as_user(cast.lead).get(address("why", run.public_id, late.public_id))
+    assert page.status_code == 200
+    assert "It was no candidate when this proposal was made" in page.content.decode()
+    assert "What would it take" not in page.content.decode()
 
 
 def test_the_lottery_on_its_page_never_shows_the_seed_before_its_time(as_user):

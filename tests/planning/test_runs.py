@@ -4,6 +4,7 @@ import datetime as dt
 import threading
 import time
 from decimal import Decimal
+from importlib.metadata import version
 from types import SimpleNamespace
 
 import pytest
@@ -12,7 +13,7 @@ from django.db import IntegrityError, OperationalError, connection, transaction
 from django.utils import timezone
 
 from audit.claims import TakenOver
-from audit.context import acting_as
+from audit.context import NOBODY, acting_as, using
 from audit.errors import Conflict, NotAllowed, RuleViolation
 from planning.candidates import Chance, Chances, candidates, gauges
 from planning.full_teams import FullTeams
@@ -89,11 +90,38 @@ def test_a_plan_with_its_proof_is_stored_and_never_changed():
     with pytest.raises(IntegrityError), transaction.atomic():
         SelectionRun.objects.filter(pk=run.pk).update(value=0)
     again = plan(cast)
-    assert again.inputs_hash == run.inputs_hash
+    # The same but for where the search began.
+    assert again.inputs | {"start": None} == run.inputs
     assert [(p.site_id, p.team, p.week) for p in again.proposals.order_by("site_id")] == [
         (p.site_id, p.team, p.week) for p in proposals
     ]
     assert (again.value, again.bound) == (run.value, run.bound)
+
+
+def test_where_the_search_begins_is_frozen_with_the_inputs(monkeypatch):
+    """A run made again from its inputs begins where it began, whatever was planned since."""
+    cast = selecting()
+    first = plan(cast)
+    assert first.inputs["start"] is None
+    second = plan(cast)
+    assert second.inputs["start"] == {"number": first.number, "inputs": first.inputs_hash}
+    question = plan(cast, kind=RunKind.WHAT_IF, based_on=first, change={"weights": {"burden": 0.3}})
+    assert question.inputs["start"] == {"number": first.number, "inputs": first.inputs_hash}
+    begun: list[SelectionRun] = []
+    stored = solving.stored_plan
+
+    def noted(run, problem):
+        begun.append(run)
+        return stored(run, problem)
+
+    monkeypatch.setattr(solving, "stored_plan", noted)
+    with using(NOBODY):  # a worker sees nothing past the walls unless it says why
+        again = solving.work(second, lambda **values: None)
+    assert begun == [first]
+    kept = ("value", "bound", "solver")
+    assert {name: again.columns[name] for name in kept} == {n: getattr(second, n) for n in kept}
+    for package in ("highspy", "numba", "numpy"):
+        assert f"{package} {version(package)}" in second.solver
 
 
 def test_capacity_pins_exclusions_and_quotas_are_kept():

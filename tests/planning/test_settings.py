@@ -17,12 +17,15 @@ def test_each_setting_says_what_more_of_it_does(as_user):
     cast = selecting()
     page = reverse("planning:criteria", args=[cast.operation.public_id])
     text = as_user(cast.lead).get(page).content.decode()
+    others = as_user(cast.actors["TAX", "coordinator"]).get(page).content.decode()
+    assert "Save the weights" not in others
     for words in (
         "going together costs less travel", "taken off for each visit that a minimum lacks",
         "fewer visits, with more days each", "firms of many sites may be visited oftener",
         "each one more doubles the teams",
     ):  # fmt: skip
         assert words in text, words
+        assert words in others, words  # whoever may not change it is told the effect too
 
 
 def test_teams_are_no_larger_than_was_set():
@@ -42,7 +45,7 @@ def test_teams_are_no_larger_than_was_set():
     assert {len(p.team) for p in run.proposals.all()} == {1}
 
 
-def test_a_dear_minimum_is_kept_and_a_cheap_one_is_missed():
+def test_a_dear_minimum_is_kept_and_a_cheap_one_is_missed(as_user):
     cast = selecting(sites=4)
     best, poor = cast.sites[0], cast.sites[3]  # both wanted by the lead alone
     poor.industry = make_industry("81", "Cleaning")
@@ -54,8 +57,13 @@ def test_a_dear_minimum_is_kept_and_a_cheap_one_is_missed():
     SelectionQuota.objects.create(operation=cast.operation, industry=poor.industry, minimum=1)
     for penalty, site in (("0.05", best), ("5", poor)):
         set_rules(cast.operation, penalty=penalty)
-        chosen = set(plan(cast).proposals.values_list("site_id", flat=True))
+        run = plan(cast)
+        chosen = set(run.proposals.values_list("site_id", flat=True))
         assert chosen & {best.pk, poor.pk} == {site.pk}, penalty
+        page = reverse("planning:run", args=[run.public_id])
+        text = as_user(cast.lead).get(page).content.decode()
+        lack = f"{poor.industry.name}: 1 visit is missing of at least 1"
+        assert (lack in text) == (site == best)
 
 
 def test_travel_saved_by_going_together_is_a_weight_of_the_operation():

@@ -381,6 +381,7 @@ def test_the_record_says_how_it_came_about():
     assert fact(content, "Fingerprint of its inputs") == "a" * 64
     assert fact(content, "No plan is worth more than") == "10.00"
     assert fact(content, "Distance from the best") == "5.00 %"
+    assert fact(content, "Draw: fingerprint of the frame") == "f" * 64
     assert fact(content, "Draw: fingerprint of the seed") == "c" * 64
     assert fact(content, "Draw: seed") == "07" * 32
     selected = {row[1]: row for row in section(content, "Selected sites")["rows"]}

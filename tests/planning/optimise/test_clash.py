@@ -213,3 +213,14 @@ def test_the_week_of_a_pin_is_part_of_what_clashes() -> None:
         quotas=(Quota("tax", np.array([0]), minimum=1, authority=0, hard=True),),
     )  # fmt: skip
     assert {kind for kind, _, _ in smallest_clash(two)} == {"pin", "quota_min"}
+
+
+def test_the_search_ends_when_it_is_halted_and_names_nothing() -> None:
+    given_ = problem(
+        6, days=np.full((6, 2), 2.0),
+        quotas=(Quota("a", np.arange(6), 3, hard=True), Quota("b", np.arange(3), 3, hard=True)),
+    )  # fmt: skip
+    assert smallest_clash(given_) != []
+    asked = iter([False, True])
+    assert smallest_clash(given_, lambda: next(asked)) == []
+    assert next(asked, None) is None
