@@ -27,6 +27,7 @@ from targets.models import (
 )
 from targets.search import holding
 from ui.filters import FilterSet, once
+from targets.source_words import anothers
 from ui.forms import DateInput
 from ui.kept import kept
 from ui.names import name_field
@@ -210,9 +211,8 @@ class SiteFilter(FilterSet):
         widget=forms.CheckboxSelectMultiple,
     )  # fmt: skip
     source = django_filters.CharFilter(
-        label=gettext_lazy("Register"), field_name="source", lookup_expr="istartswith",
-        max_length=40,
-    )  # fmt: skip
+        label=gettext_lazy("Register"), method="by_source", max_length=40
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -364,6 +364,9 @@ class CompanyFilter(FilterSet):
 
     def by_text(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         return holding(rows, "c", self.request.actor, value)
+    def by_source(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        return rows.filter(source__istartswith=value).exclude(anothers(self.actor))
+
 
     def by_industry(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         return in_industry(rows, value)

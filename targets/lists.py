@@ -15,6 +15,7 @@ from targets.filters import CompanyFilter, SiteFilter
 from targets.hooks import SiteColumn, bulk_actions, site_columns
 from targets.models import Company, EntryKind, ImportMapping, ImportRun, PastVisit, Site, SiteTag
 from targets.search import Hit, find
+from targets.source_words import shown_source
 from ui.lists import Column, ListPage
 from ui.names import name_field
 from ui.seek import Place, Stretch, Values, beyond, by_field, walk, walked
@@ -58,7 +59,7 @@ class SiteList(ListPage):
         Column("staff", gettext_lazy("People at work"), lambda s: s.staff_estimate, numeric=True,
                sort=("staff_estimate",), sort_up_to=SORTED, default=False),
         Column("tags", gettext_lazy("Tags"), lambda s: ", ".join(s.tag_names), default=False),
-        Column("source", gettext_lazy("Register"), lambda s: s.source, default=False),
+        Column("source", gettext_lazy("Register"), lambda s: s.register, default=False),
     )  # fmt: skip
 
     @property
@@ -173,6 +174,8 @@ class SiteList(ListPage):
         return super().sort_note(count)
 
     def annotate_page(self, rows: list[Any]) -> None:
+        for row in rows:
+            row.register = shown_source(row.source, self.actor)
         if any(column.key == "tags" for column in self.shown_columns()):
             self._name_tags(rows)
         for added in site_columns():
