@@ -56,7 +56,7 @@ def open_source(run: ImportRun, path: Path, tick: Callable[[], None]) -> Source:
         raise FileRefused("unknown_format", name=run.format, known="")
     if mapping.kind != run.kind:
         raise FileRefused("wrong_kind", name=run.format)
-    table = Table(mapping.columns, mapping.options)
+    table = Table(mapping.columns, mapping.options, private=mapping.own_material and not run.shared)
     survey, found = _table(path, table, mapping.options, tick)
     for name in table.needed():
         if name not in survey.columns:

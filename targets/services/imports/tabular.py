@@ -58,9 +58,14 @@ def _as_number(cell: str) -> int | float | str:
 class Table:
     """One mapping at work on one file."""
 
-    def __init__(self, columns: dict[str, Any], options: dict[str, Any]) -> None:
+    def __init__(
+        self, columns: dict[str, Any], options: dict[str, Any], *, private: bool = False
+    ) -> None:
+        """``private``: what rows of sites say besides is its owner's alone, so the number of people
+        and the days, which everybody would read with the site, are left to the facts."""
         self.columns = columns
         self.options = options
+        self.private = private
         # Hashes, not keys: a few tens of bytes a row however long the keys are.
         self._seen: set[int] = set()
         self._again: Counter[int] = Counter()
@@ -208,10 +213,10 @@ class Table:
             postal_code=postal.zfill(self.options.get("postal_width", 0)) if postal else "",
             longitude=longitude,
             latitude=latitude,
-            staff_estimate=int(staff) if staff is not None else None,
+            staff_estimate=int(staff) if staff is not None and not self.private else None,
             status="closed" if closed and closed <= timezone.localdate() else "active",
-            opened_on=opened,
-            closed_on=closed,
+            opened_on=None if self.private else opened,
+            closed_on=None if self.private else closed,
         )
 
     def _type(self, row: dict[str, Any]) -> str:
