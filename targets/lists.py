@@ -89,7 +89,7 @@ class SiteList(ListPage):
         return added.annotate(rows) if added and added.annotate else rows
 
     def _with_last_visit(self, rows: QuerySet[Any]) -> QuerySet[Any]:
-        visits = PastVisit.objects.visible_to(self.actor).filter(site=OuterRef("pk"))
+        visits = PastVisit.objects.visible_to(self.actor).made().filter(site=OuterRef("pk"))
         return rows.annotate(last_visit=Subquery(visits.order_by("-on").values("on")[:1]))
 
     @staticmethod
@@ -154,7 +154,7 @@ class SiteList(ListPage):
     def _by_visits(self, rows: QuerySet[Any], descending: bool) -> Stretch:
         """A visit counts when it is the last that the actor knows of at its site."""
         filterset = self.filterset()
-        visits = filterset.in_window(PastVisit.objects.visible_to(self.actor))  # type: ignore[union-attr]
+        visits = filterset.in_window(PastVisit.objects.visible_to(self.actor).made())  # type: ignore[union-attr]
 
         def ahead(start: Values | None, number: int, backwards: bool) -> list[Values]:
             down = descending != backwards
