@@ -253,6 +253,11 @@ def looked(client, **query):
     return answer.json()
 
 
+def test_the_map_says_what_it_leaves_out(as_user):
+    page = as_user(make_actor("OSH", "analyst")).get(reverse("targets:site_list"))
+    assert "Sites without coordinates are not on the map." in page.content.decode()
+
+
 def test_the_map_mirrors_the_list(as_user, monkeypatch):
     at("Grilli A", 60.17, 24.94)
     at("Grilli B", 60.18, 24.95)
