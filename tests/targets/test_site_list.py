@@ -102,8 +102,8 @@ def test_a_section_means_what_the_tree_shows_in_every_edition(as_user, settings)
     load_industries(settings.BASE_DIR / "reference/finland")
     classes = {(i.edition.code, i.code): i for i in Industry.objects.select_related("edition")}
     for name, edition, code in (
-        ("Code", "TOL2025", "62100"), ("Old code", "TOL2008", "62010"),
-        ("Bank", "TOL2025", "64190"), ("Old bank", "TOL2008", "64190"),
+        ("Code", "TOL2025", "6210"), ("Old code", "TOL2008", "6201"),
+        ("Bank", "TOL2025", "6419"), ("Old bank", "TOL2008", "6419"),
         ("Telecom", "TOL2025", "K"), ("Old money", "TOL2008", "K"),
     ):  # fmt: skip
         make_site(name=name, industry=classes[edition, code])
