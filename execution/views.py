@@ -99,7 +99,7 @@ def visit(request: HttpRequest, public_id: str) -> HttpResponse:
     own = InspectionRecord.objects.visible_to(actor).filter(visit=row).first()
     context = {
         "visit": row,
-        "facts": site_facts(row.site),
+        "facts": site_facts(row.site, actor),
         "record": own,
         "running": can(actor, "run", row),
         "submissions": submissions([row])[row.pk],

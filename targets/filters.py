@@ -25,7 +25,9 @@ from targets.models import (
     Tag,
     VisitOutcome,
 )
+from targets.querysets import PastVisitQuerySet
 from targets.search import holding
+from targets.source_words import anothers
 from ui.filters import FilterSet, once
 from ui.forms import DateInput
 from ui.kept import kept
@@ -33,6 +35,7 @@ from ui.names import name_field
 from ui.trees import Node, Tree, TreeSelect
 
 SIZES = {"1": (1, 4), "5": (5, 9), "10": (10, 49), "50": (50, 249), "250": (250, None)}
+SHOWN_EDITION = "TOL2025"  # the newest national one, whose tree is shown
 AGES = {"0": (0, 1), "1": (1, 2), "2": (2, 5), "5": (5, 10), "10": (10, None)}  # years
 
 
@@ -40,20 +43,33 @@ def in_industry(rows: QuerySet[Any], *values: str) -> QuerySet[Any]:
     """Rows of the classes whose code begins with one of ``values``, or of a section with that letter.
 
     ``TOL2008 56`` means the code in that edition alone; without one, codes of every edition count.
-    The classes are found first: their ids lead into an index, a join would not.
+    Letters mean other industries in other editions: one alone stands for the divisions below it in
+    the tree that is shown, in every edition. The classes are found first: their ids lead into an
+    index, a join would not.
     """
     found = Q()
     for value in values:
         edition, _space, code = value.strip().upper().rpartition(" ")
         code = code.replace(".", "")
         one = Q(code__startswith=code)
-        if code.isalpha():
+        if code.isalpha() and edition:
             one = Q(code=code) | Q(path__startswith=f"{code}/")
+        elif code.isalpha():
+            one = in_section(code)
         if edition:
             one &= Q(edition__code=edition.replace(" ", ""))
         found |= one
     ids = Industry.objects.filter(found).order_by("pk").values_list("pk", flat=True)
     return rows.filter(industry__in=list(ids))
+
+
+def in_section(letter: str) -> Q:
+    """Classes of a section of the tree that is shown, whatever their edition. One small query."""
+    shown = Q(edition__code=SHOWN_EDITION, path__startswith=f"{letter}/", level=2)
+    found = Q(edition__code=SHOWN_EDITION, code=letter)
+    for division in Industry.objects.filter(shown).order_by("pk").values_list("code", flat=True):
+        found |= Q(code__startswith=division)
+    return found
 
 
 def regions_for(actor: Any) -> QuerySet[Any]:
@@ -107,7 +123,9 @@ def industry_tree() -> list[Node]:
     """Sections, divisions and groups of the newest national edition. One query."""
     heads: list[Node] = []
     known: dict[str, Node] = {}
-    classes = Industry.objects.filter(edition__code="TOL2025", level__lte=3).order_by("path", "pk")
+    classes = Industry.objects.filter(edition__code=SHOWN_EDITION, level__lte=3).order_by(
+        "path", "pk"
+    )
     for code, path, name in classes.values_list("code", "path", name_field()):
         node = Node(code, f"{code[:2]}.{code[2:]} {name}" if len(code) > 2 else f"{code} {name}")
         above = known.get(path.rpartition("/")[0])
@@ -133,12 +151,14 @@ class TreeFilter(django_filters.MultipleChoiceFilter):
 
 
 def years_ago(today: dt.date, years: int) -> dt.date:
-    return today.replace(year=today.year - years, day=min(today.day, 28))
+    try:
+        return today.replace(year=today.year - years)
+    except ValueError:  # the 29th of February
+        return today.replace(year=today.year - years, day=28)
 
 
 def two_years_ago() -> dt.date:
-    border = timezone.localdate().replace(day=1)
-    return border.replace(year=border.year - 2)
+    return years_ago(timezone.localdate(), 2)
 
 
 class SiteFilter(FilterSet):
@@ -210,9 +230,8 @@ class SiteFilter(FilterSet):
         widget=forms.CheckboxSelectMultiple,
     )  # fmt: skip
     source = django_filters.CharFilter(
-        label=gettext_lazy("Register"), field_name="source", lookup_expr="istartswith",
-        max_length=40,
-    )  # fmt: skip
+        label=gettext_lazy("Register"), method="by_source", max_length=40
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -256,6 +275,10 @@ class SiteFilter(FilterSet):
 
     # ------------------------------------------------------------------ visits, as the actor knows
     def _visits(self) -> QuerySet[Any]:
+        """Nobody was at a site whose visit was not possible."""
+        return self._tried().made()
+
+    def _tried(self) -> PastVisitQuerySet:
         visits = PastVisit.objects.visible_to(self.actor).filter(site=OuterRef("pk"))
         by = self.form.cleaned_data.get("visited_by")
         return visits.filter(authority_id=by) if by else visits
@@ -306,7 +329,7 @@ class SiteFilter(FilterSet):
         return rows.filter(Exists(self._visits().filter(on__gte=value)))
 
     def by_outcome(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        return rows.filter(Exists(self._visits().filter(outcome=value)))
+        return rows.filter(Exists(self._tried().filter(outcome=value)))
 
     # ------------------------------------------------------------------ facts
     def by_size(self, rows: QuerySet[Any], name: str, value: list[str]) -> QuerySet[Any]:
@@ -340,6 +363,9 @@ class SiteFilter(FilterSet):
             one = Subquery(facts.order_by("pk").values("pk")[:1])
             return rows.alias(licence=one).filter(licence__isnull=True)
         return rows.filter(Exists(facts))
+
+    def by_source(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        return rows.filter(source__istartswith=value).exclude(anothers(self.actor))
 
     def by_tag(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         tags = Tag.objects.visible_to(self.actor).filter(public_id=value).values("pk")

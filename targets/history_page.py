@@ -10,6 +10,8 @@ from django.utils.translation import gettext as _
 from targets.fact_words import kind_words, value_words
 from targets.field_words import FIELDS
 from targets.models import Company, CompanyStatus, Fact, RegisterChange, Site, SiteStatus, SiteType
+from targets.selectors import register_of
+from targets.source_words import shown_source
 
 if TYPE_CHECKING:
     from authorities.actors import Actor
@@ -32,7 +34,10 @@ def changes_of(target: Site | Company) -> list[RegisterChange]:
 
 
 def with_sources(
-    facts: list[dict[str, Any]], target: Site | Company, changes: list[RegisterChange]
+    facts: list[dict[str, Any]],
+    target: Site | Company,
+    changes: list[RegisterChange],
+    actor: "Actor",
 ) -> list[dict[str, Any]]:
     """The same facts, each with the register that said it and the day it did, as ``note``.
 
@@ -47,6 +52,7 @@ def with_sources(
             if any(field in (change.new or {}) for field in fact["fields"]):
                 day, source = change.said_on or change.at, change.source
                 break
+        source = shown_source(source, actor)
         if "longitude" in fact["fields"] and getattr(target, "located_by", "") == "gazetteer":
             source = _("gazetteer")  # the register gave an address; where that lies it did not say
         fact["note"] = f"{source}, {date_format(timezone.localtime(day), 'SHORT_DATE_FORMAT')}"
@@ -72,8 +78,8 @@ def history_of(actor: "Actor", changes: list[RegisterChange]) -> list[dict[str, 
         ]  # fmt: skip
         if told:
             found.append(
-                {"at": row.at, "said_on": row.said_on, "source": row.source, "changes": told,
-                 "undo": row.undo}
+                {"at": row.at, "said_on": row.said_on,
+                 "source": shown_source(row.source, actor), "changes": told, "undo": row.undo}
             )  # fmt: skip
     return found
 
@@ -105,6 +111,10 @@ def facts_of(
     ]  # fmt: skip
 
 
-def sources_of(site: Site) -> list[Site]:
-    """The rows of registers that were found to be this site, the shown one first. One query."""
-    return [site, *Site.objects.filter(merged_into=site).order_by("source", "source_key")[:20]]
+def sources_of(site: Site, actor: "Actor") -> list[dict[str, Any]]:
+    """The rows of registers that were found to be this site, the shown one first. One query.
+
+    ``row``, and ``register`` with the key, as the actor may know them.
+    """
+    rows = [site, *Site.objects.filter(merged_into=site).order_by("source", "source_key")[:20]]
+    return [{"row": row, "register": register_of(row, actor)} for row in rows]

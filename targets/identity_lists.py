@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from targets.identity_words import percent, summary
 from targets.models import Kind, LinkRun, MatchPair
 from targets.services.identity.thresholds import SETTERS
+from targets.source_words import anothers, shown_source
 from ui.filters import FilterSet
 from ui.lists import Column, ListPage
 from ui.templatetags.ui import badge
@@ -65,7 +66,8 @@ class PairFilter(FilterSet):
         ends = ("site_a", "site_b", "company_a", "company_b")
         found = Q()
         for end in ends:
-            found |= Q(**{f"{end}__source__istartswith": value})
+            starts = Q(**{f"{end}__source__istartswith": value})
+            found |= starts & ~anothers(self.request.actor, f"{end}__source")
         return rows.filter(found)
 
 
@@ -99,7 +101,7 @@ class MatchPairList(ListPage):
         Column("evidence", gettext_lazy("What speaks for it"), summary),
         Column("place", gettext_lazy("Municipality"), _place),
         Column("registers", gettext_lazy("Registers"),
-               lambda p: ", ".join(dict.fromkeys((p.a.source, p.b.source)))),
+               lambda p: ", ".join(dict.fromkeys(p.registers))),
         Column("state", gettext_lazy("State"), _state, cell=lambda p: badge(p.state, _state(p)),
                default=False),
         Column("decided_by", gettext_lazy("Decided by"),
@@ -118,6 +120,10 @@ class MatchPairList(ListPage):
             "company_b__municipality", "decided_by",
         )  # fmt: skip
         return in_state(rows, state if state in known else "waiting")
+
+    def annotate_page(self, rows: list[Any]) -> None:
+        for row in rows:
+            row.registers = [shown_source(end.source, self.actor) for end in (row.a, row.b)]
 
     def actions(self) -> list[dict[str, Any]]:
         if not self.actor.has_role(*SETTERS):

@@ -18,6 +18,7 @@ from targets.identity_lists import MatchPairList, in_state
 from targets.identity_words import evidence_rows, percent, side_by_side, summary
 from targets.models import DECIDERS, Company, Kind, MatchPair, Merge, Site, SuccessorHint
 from targets.services.identity import deciding, linkage, merging, successors
+from targets.source_words import shown_source
 from ui.forms import add_error, form_response
 
 JOINED_AT_ONCE = 50
@@ -75,7 +76,9 @@ def pair(request: HttpRequest, public_id: str) -> HttpResponse:
         public_id=public_id,
     )
     step = request.POST.get("step", "") if request.method == "POST" else ""
-    choices = [(str(r.public_id), f"{r.name} ({r.source})") for r in (row.a, row.b)]
+    choices = [
+        (str(r.public_id), f"{r.name} ({shown_source(r.source, actor)})") for r in (row.a, row.b)
+    ]
     initial = {"survivor": str(deciding.better_of(row).public_id)}
     same = SameForm(
         request.POST if step == "same" else None, choices=choices, initial=initial, prefix="same"
@@ -89,7 +92,7 @@ def pair(request: HttpRequest, public_id: str) -> HttpResponse:
                 return redirect("targets:pair", public_id=public_id)
             return _next(actor, row)
     context = {
-        "pair": row, "same": same, "form": different, "fields": side_by_side(row),
+        "pair": row, "same": same, "form": different, "fields": side_by_side(row, actor),
         "evidence": evidence_rows(row), "probability": percent(row.probability),
         "a_url": _url(row.a), "b_url": _url(row.b), "later_days": deciding.LATER_DAYS,
         "merge": row.merges.filter(undone_at__isnull=True).first(),

@@ -1,7 +1,7 @@
 """Words for what a comparison found, and the two sides of a pair field by field."""
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
@@ -9,6 +9,10 @@ from django.utils.translation import gettext_lazy
 
 from targets.models import Company, MatchPair, Site
 from targets.services.identity import normalise
+from targets.source_words import shown_source
+
+if TYPE_CHECKING:
+    from authorities.actors import Actor
 
 WHAT = {
     "name": gettext_lazy("Name"),
@@ -92,14 +96,16 @@ MARKS = {
 }
 
 
-def side_by_side(pair: MatchPair) -> list[dict[str, Any]]:
+def side_by_side(pair: MatchPair, actor: "Actor") -> list[dict[str, Any]]:
     """The fields of both with a mark each; those that neither has are left out.
 
     No query when company, municipality and industry were fetched with both rows.
     """
     return [
         {"label": label, "a": a, "b": b, **_mark(a, b, key)}
-        for (label, a, key), (_label, b, _key) in zip(_fields(pair.a), _fields(pair.b), strict=True)
+        for (label, a, key), (_label, b, _key) in zip(
+            _fields(pair.a, actor), _fields(pair.b, actor), strict=True
+        )
         if a or b
     ]
 
@@ -117,7 +123,7 @@ def _mark(a: str, b: str, key: Any) -> dict[str, Any]:
     return {"mark": mark, "words": words, "icon": icon, "style": style}
 
 
-def _fields(row: Site | Company) -> list[tuple[str, str, Any]]:
+def _fields(row: Site | Company, actor: "Actor") -> list[tuple[str, str, Any]]:
     """(label, value, what it comes to for comparing) of one side."""
     company = row.company if isinstance(row, Site) else row
     site = row if isinstance(row, Site) else None
@@ -149,7 +155,7 @@ def _fields(row: Site | Company) -> list[tuple[str, str, Any]]:
         (_("State"), row.get_status_display(), None),
         (_("From"), _date(site.opened_on if site else row.registered_on), None),  # type: ignore[union-attr]
         (_("Until"), _date(site.closed_on if site else row.ended_on), None),  # type: ignore[union-attr]
-        (_("Register"), row.source, NOT_COMPARED),
+        (_("Register"), shown_source(row.source, actor), NOT_COMPARED),
     ]
     return fields
 

@@ -29,6 +29,7 @@ from targets.services.imports.control import IMPORTERS, ask, may
 from targets.services.imports.messages import row_message
 from targets.services.imports.refused_file import as_json, write_refused
 from targets.services.uploads import start_upload
+from targets.source_words import shown_source
 from ui.forms import add_error, form_response
 
 if TYPE_CHECKING:
@@ -141,7 +142,11 @@ def _preview(request: HttpRequest, run: ImportRun) -> list[dict[str, Any]]:
                     for name, count in sorted(numbers["fields"].items(), key=lambda f: -f[1])
                 ],
                 "examples": [
-                    {"line": e["line"], "name": names[_target(kind, e)], "changes": _changes(e)}
+                    {
+                        "line": e["line"],
+                        "name": names[_target(kind, e)],
+                        "changes": _changes(actor, e),
+                    }
                     for e in numbers["examples"]
                     if _target(kind, e) in names
                 ],
@@ -185,22 +190,24 @@ def _targets(
     return names
 
 
-def _changes(example: dict[str, Any]) -> list[dict[str, Any]]:
+def _changes(actor: "Actor", example: dict[str, Any]) -> list[dict[str, Any]]:
     old, new = example["old"] or {}, example["new"] or {}
     return [
-        {"name": field_words(name), "old": _shown(name, old.get(name)),
-         "new": _shown(name, new.get(name))}
+        {"name": field_words(name), "old": _shown(actor, name, old.get(name)),
+         "new": _shown(actor, name, new.get(name))}
         for name in new
         # The ids of other rows say nothing to a reader.
         if (name in FIELDS or "." in name) and not name.endswith("_id")
     ]  # fmt: skip
 
 
-def _shown(name: str, value: Any) -> str:
+def _shown(actor: "Actor", name: str, value: Any) -> str:
     if value in (None, ""):
         return "–"
     if isinstance(value, bool):
         return _("yes") if value else _("no")
+    if name == "source":
+        return shown_source(str(value), actor)
     if name == "outcome" and value in VisitOutcome.values:
         return str(VisitOutcome(value).label)
     if isinstance(value, str) and DAY.fullmatch(value):

@@ -147,7 +147,8 @@ def graph_of(centre: Any, links: list[dict[str, Any]], extra: list[Any] | None =
 def roles_of(actor: "Actor", company: Company) -> list[dict[str, Any]]:
     """Roles of persons in a company: no names, but where else the same person has one. Two queries.
 
-    ``role``, ``number`` of persons, ``others``: companies that share a person.
+    ``role``, ``source``, ``known_from`` (of the latest), ``number`` of persons, ``others``: companies
+    that share a person.
     """
     mine = list(
         PersonRole.objects.filter(company=company, valid_to=None).order_by("role", "pk")[:100]
@@ -163,11 +164,14 @@ def roles_of(actor: "Actor", company: Company) -> list[dict[str, Any]]:
         companies = shared.setdefault(row.person, [])
         if row.company not in companies:
             companies.append(row.company)
-    by_role: dict[str, dict[str, Any]] = {}
+    by_role: dict[tuple[str, str], dict[str, Any]] = {}
     for row in mine:
         entry = by_role.setdefault(
-            row.role, {"role": role_words(row.role), "number": 0, "others": []}
-        )
+            (row.role, row.source),
+            {"role": role_words(row.role), "source": row.source, "known_from": row.known_from,
+             "number": 0, "others": []},
+        )  # fmt: skip
+        entry["known_from"] = max(entry["known_from"], row.known_from)
         entry["number"] += 1
         entry["others"] += [c for c in shared.get(row.person, []) if c not in entry["others"]]
     return list(by_role.values())

@@ -15,6 +15,7 @@ from targets.filters import CompanyFilter, SiteFilter
 from targets.hooks import SiteColumn, bulk_actions, site_columns
 from targets.models import Company, EntryKind, ImportMapping, ImportRun, PastVisit, Site, SiteTag
 from targets.search import Hit, find
+from targets.source_words import shown_source
 from ui.lists import Column, ListPage
 from ui.names import name_field
 from ui.seek import Place, Stretch, Values, beyond, by_field, walk, walked
@@ -58,7 +59,7 @@ class SiteList(ListPage):
         Column("staff", gettext_lazy("People at work"), lambda s: s.staff_estimate, numeric=True,
                sort=("staff_estimate",), sort_up_to=SORTED, default=False),
         Column("tags", gettext_lazy("Tags"), lambda s: ", ".join(s.tag_names), default=False),
-        Column("source", gettext_lazy("Register"), lambda s: s.source, default=False),
+        Column("source", gettext_lazy("Register"), lambda s: s.register, default=False),
     )  # fmt: skip
 
     @property
@@ -88,7 +89,7 @@ class SiteList(ListPage):
         return added.annotate(rows) if added and added.annotate else rows
 
     def _with_last_visit(self, rows: QuerySet[Any]) -> QuerySet[Any]:
-        visits = PastVisit.objects.visible_to(self.actor).filter(site=OuterRef("pk"))
+        visits = PastVisit.objects.visible_to(self.actor).made().filter(site=OuterRef("pk"))
         return rows.annotate(last_visit=Subquery(visits.order_by("-on").values("on")[:1]))
 
     @staticmethod
@@ -153,7 +154,7 @@ class SiteList(ListPage):
     def _by_visits(self, rows: QuerySet[Any], descending: bool) -> Stretch:
         """A visit counts when it is the last that the actor knows of at its site."""
         filterset = self.filterset()
-        visits = filterset.in_window(PastVisit.objects.visible_to(self.actor))  # type: ignore[union-attr]
+        visits = filterset.in_window(PastVisit.objects.visible_to(self.actor).made())  # type: ignore[union-attr]
 
         def ahead(start: Values | None, number: int, backwards: bool) -> list[Values]:
             down = descending != backwards
@@ -173,6 +174,8 @@ class SiteList(ListPage):
         return super().sort_note(count)
 
     def annotate_page(self, rows: list[Any]) -> None:
+        for row in rows:
+            row.register = shown_source(row.source, self.actor)
         if any(column.key == "tags" for column in self.shown_columns()):
             self._name_tags(rows)
         for added in site_columns():

@@ -54,6 +54,10 @@ class PastVisitQuerySet(models.QuerySet["PastVisit"]):
             visible = visible.filter(site__region_id__in=actor.region_ids)
         return visible
 
+    def made(self) -> "PastVisitQuerySet":
+        """Without those that were not possible."""
+        return self.exclude(outcome="not_possible")
+
 
 class OwnedFactQuerySet(models.QuerySet[_M]):
     """Of facts and links: those of open registers, and the own authority's."""

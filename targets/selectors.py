@@ -19,6 +19,7 @@ from targets.models import (
     Site,
     SiteOperator,
 )
+from targets.source_words import is_anothers, shown_source
 
 if TYPE_CHECKING:
     from authorities.actors import Actor
@@ -31,8 +32,8 @@ def shown_date(value: Any) -> str:
     return date_format(value, "SHORT_DATE_FORMAT") if value else ""
 
 
-def site_facts(site: Site) -> list[dict[str, Any]]:
-    """The public facts of a site, for its page and for briefing packs.
+def site_facts(site: Site, actor: "Actor") -> list[dict[str, Any]]:
+    """The public facts of a site, for its page and for briefing packs, as the actor may know.
 
     No query when company, industry, municipality and region were fetched with the site.
     """
@@ -55,7 +56,7 @@ def site_facts(site: Site) -> list[dict[str, Any]]:
         (_("State"), site.get_status_display(), ("status",)),
         (_("Opened"), shown_date(site.opened_on), ("opened_on",)),
         (_("Closed"), shown_date(site.closed_on), ("closed_on",)),
-        (_("Register"), f"{site.source} {site.source_key}", ()),
+        (_("Register"), register_of(site, actor), ()),
     ]  # fmt: skip
     optional = {_("Coordinates"), _("Closed"), _("Registration or web address")}
     return _listed(facts, optional)
@@ -70,6 +71,13 @@ def _listed(
         for label, value, fields in facts
         if value or label not in optional
     ]
+
+
+def register_of(site: Site, actor: "Actor") -> str:
+    """Register and key of a site; of another authority's list neither."""
+    if is_anothers(site.source, actor):
+        return shown_source(site.source, actor)
+    return f"{site.source} {site.source_key}"
 
 
 def turns_of(site: Site) -> list[SiteOperator]:
@@ -88,7 +96,7 @@ def turns_of(site: Site) -> list[SiteOperator]:
     return rows
 
 
-def company_facts(company: Company) -> list[dict[str, Any]]:
+def company_facts(company: Company, actor: "Actor") -> list[dict[str, Any]]:
     """The public facts of a company, for its page. No query when industry and municipality were
     fetched with it."""
     place = (
@@ -106,7 +114,7 @@ def company_facts(company: Company) -> list[dict[str, Any]]:
          ("address", "postal_code", "municipality_id")),
         (_("Registered"), shown_date(company.registered_on), ("registered_on",)),
         (_("Ended"), shown_date(company.ended_on), ("ended_on",)),
-        (_("Register"), company.source, ()),
+        (_("Register"), shown_source(company.source, actor), ()),
     ]  # fmt: skip
     return _listed(facts, {_("Kind"), _("Country"), _("Ended")})
 

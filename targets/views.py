@@ -44,8 +44,8 @@ def site_detail(request: HttpRequest, public_id: str) -> HttpResponse:
     links = links_of(actor, site=site)
     context = {
         "site": site,
-        "facts": with_sources(site_facts(site), site, changes),
-        "sources": sources_of(site),
+        "facts": with_sources(site_facts(site, actor), site, changes, actor),
+        "sources": sources_of(site, actor),
         "links": links,
         "graph": graph_of(site, links, [site.company] if site.company else []),
         "link_url": link_url(actor, site),
@@ -85,7 +85,7 @@ def company_detail(request: HttpRequest, public_id: str) -> HttpResponse:
     links = links_of(actor, company=company)
     context = {
         "company": company,
-        "facts": with_sources(company_facts(company), company, changes),
+        "facts": with_sources(company_facts(company, actor), company, changes, actor),
         "open": open_,
         "case_token": case_token(company),
         "signals": signals_about(actor, company=company) if open_ else [],

@@ -8,6 +8,7 @@ import uuid
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from authorities.models import Authority, DatedModel, dates_in_order
@@ -117,6 +118,7 @@ class PersonRole(DatedModel):
     role = models.CharField(max_length=40)  # code of the source: board, managing_director, ...
     person = models.CharField(max_length=64, db_index=True)
     source = models.CharField(max_length=60)
+    known_from = models.DateTimeField(db_default=Now(), editable=False)
     run = models.ForeignKey(
         ImportRun, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )

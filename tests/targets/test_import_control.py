@@ -14,6 +14,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 
 from audit.errors import Conflict
 from targets.jobs import run_import, sweep_imports
@@ -565,7 +566,7 @@ def test_another_authority_can_neither_see_nor_steer_it(analyst, as_user):
     assert as_user(analyst).post(nonsense).status_code == 404
 
 
-def test_roles_of_persons_are_kept_as_hashes_only(analyst):
+def test_roles_of_persons_are_kept_as_hashes_only(analyst, as_user):
     head = "y-tunnus;nimi;rooli;henkilö;syntymäaika;alku;loppu\n"
     rows = (
         "9900010-6;Vanha Oy;board;Testi Henkilö;1.2.1980;2019-01-01;\n"
@@ -585,6 +586,9 @@ def test_roles_of_persons_are_kept_as_hashes_only(analyst):
     assert (again.created_count, again.updated_count, again.unchanged_count) == (0, 1, 2)
     first.refresh_from_db()
     assert first.valid_to == dt.date(2024, 12, 31)
+    path = reverse("targets:company_detail", args=[second.company.public_id])
+    told = f"{second.source}, {date_format(timezone.localtime(second.known_from), 'SHORT_DATE_FORMAT')}"
+    assert f"1 person · {told}" in as_user(analyst).get(path).content.decode()
 
 
 def test_an_ended_import_keeps_no_file(analyst):

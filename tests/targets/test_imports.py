@@ -209,9 +209,12 @@ def test_lists_in_finnish_encodings(loaded):
         (2, "identifier_check"), (4, "identifier_check"),
     }  # fmt: skip
     building = Site.objects.get(source="posted-workers")
-    assert (building.municipality.name_fi, building.industry.code, building.staff_estimate) == (
-        "Tampere", "43", 6,
-    )  # fmt: skip
+    assert (building.municipality.name_fi, building.industry.code) == ("Tampere", "43")
+    # The owner's fact says how many and when; everybody reads the site.
+    assert (building.staff_estimate, building.opened_on, building.closed_on) == (None, None, None)
+    told = Fact.objects.get(site=building)
+    assert (told.value["workers"], told.shared) == (6, False)
+    assert told.valid_from is not None
     assert building.company is None  # the employer is abroad; nobody else is taken for it
 
 

@@ -3,6 +3,7 @@
 import datetime as dt
 
 import pytest
+import time_machine
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -47,6 +48,35 @@ def at(name: str, latitude: float, longitude: float, **values):
 
 
 # ---------------------------------------------------------------------- filters
+@pytest.mark.parametrize(
+    ("today", "border"), [((2026, 5, 31), (2024, 5, 31)), ((2028, 2, 29), (2026, 2, 28))]
+)
+def test_two_years_ago_is_a_day(as_user, today, border):
+    border = dt.date(*border)
+    with time_machine.travel(dt.datetime(*today, 10, tzinfo=dt.UTC)):
+        make_past_visit(make_site(name="On the day"), on=border)
+        make_past_visit(make_site(name="Before it"), on=border - dt.timedelta(days=1))
+        client = as_user(make_actor("OSH", "analyst"))
+        assert listed(client, visited="recent") == ["On the day"]
+        assert listed(client, visited="2y") == ["Before it"]
+
+
+def test_a_visit_that_was_not_possible_is_none(as_user):
+    tried, both = make_site(name="Tried"), make_site(name="Tried again")
+    day = timezone.localdate() - dt.timedelta(days=9)
+    for site in (tried, both):
+        make_past_visit(site, on=day, outcome="not_possible")
+    make_past_visit(both, on=day - dt.timedelta(days=9))
+    client = as_user(make_actor("OSH", "analyst"))
+    assert listed(client, visited="never") == ["Tried"]
+    assert listed(client, visited="recent") == ["Tried again"]
+    assert listed(client, visited_after=day) == []
+    assert listed(client, outcome="not_possible") == ["Tried", "Tried again"]
+    page = client.get(reverse("targets:site_list"), {"column": ["name", "last_visit"]})
+    last = {row.name: row.last_visit for row in page.context["rows"]}
+    assert last == {"Tried": None, "Tried again": day - dt.timedelta(days=9)}
+
+
 def test_by_area_and_industry_from_trees(as_user):
     lapland = make_region("19", "Lappi")
     north = make_municipality("698", "Rovaniemi", lapland)
@@ -65,6 +95,33 @@ def test_by_area_and_industry_from_trees(as_user):
     page = client.get(reverse("targets:site_list"), {"region": north.pk}).content.decode()
     assert f'name="region" value="{north.pk}" checked' in page
     assert "<details open><summary>" in page  # the branch with something ticked is unfolded
+
+
+def test_a_section_means_what_the_tree_shows_in_every_edition(as_user, settings):
+    """K is computing in TOL 2025, and money in TOL 2008, where computing is J."""
+    load_industries(settings.BASE_DIR / "reference/finland")
+    classes = {(i.edition.code, i.code): i for i in Industry.objects.select_related("edition")}
+    for name, edition, code in (
+        ("Code", "TOL2025", "6210"), ("Old code", "TOL2008", "6201"),
+        ("Bank", "TOL2025", "6419"), ("Old bank", "TOL2008", "6419"),
+        ("Telecom", "TOL2025", "K"), ("Old money", "TOL2008", "K"),
+    ):  # fmt: skip
+        make_site(name=name, industry=classes[edition, code])
+    client = as_user(make_actor("OSH", "analyst"))
+    for asked in ({"branch": "K"}, {"industry": "k"}):
+        assert listed(client, **asked) == ["Code", "Old code", "Telecom"]
+    assert listed(client, branch=["K", "641"]) == [
+        "Bank",
+        "Code",
+        "Old bank",
+        "Old code",
+        "Telecom",
+    ]
+    # A letter with its edition is that edition's.
+    assert listed(client, industry="TOL2008 K") == ["Old bank", "Old money"]
+    with CaptureQueriesContext(connection) as queries:
+        assert len(listed(client, branch=["K", "L"])) == 5
+    assert len([q for q in queries if "targets_industry" in q["sql"]]) <= 6
 
 
 def test_the_industry_tree_reaches_to_groups_and_every_class_has_three_names(as_user, settings):
@@ -194,6 +251,11 @@ def looked(client, **query):
     answer = client.get(reverse("targets:site_map"), FINLAND | query)
     assert answer.status_code == 200
     return answer.json()
+
+
+def test_the_map_says_what_it_leaves_out(as_user):
+    page = as_user(make_actor("OSH", "analyst")).get(reverse("targets:site_list"))
+    assert "Sites without coordinates are not on the map." in page.content.decode()
 
 
 def test_the_map_mirrors_the_list(as_user, monkeypatch):

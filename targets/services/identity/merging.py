@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError, InternalError, connection, transaction
-from django.db.models import ForeignObjectRel
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -28,6 +27,7 @@ from targets.models import (
     Site,
 )
 from targets.services.imports.changed import tell
+from targets.services.relations import relations_to
 
 if TYPE_CHECKING:
     from authorities.actors import Actor
@@ -72,12 +72,9 @@ class Hanging:
 def hanging_on(model: type[Target]) -> list[Hanging]:
     """Every column of every room that names a row of ``model``, hidden relations included."""
     found: list[Hanging] = []
-    for relation in model._meta.get_fields(include_hidden=True):
-        if not relation.auto_created or relation.concrete or relation.many_to_many:
-            continue  # the rows of a many-to-many table come as a relation of their own
-        assert isinstance(relation, ForeignObjectRel)
+    for relation in relations_to(model):
         meta = relation.related_model._meta
-        if meta.label_lower in STAYS or meta.proxy or not meta.managed:
+        if meta.label_lower in STAYS:
             continue
         column, key = relation.field.column, meta.pk.column
         assert column is not None  # it stands in the table

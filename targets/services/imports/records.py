@@ -172,6 +172,7 @@ def business_id(value: Any) -> str:
 
 DATE_FORMS = (
     "%Y-%m-%d", "%d.%m.%Y", "%d.%m.%y", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y%m%d",
+    "%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H.%M", "%d.%m.%Y %H.%M.%S", "%Y-%m-%d %H:%M",
 )  # fmt: skip
 # Spreadsheets count days from here; their numbers of this length lie between 1927 and 2173.
 SERIAL = re.compile(r"[1-9][0-9]{4}(\.0+)?")

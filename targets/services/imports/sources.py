@@ -10,6 +10,7 @@ from targets.services.imports import prh, prh_v1, readers, workbooks
 from targets.services.imports.records import FileRefused
 from targets.services.imports.staging import Record
 from targets.services.imports.tabular import Table
+from targets.source_words import own_list
 
 REGISTER_FORMATS = {"prh-v3": (prh.record, "companies"), "prh-v1": (prh_v1.record, "results")}
 # line, what makes the record of it (None: nothing to store), the row as it was read
@@ -38,7 +39,7 @@ def source_code(run: ImportRun) -> str:
         raise FileRefused("unknown_format", name=run.format, known="")
     code = str(mapping.options.get("source", mapping.code))
     # The authority's own running numbers: never another's sites.
-    return f"{code}:{run.authority.code}"[:40] if mapping.options.get("own") else code
+    return own_list(code, run.authority.code) if mapping.options.get("own") else code
 
 
 def open_source(run: ImportRun, path: Path, tick: Callable[[], None]) -> Source:
@@ -55,7 +56,7 @@ def open_source(run: ImportRun, path: Path, tick: Callable[[], None]) -> Source:
         raise FileRefused("unknown_format", name=run.format, known="")
     if mapping.kind != run.kind:
         raise FileRefused("wrong_kind", name=run.format)
-    table = Table(mapping.columns, mapping.options)
+    table = Table(mapping.columns, mapping.options, private=mapping.own_material and not run.shared)
     survey, found = _table(path, table, mapping.options, tick)
     for name in table.needed():
         if name not in survey.columns:

@@ -58,7 +58,7 @@ class Stage:
         if isinstance(record, SiteRecord):
             company = self._company(record.company) if record.company else NO_COMPANY
             if record.facts or record.links:
-                company = (*company[:-1], self._more(record.company, record))
+                company = (*company[:-1], self.more(record.company, record))
             head = (self.run_id, line, record.source_key, record.updated_at)
             return (*head, *self._site(record), *company, *NO_VISIT)
         if isinstance(record, CompanyRecord):
@@ -107,11 +107,11 @@ class Stage:
             self.industries.find(record.industry), place.pk if place else None, record.address,
             record.postal_code, record.website[:300], record.registered_on,
             not_before(record.registered_on, record.ended_on),
-            _json(record.raw) if record.raw else None, self._more(record, None),
+            _json(record.raw) if record.raw else None, self.more(record, None),
         )  # fmt: skip
 
     @staticmethod
-    def _more(company: CompanyRecord | None, site: SiteRecord | None) -> str | None:
+    def more(company: CompanyRecord | None, site: SiteRecord | None) -> str | None:
         """What hangs on the row, as JSON; None when nothing does."""
         more: dict[str, Any] = {}
         if company is not None:

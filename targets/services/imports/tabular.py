@@ -58,9 +58,14 @@ def _as_number(cell: str) -> int | float | str:
 class Table:
     """One mapping at work on one file."""
 
-    def __init__(self, columns: dict[str, Any], options: dict[str, Any]) -> None:
+    def __init__(
+        self, columns: dict[str, Any], options: dict[str, Any], *, private: bool = False
+    ) -> None:
+        """``private``: what rows of sites say besides is its owner's alone, so the number of people
+        and the days, which everybody would read with the site, are left to the facts."""
         self.columns = columns
         self.options = options
+        self.private = private
         # Hashes, not keys: a few tens of bytes a row however long the keys are.
         self._seen: set[int] = set()
         self._again: Counter[int] = Counter()
@@ -174,7 +179,7 @@ class Table:
             and not (-180 <= longitude <= 180 and -90 <= latitude <= 90)
         ):
             raise Refused("longitude", "coordinates", f"{longitude}, {latitude}")
-        postal = self._text(row, "postal_code", 20)
+        postal = self._postal_code(row)
         address, locality = self._text(row, "address"), self._text(row, "locality")
         opened = self._date(row, "opened_on")
         closed = self._date(row, "closed_on")
@@ -205,14 +210,21 @@ class Table:
             municipality=municipality or self.options.get("municipality", ""),
             locality=locality,
             address=address,
-            postal_code=postal.zfill(self.options.get("postal_width", 0)) if postal else "",
+            postal_code=postal,
             longitude=longitude,
             latitude=latitude,
-            staff_estimate=int(staff) if staff is not None else None,
+            staff_estimate=int(staff) if staff is not None and not self.private else None,
             status="closed" if closed and closed <= timezone.localdate() else "active",
-            opened_on=opened,
-            closed_on=closed,
+            opened_on=None if self.private else opened,
+            closed_on=None if self.private else closed,
         )
+
+    def _postal_code(self, row: dict[str, Any]) -> str:
+        """A spreadsheet's number has lost its leading zeros; in Finland there are five digits."""
+        postal = self._text(row, "postal_code", 20)
+        is_number = isinstance(self._value(row, "postal_code"), int | float)
+        finnish = 5 if is_number and self.options.get("country", "FI") == "FI" else 0
+        return postal.zfill(self.options.get("postal_width", finnish)) if postal else ""
 
     def _type(self, row: dict[str, Any]) -> str:
         told = self._text(row, "type", 15)

@@ -4,6 +4,7 @@ What somebody has done with a row meanwhile (a visit, a nomination, a tag, a lat
 taken away: such a row stays and is counted as kept.
 """
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +31,8 @@ from targets.services.imports.changed import tell
 from targets.services.imports.merge import COMPANY, SITE
 from targets.services.imports.merge_facts import VISIT
 from targets.services.imports.records import CompanyRecord, Refused, SiteRecord
-from targets.services.imports.staging import not_before
+from targets.services.imports.staging import Stage
+from targets.services.relations import relations_to
 
 # Made by imports from the row itself, or by jobs from it: they say nothing of anybody's work.
 DERIVED = {
@@ -92,7 +94,7 @@ def has_noted(run: ImportRun) -> bool:
 def _built_upon(model: type[models.Model], run: ImportRun) -> list[Exists]:
     """One test for each relation by which somebody's work may hang on a row of ``model``."""
     tests = []
-    for relation in model._meta.related_objects:
+    for relation in relations_to(model):
         label = relation.related_model._meta.label_lower
         if label in DERIVED:
             continue
@@ -179,8 +181,7 @@ def _restore(
     if deeper and column == "site_id":
         _restore_operators(deeper, bounds)
     elif deeper:
-        for company in Company.objects.filter(pk__in=deeper).order_by("pk"):
-            _restore_hanging(company)
+        _restore_hanging(deeper, bounds["run"])
 
 
 def _restore_operators(sites: list[int], bounds: dict[str, Any]) -> None:
@@ -213,38 +214,54 @@ def _restore_operators(sites: list[int], bounds: dict[str, Any]) -> None:
         )
 
 
-def _restore_hanging(company: Company) -> None:
-    """Names, identifiers and entries follow from the company's own record: make them anew."""
-    record = _record(company.raw)
-    said = {"source": company.source, "known_from": company.source_updated_at or company.created_at}
-    for model in (CompanyName, CompanyIdentifier, CompanyRegistration):
-        model.objects.filter(company=company).delete()
-    if record is None:
-        return
-    CompanyName.objects.bulk_create(
-        [
-            CompanyName(company=company, name=n[0], kind=n[1], language=n[2], valid_from=n[3],
-                        valid_to=not_before(n[3], n[4]), **said)
-            for n in record.names
-        ],
-        ignore_conflicts=True,
-    )  # fmt: skip
-    CompanyIdentifier.objects.bulk_create(
-        [
-            CompanyIdentifier(company=company, scheme=i[0], country=i[1], value=i[2], **said)
-            for i in record.identifiers
-        ],
-        ignore_conflicts=True,
-    )
-    CompanyRegistration.objects.bulk_create(
-        [
-            CompanyRegistration(
-                company=company, register=r[0], entry=r[1], valid_from=r[2], valid_to=r[3], **said
-            )
-            for r in record.registrations
-        ],
-        ignore_conflicts=True,
-    )
+# Rows that became known with a change of the run and from its register, and no others. A company
+# that was merged has what hung on it at the one it is part of (which has no record of its own).
+TAKE_HANGING = """DELETE FROM {table} h USING targets_registerchange c, targets_company t
+    WHERE c.run_id = %(run)s AND NOT c.undo AND c.company_id = ANY (%(ids)s) AND t.id = c.company_id
+      AND h.company_id IN (t.id, t.merged_into_id) AND h.source = c.source AND h.known_from = c.at"""
+NAME_ENDS = """UPDATE targets_companyname h SET valid_to = e."to"
+      FROM jsonb_to_recordset(%(ends)s) AS e(id bigint, name text, kind text, "from" date, "to" date)
+      JOIN targets_company t ON t.id = e.id
+     WHERE h.company_id IN (t.id, t.merged_into_id) AND h.name = e.name AND h.kind = e.kind
+       AND h.valid_from IS NOT DISTINCT FROM e."from"
+       AND e."to" IS DISTINCT FROM h.valid_to"""
+# Of entries it is kept when their end became known: those are meant whose end the run told. An end
+# from before counts as known since the record that told it, or since the entry itself.
+ENTRY_ENDS = """UPDATE targets_companyregistration h SET valid_to = e."to",
+           end_known_from = CASE WHEN e."to" IS NOT NULL THEN (
+             SELECT max(b.at) FROM targets_registerchange b
+              WHERE b.company_id = e.id AND NOT b.undo AND b.new ? 'raw' AND b.at < h.end_known_from
+                AND b.run_id IS DISTINCT FROM %(run)s AND b.at > h.known_from) END
+      FROM jsonb_to_recordset(%(ends)s)
+           AS e(id bigint, register text, entry text, "from" date, "to" date)
+      JOIN targets_company t ON t.id = e.id
+     WHERE h.company_id IN (t.id, t.merged_into_id) AND h.register = e.register
+       AND h.entry = e.entry AND h.valid_from IS NOT DISTINCT FROM e."from"
+       AND h.valid_to IS DISTINCT FROM e."to"
+       AND EXISTS (SELECT 1 FROM targets_registerchange c WHERE c.company_id = e.id
+                      AND c.run_id = %(run)s AND NOT c.undo AND c.at = h.end_known_from)"""
+
+
+def _restore_hanging(ids: list[int], run: int) -> None:
+    """Names, identifiers and entries as the earlier record says: only what the run did is undone.
+
+    What other registers said stays, and since when each row is known.
+    """
+    names: list[dict[str, Any]] = []
+    entries: list[dict[str, Any]] = []
+    for company in Company.objects.filter(pk__in=ids).order_by("pk"):
+        record = _record(company.raw)
+        if record is None:
+            continue
+        said = json.loads(Stage.more(record, None) or "{}")
+        names += [{"id": company.pk} | name for name in said.get("names", [])]
+        entries += [{"id": company.pk} | entry for entry in said.get("entries", [])]
+    with connection.cursor() as cursor:
+        for model in (CompanyName, CompanyIdentifier, CompanyRegistration):
+            statement = TAKE_HANGING.format(table=model._meta.db_table)
+            cursor.execute(statement, {"run": run, "ids": ids})
+        for statement, ends in ((NAME_ENDS, names), (ENTRY_ENDS, entries)):
+            cursor.execute(statement, {"run": run, "ends": json.dumps(ends)})
 
 
 def _record(raw: dict[str, Any]) -> CompanyRecord | None:
@@ -305,7 +322,7 @@ def _facts_links_visits(run: ImportRun, step: Step) -> None:
     step.undone += PersonRole.objects.filter(run=run, previous=[]).delete()[0]
     made = PastVisit.objects.filter(run_id=run.pk, previous=[])
     unused = made
-    for relation in PastVisit._meta.related_objects:
+    for relation in relations_to(PastVisit):
         unused = unused.exclude(
             Exists(
                 relation.related_model._default_manager.filter(

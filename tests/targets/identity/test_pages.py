@@ -107,7 +107,7 @@ def test_the_pair_in_words(as_user, analyst):
 
 
 def test_marks_say_how_both_sides_agree():
-    marks = {f["label"]: f["mark"] for f in side_by_side(make_pair())}
+    marks = {f["label"]: f["mark"] for f in side_by_side(make_pair(), make_actor("OSH", "analyst"))}
     assert marks["Name"] == "alike"
     assert marks["Address"] == "alike"
     assert marks["Postal code"] == "unknown"
