@@ -129,7 +129,7 @@ def backtest_rows(report: Report, names: Names, *, own: bool = False) -> dict[st
                    for o in orders]}
         for code, (label, help_text, decimals, percent) in METRICS.items()
     ]  # fmt: skip
-    own = [
+    beside = [
         {"label": label, "help": help_text,
          "value": interval(total["model"].get(code), decimals, percent)}
         for code, (label, help_text, decimals, percent) in OWN.items()
@@ -139,12 +139,12 @@ def backtest_rows(report: Report, names: Names, *, own: bool = False) -> dict[st
         ("within_office", _("Order within the same office (AUC)")),
     ):
         if code in total["model"]:
-            own.append(
+            beside.append(
                 {"label": words, "help": "", "value": interval(total["model"][code]["auc"], 3)}
             )
     return {
         "enough": True, "numbers": results, "total": total,
-        "orders": [ORDERS[o] for o in orders], "table": table, "own": own,
+        "orders": [ORDERS[o] for o in orders], "table": table, "own": beside,
         "verdict": verdict(total), "ceiling": ceiling_words(total),
         "reliability": total["model"]["reliability"],
         "segments": _segments(total.get("segments") or {}, names),

@@ -260,7 +260,13 @@ def audit(
 
     chosen = picks(score)
     found = library.audit(
-        score, chosen, rows.y, rows.segments, origin=rows.origin, random_arm=rows.random
+        score,
+        chosen,
+        rows.y,
+        rows.segments,
+        origin=rows.origin,
+        random_arm=rows.random,
+        weight=rows.weight,
     )
     steps = len(rows.names) + 4
     lines = without(
