@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from risk.learning.design import Estimate, estimate, naive
 from risk.models import Arm, ModelVersion, Report, ReportKind, ReportState
+from risk.report_readers import drawn_for
 from risk.selectors import shown_versions
 from risk.small_groups import FEW, merged
 from targets.models import PastVisit, VisitOutcome
@@ -139,4 +140,10 @@ def promises(actor: "Actor") -> list[Promise]:
         .distinct("version_id")
         .values_list("version_id", "results__total__random_arm")
     )
-    return [Promise(version, newest.get(version.pk)) for version in versions]
+    return [
+        Promise(
+            version,
+            drawn_for(newest.get(version.pk), own=version.model.authority_id == actor.authority.pk),
+        )
+        for version in versions
+    ]

@@ -94,7 +94,7 @@ def context(actor: Any, version: ModelVersion) -> dict[str, Any]:
     waiting = [r for r in reports if r.state in OPEN]
     needed = permissions.approvals_needed(model)
     may = _may(actor, version, approvals, waiting, bool(parts))
-    names = report_words.Names(version)
+    names, own = report_words.Names(version), model.authority_id == actor.authority.pk
     proposed = version.proposals.select_related("base").first()
     return {
         "version": version, "model": model, "parts": parts, "outcomes": outcome_words(model),
@@ -104,7 +104,7 @@ def context(actor: Any, version: ModelVersion) -> dict[str, Any]:
         "needed": needed, "may": may, "waiting": waiting,
         "failed": next((r for r in reports if r.state == ReportState.FAILED), None)
         if reports and reports[0].state == ReportState.FAILED else None,
-        "tests": [t for t in (_test(reports, kind, names) for kind in ReportKind) if t],
+        "tests": [t for t in (_test(reports, kind, names, own) for kind in ReportKind) if t],
         "proposal": proposal_words.proposal(proposed) if proposed else None,
         "history": [r for r in reports if r.state not in OPEN],
         "visible_to": _("everybody who works with risk") if model.joint else model.authority.name,
@@ -192,12 +192,14 @@ def _next(
     return _("It is no longer used.")
 
 
-def _test(reports: list[Report], kind: str, names: report_words.Names) -> dict[str, Any] | None:
-    """The newest done report of a kind, as rows."""
+def _test(
+    reports: list[Report], kind: str, names: report_words.Names, own: bool
+) -> dict[str, Any] | None:
+    """The newest done report of a kind, as rows; ``own``: for readers of the model's authority."""
     report = next((r for r in reports if r.kind == kind and r.state == ReportState.DONE), None)
     if report is None:
         return None
-    rows = report_words.of(report, names)
+    rows = report_words.of(report, names, own=own)
     if rows.get("reliability"):
         rows["chart"] = charts.calibration(rows["reliability"])
     return {"report": report, "kind": kind, "rows": rows,

@@ -11,6 +11,8 @@ from authorities.models import Area, AreaKind
 from risk.learning.metrics import STOP, WATCH
 from risk.models import ModelVersion, Report, ReportKind
 from risk.override_words import label_words, number
+from risk.report_readers import results_for
+from risk.small_groups import OTHERS
 from targets.models import Industry
 
 # metric: (words, what it says, decimals, whether per cent)
@@ -84,6 +86,8 @@ class GroupNames:
         }
 
     def group(self, dimension: str, label: str) -> str:
+        if label == OTHERS:
+            return _("Others together")
         if dimension == "region":
             return self.regions.get(label, str(LABELS.get(label, label)))
         if dimension == "industry" and label in self.industries:
@@ -112,9 +116,9 @@ class Names(GroupNames):
         return self.indicators.get(code, code)
 
 
-def backtest_rows(report: Report, names: Names) -> dict[str, Any]:
-    """Everything the page shows of a backtest."""
-    results = report.results
+def backtest_rows(report: Report, names: Names, *, own: bool = False) -> dict[str, Any]:
+    """Everything the page shows of a backtest; small groups to its owner alone (``own``)."""
+    results = results_for(report, own=own)
     total = results.get("total")
     if not results.get("enough") or not total:
         return {"enough": False, "numbers": results}
@@ -125,7 +129,7 @@ def backtest_rows(report: Report, names: Names) -> dict[str, Any]:
                    for o in orders]}
         for code, (label, help_text, decimals, percent) in METRICS.items()
     ]  # fmt: skip
-    own = [
+    beside = [
         {"label": label, "help": help_text,
          "value": interval(total["model"].get(code), decimals, percent)}
         for code, (label, help_text, decimals, percent) in OWN.items()
@@ -135,19 +139,19 @@ def backtest_rows(report: Report, names: Names) -> dict[str, Any]:
         ("within_office", _("Order within the same office (AUC)")),
     ):
         if code in total["model"]:
-            own.append(
+            beside.append(
                 {"label": words, "help": "", "value": interval(total["model"][code]["auc"], 3)}
             )
     return {
         "enough": True, "numbers": results, "total": total,
-        "orders": [ORDERS[o] for o in orders], "table": table, "own": own,
+        "orders": [ORDERS[o] for o in orders], "table": table, "own": beside,
         "verdict": verdict(total), "ceiling": ceiling_words(total),
         "reliability": total["model"]["reliability"],
         "segments": _segments(total.get("segments") or {}, names),
         "drift": _drift(results["windows"], names),
         "overrides": _overrides(results.get("overrides") or {}),
         "windows": [
-            {"start": day(w["start"]), "end": day(w["end"]), "n": w["n"],
+            {"start": day(w["start"]), "end": day(w["end"]), "n": shown(w["n"], 0),
              "auc": shown(w["model"]["auc"][0], 3) if "model" in w else "–"}
             for w in results["windows"]
         ],
@@ -236,8 +240,8 @@ def _drift(windows: list[dict[str, Any]], names: Names) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def drift_rows(report: Report, names: Names) -> dict[str, Any]:
-    results = report.results
+def drift_rows(report: Report, names: Names, *, own: bool = False) -> dict[str, Any]:
+    results = results_for(report, own=own)
     if not results.get("enough"):
         return {"enough": False, "numbers": results}
     lines = [
@@ -287,9 +291,11 @@ def finding_words(block: dict[str, Any], names: Names) -> str:
     )  # fmt: skip
 
 
-def audit_rows(report: Report, names: Names) -> dict[str, Any]:
-    """What blocks, the groups, and for each blocked group which indicator moves it most."""
-    results = report.results
+def audit_rows(report: Report, names: Names, *, own: bool = False) -> dict[str, Any]:
+    """What blocks, the groups, and for each blocked group which indicator moves it most.
+
+    Small groups to its owner alone (``own``)."""
+    results = results_for(report, own=own)
     if not results.get("enough"):
         return {"enough": False, "numbers": results, "blocking": []}
     blocking = [
@@ -362,10 +368,10 @@ def _cause(group: str, results: dict[str, Any], names: Names) -> str:
     }  # fmt: skip
 
 
-def of(report: Report, names: Names) -> dict[str, Any]:
-    """Rows of a done report, by its kind."""
+def of(report: Report, names: Names, *, own: bool = False) -> dict[str, Any]:
+    """Rows of a done report, by its kind; ``own``: for readers of the owning authority."""
     rows = {
         ReportKind.BACKTEST: backtest_rows, ReportKind.AUDIT: audit_rows,
         ReportKind.DRIFT: drift_rows,
     }[ReportKind(report.kind)]  # fmt: skip
-    return rows(report, names)
+    return rows(report, names, own=own)

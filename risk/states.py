@@ -53,7 +53,8 @@ REPORT: dict[tuple[str, str], str] = {
 # Which reports can be asked for of a version in a state.
 ASKED: dict[str, tuple[str, ...]] = {
     ReportKind.BACKTEST: (M.DRAFT, M.TESTED, M.AUDITED, M.BLOCKED, M.APPROVED, M.ACTIVE),
-    ReportKind.AUDIT: (M.TESTED, M.AUDITED, M.BLOCKED, M.ACTIVE),
+    # Of an approved one too: it is not put to use while its newest audit failed.
+    ReportKind.AUDIT: (M.TESTED, M.AUDITED, M.BLOCKED, M.APPROVED, M.ACTIVE),
     ReportKind.DRIFT: (M.APPROVED, M.ACTIVE),
 }
 

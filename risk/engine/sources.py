@@ -182,7 +182,9 @@ def _register_rows(build: Build, p: str, definition: dict[str, Any]) -> Made:
         sql = """SELECT b.n, count(*)::float8 AS v FROM base b
           JOIN others o ON o.company_id = b.company_id AND o.created_at <= b.known GROUP BY b.n"""
         if build.asked.pairs is not None:
-            sql = sql.replace(" AND o.created_at <= b.known", "")
+            # A register brought in later tells of its sites by the day they opened.
+            then = "(o.created_at <= b.known OR o.opened_on <= b.day OR o.id = b.site_id)"
+            sql = sql.replace("o.created_at <= b.known", then)
         return Made(sql, number=f"{p}.v")
     days = build.add(p, "within", definition["within_days"])
     known, before = _entry_known(build, "m"), _entry_known(build, "e")

@@ -64,7 +64,7 @@ _BASE_NOW = f"""base AS MATERIALIZED (
       LEFT JOIN targets_industry i ON i.id = coalesce(s.industry_id, c.industry_id))"""
 _OTHERS_NOW = """others AS (
     SELECT s.id, s.company_id, s.municipality_id, nullif(s.postal_code, '') AS postal_code,
-           left(i.code, 2) AS division, s.created_at
+           left(i.code, 2) AS division, s.created_at, s.opened_on
       FROM targets_site s LEFT JOIN targets_company c ON c.id = s.company_id
       LEFT JOIN targets_industry i ON i.id = coalesce(s.industry_id, c.industry_id)
      WHERE s.merged_into_id IS NULL)"""

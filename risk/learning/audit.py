@@ -22,9 +22,12 @@ class Limits:
     the rule of thumb of the US Uniform Guidelines on Employee Selection Procedures (29 CFR
     1607.4 D, there against the highest group); in both directions, since to be chosen is a burden.
     It blocks only when the observed need does not explain it: the ratio of selection rates is
-    compared with the ratio of hit rates in the random arm when there is one; and when the interval
-    of the ratio (``level`` by Bonferroni) leaves out 1, or the group has ``large`` rows, so many
-    that the ratio counts as it is. Otherwise it is told as unsure.
+    compared with the ratio of hit rates in the random arm, each visit speaking for one over its
+    probability; with ``few_drawn`` of them on both sides and when the interval of that ratio
+    (``level``) leaves out 1 on the same side, since a need that may be accident explains nothing.
+    And it blocks when the interval of the ratio of selection rates (``level`` by Bonferroni) leaves
+    out 1, or the group has ``large`` rows, so many that the ratio counts as it is. Otherwise it is
+    told as unsure.
     ``level``: two-proportion z-test of hit rates at equal score, divided by the number of
     comparisons (Bonferroni). ``gap``: and the hit rates differ by at least this much.
     ``discovery``: the share of visits without a finding exceeds that of all others by this much.
@@ -37,6 +40,7 @@ class Limits:
     discovery: float = 0.1
     few: int = 100
     few_chosen: int = 30
+    few_drawn: int = 20
     large: int = 1_000
     bands: int = 5
 
@@ -49,6 +53,7 @@ def audit(
     *,
     origin: Array | None = None,
     random_arm: Array | None = None,
+    weight: Array | None = None,
     limits: Limits | None = None,
 ) -> dict[str, Any]:
     """Findings per dimension and group, and the list of what blocks.
@@ -56,12 +61,15 @@ def audit(
     ``score`` (n,) as ranked; ``chosen`` (n,) bool: picked by the model; ``y`` (n,) outcome with NaN
     where not visited; ``groups``: name of dimension -> label per row; ``origin``: where the
     nomination came from (tip, register, officer), one more dimension; ``random_arm`` (n,) bool:
-    visited by lottery, whatever the score. A blocking row is (group, measure, value, limit).
+    visited by lottery, whatever the score; ``weight`` (n,): one over the probability of a drawn
+    visit, without it or where it is NaN each counts once. A blocking row is (group, measure, value, limit).
     """
     limits = limits or Limits()
     score, chosen = np.asarray(score, dtype=float), np.asarray(chosen, dtype=bool)
     y = np.asarray(y, dtype=float)
     lot = np.zeros(len(y), dtype=bool) if random_arm is None else np.asarray(random_arm, dtype=bool)
+    weights = np.ones(len(y)) if weight is None else np.asarray(weight, dtype=float)
+    weights = np.where(np.isnan(weights), 1.0, weights)
     dimensions = dict(groups) | ({} if origin is None else {"origin": origin})
     comparisons = sum(len(np.unique(v)) for v in dimensions.values()) * 2
     band = _bands(score, limits.bands)
@@ -72,7 +80,7 @@ def audit(
         findings[name] = {}
         for label in np.unique(labels).tolist():
             inside = labels == label
-            found = _measures(inside, chosen, y, lot, band)
+            found = _measures(inside, chosen, y, lot, weights, band)
             findings[name][str(label)] = found
             blocking += _judge(f"{name}={label}", found, limits, comparisons)
     return {
@@ -93,7 +101,9 @@ def _rate(values: Array) -> float | None:
     return float(known.mean()) if known.size else None
 
 
-def _measures(inside: Array, chosen: Array, y: Array, lot: Array, band: Array) -> dict[str, Any]:
+def _measures(
+    inside: Array, chosen: Array, y: Array, lot: Array, weights: Array, band: Array
+) -> dict[str, Any]:
     visited = ~np.isnan(y)
     picked = chosen & visited
     rate, others = float(chosen[inside].mean()), _rate(chosen[~inside].astype(float))
@@ -115,9 +125,17 @@ def _measures(inside: Array, chosen: Array, y: Array, lot: Array, band: Array) -
     )
     found["equal_score_chosen"] = _at_equal_score(inside, picked, y, band)
     found["equal_score_random"] = _at_equal_score(inside, lot & visited, y, band)
-    found["random_rate"] = _rate(y[inside & lot])
-    found["random_rate_others"] = _rate(y[~inside & lot])
+    for name, side in (("random", inside), ("random_others", ~inside)):
+        found |= _drawn(name, y[side & lot & visited], weights[side & lot & visited])
     return found
+
+
+def _drawn(name: str, y: Array, weights: Array) -> dict[str, Any]:
+    """Rate of the drawn by their weights; how many there are, and how many equal draws they are."""
+    rate = float(np.average(y, weights=weights)) if y.size else None
+    effective = float(weights.sum() ** 2 / (weights**2).sum()) if y.size else 0.0
+    key = name.replace("random", "random_rate", 1)
+    return {key: rate, f"{name}_n": len(y), f"{name}_effective": effective}
 
 
 def _at_equal_score(inside: Array, among: Array, y: Array, band: Array) -> dict[str, Any] | None:
@@ -168,7 +186,9 @@ def _judge(
     ratio = found["selection_ratio"]
     outside = ratio is not None and not limits.selection <= ratio <= 1 / limits.selection
     if outside and not _explained(found, limits):
-        low, high = found["selection_interval"] = _ratio_interval(found, level)
+        low, high = found["selection_interval"] = _ratio_interval(
+            (found["chosen"], found["n"], found["chosen_others"], found["n_others"]), level
+        )
         if low <= 1 <= high and found["n"] < limits.large:
             found["selection_unsure"] = True
         else:
@@ -192,13 +212,13 @@ def _judge(
     return result
 
 
-def _ratio_interval(found: dict[str, Any], level: float) -> list[float]:
+def _ratio_interval(counts: tuple[float, float, float, float], level: float) -> list[float]:
     """Limits of the ratio of two rates on the logarithmic scale (Katz and others 1978).
 
-    Half a case is added to each count, so that none chosen has limits too.
+    ``counts``: hits and size of the first, of the second. Half a case is added to each count, so
+    that none chosen has limits too.
     """
-    a, n = found["chosen"] + 0.5, found["n"] + 0.5
-    b, m = found["chosen_others"] + 0.5, found["n_others"] + 0.5
+    a, n, b, m = (count + 0.5 for count in counts)
     spread = float(norm.isf(level / 2)) * float(np.sqrt(1 / a - 1 / n + 1 / b - 1 / m))
     middle = float(np.log((a / n) / (b / m)))
     return [float(np.exp(middle - spread)), float(np.exp(middle + spread))]
@@ -212,10 +232,16 @@ def _rare(hits: float, found: dict[str, Any], level: float) -> bool:
 
 
 def _explained(found: dict[str, Any], limits: Limits) -> bool:
-    """Whether the lottery's own hit rates differ as much as the selection rates do."""
+    """Whether the lottery's own hit rates differ as much as the selection rates do, for certain."""
     mine, theirs = found["random_rate"], found["random_rate_others"]
-    if not mine or not theirs or found["selection_ratio"] in (None, 0):
+    ratio = found["selection_ratio"]
+    if not mine or not theirs or not ratio:
         return False
-    relative = found["selection_ratio"] / (mine / theirs)
+    relative = ratio / (mine / theirs)
     found["selection_ratio_at_need"] = relative
-    return bool(limits.selection <= relative <= 1 / limits.selection)
+    if min(found["random_n"], found["random_others_n"]) < limits.few_drawn:
+        return False
+    n, m = found["random_effective"], found["random_others_effective"]
+    low, high = found["need_interval"] = _ratio_interval((mine * n, n, theirs * m, m), limits.level)
+    differs = low > 1 if ratio > 1 else high < 1
+    return bool(differs and limits.selection <= relative <= 1 / limits.selection)

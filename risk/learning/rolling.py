@@ -35,7 +35,8 @@ class Panel:
     from which a value was known, per row (n,) or cell (n, features); NaN means always.
     ``group`` is the nuisance (inspector), ``office`` the part in which an order can be changed.
     ``last``: result of the last visit, for the last-visit rule. ``segments``: labels per row.
-    ``weight``: one over the probability of a visit drawn by lot, NaN for all others.
+    ``weight``: one over the probability of a visit drawn by lot, NaN for all others. ``told``: the
+    first day on which an outcome was known; nothing learns from it earlier.
     """
 
     names: tuple[str, ...]
@@ -48,6 +49,7 @@ class Panel:
     known_from: Array | None = None
     segments: Mapping[str, Array] = field(default_factory=dict)
     weight: Array | None = None
+    told: Array | None = None
 
     def at(self, cutoff: int) -> tuple[Array, Array | None]:
         """Matrix and known-from days for a cut-off."""
@@ -59,10 +61,20 @@ class Panel:
 
 @dataclass(frozen=True)
 class Window:
-    """Rows with start <= day < end are ranked by a model of rows before start."""
+    """Rows with start <= day < end are ranked by a model of rows before start.
+
+    Of those before only rows whose outcome was known when the window begins.
+    """
 
     start: int
     end: int
+
+    def split(self, day: Array, told: Array | None) -> tuple[Array, Array]:
+        """Rows to learn from and rows to rank."""
+        known = day < self.start
+        if told is not None:
+            known &= np.asarray(told) <= self.start
+        return np.flatnonzero(known), np.flatnonzero((day >= self.start) & (day < self.end))
 
 
 def windows(first: int, last: int, length: int) -> list[Window]:
@@ -150,8 +162,7 @@ def backtest(
         if earlier is not None:
             refuse_changes(panel.names, earlier[0], X, day, earlier[1])
         earlier = (X, span.start)
-        train = np.flatnonzero(day < span.start)
-        test = np.flatnonzero((day >= span.start) & seen)
+        train, test = span.split(day, panel.told)
         if not test.size or min(y[train].sum(), (1 - y[train]).sum(), y[test].sum()) < 1:
             parts.append({"start": span.start, "end": span.end, "n": len(test), "skipped": True})
             continue
@@ -222,13 +233,12 @@ class Walked:
 
 def walk(
     X: Array, y: Array, day: Array, groups: Array | None, make: Callable[[], Ranker],
-    spans: Sequence[Window],
+    spans: Sequence[Window], told: Array | None = None,
 ) -> Walked:  # fmt: skip
     """Fit before each window and score inside it, where there is something to learn from."""
     rows, scores, places = [np.zeros(0, dtype=int)], [np.zeros(0)], [np.zeros(0, dtype=int)]
     for place, span in enumerate(spans):
-        train = np.flatnonzero(day < span.start)
-        test = np.flatnonzero((day >= span.start) & (day < span.end))
+        train, test = span.split(day, told)
         if not test.size or min(y[train].sum(), (1 - y[train]).sum()) < 1:
             continue
         model = make().fit(

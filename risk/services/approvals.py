@@ -23,7 +23,8 @@ def approve_model(
     """Say yes to exactly the content whose hash was shown; the last one needed approves it.
 
     Raises NotAllowed (role, or wrote in it), Conflict when somebody of the same authority was
-    first or the version moved on, RuleViolation when something else was shown than is there.
+    first, the version moved on or is being audited, RuleViolation when something else was shown
+    than is there or the newest audit has not passed it.
     """
     version = models.locked(version)
     if not permissions.may_approve(actor, version):
@@ -41,6 +42,7 @@ def approve_model(
     if any(a.user_id == actor.user.pk for a in earlier):
         raise Conflict(_("You have approved it already, for another authority."))
     models.follow(version, "approve")
+    models.refuse_unaudited(version)
     if shown_hash != version.content_hash:
         raise RuleViolation(_("You were shown another content. Read the version again."))
     if not reason.strip():

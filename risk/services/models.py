@@ -24,6 +24,7 @@ from risk.models import (
     ModelKind,
     ModelState,
     ModelVersion,
+    ReportKind,
     ReportState,
     RiskModel,
     Visibility,
@@ -289,8 +290,8 @@ def freeze(version: ModelVersion) -> str:
 def activate_model(*, actor: "Actor", version: ModelVersion) -> ModelVersion:
     """Put an approved version to use; the version used so far is retired in the same moment.
 
-    Raises NotAllowed, Conflict (not approved, or no longer), RuleViolation when its content is not
-    what was approved.
+    Raises NotAllowed, Conflict (not approved, or no longer, or an audit is under way), RuleViolation when
+    its content is not what was approved or the newest audit has not passed it.
     """
     from risk.services import method
 
@@ -298,6 +299,7 @@ def activate_model(*, actor: "Actor", version: ModelVersion) -> ModelVersion:
     if not permissions.may_activate(actor, version):
         raise NotAllowed(_("A model is put to use by a manager of its authority."))
     state = follow(version, "activate")
+    refuse_unaudited(version)
     given = version.approvals.filter(content_hash=version.content_hash).count()
     if content_hash(version) != version.content_hash or given < permissions.approvals_needed(
         version.model
@@ -316,6 +318,25 @@ def activate_model(*, actor: "Actor", version: ModelVersion) -> ModelVersion:
     if version.model.joint:
         method.publish(version)
     return version
+
+
+def refuse_unaudited(version: ModelVersion) -> None:
+    """Refuse to go on with a version while it is audited, or when its newest audit did not pass it.
+
+    An audit may be asked for again after the one that let it be approved: what it finds counts.
+    """
+    audits = version.reports.filter(kind=ReportKind.AUDIT)
+    if audits.filter(state__in=[ReportState.WAITING, ReportState.RUNNING]).exists():
+        raise Conflict(_("A bias audit of this version is under way. Wait for its end."))
+    newest = (
+        audits.filter(state__in=[ReportState.DONE, ReportState.FAILED])
+        .order_by("-created_at", "-pk").first()
+    )  # fmt: skip
+    if newest is None or newest.passed:
+        return
+    if newest.state == ReportState.FAILED:
+        raise RuleViolation(_("The newest bias audit of this version failed. Run it again first."))
+    raise RuleViolation(_("The newest bias audit stopped this version. Mend it in a new version."))
 
 
 @service

@@ -365,24 +365,54 @@ def refresh(site_ids: Sequence[int]) -> int:
 
 
 def _refresh(run: ScoringRun, versions: Sequence[ModelVersion], sites: list[int]) -> None:
-    now, today = timezone.now(), timezone.localdate()
-    asked = Asked.some(sites, today, now)
+    """New rows of these sites, as of the run's own day: what a day's decay does to a number would
+    show which sites were touched."""
+    now = timezone.now()
+    asked = Asked.some(sites, run.as_of, now)
     _call(f"DELETE FROM risk_score WHERE {THESE}", [run.pk, sites])
     for version in versions:
         sql, params = statement(version, asked, run.pk)
         _call(f"INSERT INTO risk_score {sql}", params)
     joint = _joint(versions)
     if joint:
-        rows = worth_sql(Worths.of(joint), f"{OF_RUN} AND s.site_id = ANY (%(sites)s::bigint[])")
-        params = _worth_params(run, joint) | {"sites": sites, "count": run.sites}
-        _call(f"DELETE FROM risk_worth WHERE {THESE}", [run.pk, sites])
-        _call(f"{NEW_WORTH} {rows}) w) x", params)
+        _refresh_worth(run, joint, sites)
     _call(
         "INSERT INTO risk_refreshed (run_id, site_id, as_of, known_at)"
         " SELECT %s, unnest(%s::bigint[]), %s, %s ON CONFLICT (run_id, site_id)"
         " DO UPDATE SET as_of = excluded.as_of, known_at = excluded.known_at",
-        [run.pk, sites, today, now],
+        [run.pk, sites, run.as_of, now],
     )
+
+
+def _refresh_worth(run: ScoringRun, joint: Sequence[ModelVersion], sites: list[int]) -> None:
+    """The joint rows of these sites; where the worth is what it was, the rank stays too.
+
+    A site is touched by whatever its owner learns, also by what no joint model reads: a rank that
+    moved without a new number would tell everybody that something was learned.
+    """
+    rows = worth_sql(Worths.of(joint), f"{OF_RUN} AND s.site_id = ANY (%(sites)s::bigint[])")
+    params = _worth_params(run, joint) | {"sites": sites, "count": run.sites}
+    before = _numbers(f"SELECT site_id, value, coverage FROM risk_worth WHERE {THESE}",
+                      [run.pk, sites])  # fmt: skip
+    after = _numbers(rows, params)
+    moved = [
+        site for site in sites
+        if before.get(site, (None,))[0] != after.get(site, (None,))[0]
+    ]  # fmt: skip
+    if moved:
+        _call(f"DELETE FROM risk_worth WHERE {THESE}", [run.pk, moved])
+        _call(f"{NEW_WORTH} {rows}) w) x", params | {"sites": moved})
+    for site in set(sites) - set(moved):
+        if before.get(site) != after.get(site):
+            _call("UPDATE risk_worth SET coverage = %s WHERE run_id = %s AND site_id = %s",
+                  [after[site][1], run.pk, site])  # fmt: skip
+
+
+def _numbers(sql: str, params: Any) -> dict[int, tuple[float, int]]:
+    """Worth and coverage by site."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return {site: (value, coverage) for site, value, coverage in cursor.fetchall()}
 
 
 # A changed site takes the rank of the first that is not above it.

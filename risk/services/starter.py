@@ -25,6 +25,7 @@ from risk.models import (
 from risk.services import method
 from risk.services.models import content_hash
 
+PREFIX = "starter-"
 LANGUAGES = ("fi", "sv", "en")
 SAID = ("source", "definition", "direction", "bins", "missing", "missing_points", "half_life_days",
         "unit")  # fmt: skip
@@ -43,6 +44,7 @@ def load_starter(*, actor: Any = None, activate: bool = False) -> dict[str, int]
         before = IndicatorVersion.objects.count()
         versions = [_indicator(entry, data["ground"]) for entry in data["indicators"]]
         made = IndicatorVersion.objects.count() - before
+        _retire_others(data["indicators"])
         models = sum(_model(entry, data, versions, activate) for entry in data["models"])
     return {"indicators": made, "models": models}
 
@@ -72,8 +74,18 @@ def _indicator(entry: dict[str, Any], ground: str) -> IndicatorVersion:
     return version
 
 
+def _retire_others(entries: list[dict[str, Any]]) -> None:
+    """Indicators of an earlier set that the file no longer has: no new model takes them."""
+    IndicatorVersion.objects.filter(
+        indicator__authority=None, indicator__code__startswith=PREFIX,
+        state=IndicatorState.PUBLISHED,
+    ).exclude(indicator__code__in=[file_code(entry) for entry in entries]).update(
+        state=IndicatorState.RETIRED, retired_at=timezone.now()
+    )  # fmt: skip
+
+
 def file_code(entry: dict[str, Any]) -> str:
-    return f"starter-{entry['code']}"
+    return f"{PREFIX}{entry['code']}"
 
 
 def _model(

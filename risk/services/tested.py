@@ -119,7 +119,7 @@ def preview(version: "IndicatorVersion", sites: list[int], as_of: dt.date) -> Pr
 def fingerprint(version: "ModelVersion", rows: Rows) -> str:
     """Of a version's content and the rows it is tested on: 16 hex digits of SHA-256."""
     found = hashlib.sha256(version.content_hash.encode())
-    for column in (rows.X, rows.y, rows.day, rows.weight):
+    for column in (rows.X, rows.y, rows.day, rows.told, rows.weight):
         found.update(column.tobytes())
     return found.hexdigest()[:16]
 
@@ -156,7 +156,9 @@ def backtest(
 
     panel = Panel(
         names=rows.names, X=matrix, y=rows.y, day=rows.day, group=rows.group, office=rows.office,
-        last=rows.last, segments=rows.segments, weight=rows.weight,
+        last=rows.last, segments=rows.segments, weight=rows.weight, told=rows.told,
+        # What holds from a day on may be known when that day begins; what is of a later day cannot.
+        known_from=rows.value_day - 1,
     )  # fmt: skip
     found = roll(
         panel, lambda: rows.scorecard(version, seed=int(params["seed"])),
@@ -189,7 +191,7 @@ def beside(
     spans = [Window(start, start + length) for start in range(first, last, length)]
     found = walk(
         rows.X, rows.y, rows.day, rows.group,
-        lambda: rows.scorecard(version, seed=int(params["seed"])), spans,
+        lambda: rows.scorecard(version, seed=int(params["seed"])), spans, rows.told,
     )  # fmt: skip
     y = rows.y[found.rows]
     if min(y.sum(), (1 - y).sum()) < FEW_COMPARED:
@@ -260,7 +262,13 @@ def audit(
 
     chosen = picks(score)
     found = library.audit(
-        score, chosen, rows.y, rows.segments, origin=rows.origin, random_arm=rows.random
+        score,
+        chosen,
+        rows.y,
+        rows.segments,
+        origin=rows.origin,
+        random_arm=rows.random,
+        weight=rows.weight,
     )
     steps = len(rows.names) + 4
     lines = without(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -33,7 +34,9 @@ UNKNOWN = "?"
 class Rows:
     """One row a visit, oldest first. ``X`` as in ``scorecards``; ``day`` as ordinals.
 
-    ``segments`` and ``origin`` are labels for judging, never inputs.
+    ``told``: the first day on which the result was known, as ordinals; ``value_day`` (rows,
+    indicators): the day each value is of, NaN where it has none. ``segments`` and ``origin`` are
+    labels for judging, never inputs as such.
     """
 
     names: tuple[str, ...]
@@ -42,6 +45,8 @@ class Rows:
     X: Array
     y: Array
     day: Array
+    told: Array
+    value_day: Array
     group: Array | None
     office: Array
     last: Array
@@ -92,14 +97,14 @@ def _cards(uses: list[ModelIndicator]) -> list[Card]:
     return cards
 
 
-def _matrix(uses: list[ModelIndicator], asked: Any) -> Array:
-    """Values as cells, rows in the order asked. One statement."""
+def _matrix(uses: list[ModelIndicator], asked: Any) -> tuple[Array, Array]:
+    """Values as cells, and the day each is of, rows in the order asked. One statement."""
     from risk.engine.points import Rule, age_in_days, factor
     from risk.engine.values import values
 
     rules = [Rule.of(use) for use in uses]
     found = values([use.indicator for use in uses], asked)
-    X = np.full((len(found), len(uses)), np.nan)
+    X, of = np.full((2, len(found), len(uses)), np.nan)
     for i, row in enumerate(found):
         for j, (rule, value) in enumerate(zip(rules, row.values, strict=True)):
             left = MILLION
@@ -107,7 +112,17 @@ def _matrix(uses: list[ModelIndicator], asked: Any) -> Array:
             if rule.half_life and age and age > 0:
                 left = factor(age, rule.half_life)
             X[i, j] = cell(rule.step(value.number, value.text), left)
-    return X
+            of[i, j] = value.on.toordinal() if value.on else np.nan
+    return X, of
+
+
+def _told(on: dt.date, told_on: dt.date | None, known_from: dt.datetime) -> int:
+    """The first day that may learn from a result, as an ordinal; the rule of the values' own SQL
+    (``engine.visits``)."""
+    here = timezone.localdate(known_from) + dt.timedelta(days=1)
+    lag = dt.timedelta(days=settings.RISK_VISIT_LAG_DAYS)
+    there = on + lag if told_on is None else told_on + dt.timedelta(days=1)
+    return max(on + dt.timedelta(days=1), min(here, there)).toordinal()
 
 
 def rows(version: "ModelVersion") -> Rows:
@@ -126,13 +141,16 @@ def rows(version: "ModelVersion") -> Rows:
             "site_id", "on", "outcome", "label__arm", "label__origin", "label__group",
             "site__region__code", "site__industry__code", "site__staff_estimate",
             "site__company_id", "site__company__registered_on", "label__probability",
+            "told_on", "known_from",
         )[:MOST_ROWS]
     )[::-1]  # fmt: skip
     pairs = [(v[0], v[1]) for v in visits]
-    X = _matrix(uses, Asked.rows(pairs)) if pairs else np.zeros((0, len(uses)))
+    X, of = _matrix(uses, Asked.rows(pairs)) if pairs else np.zeros((2, 0, len(uses)))
     found = set(version.model.outcomes)
     y = np.array([v[2] in found for v in visits], dtype=float)
     groups = np.array([v[5] or UNKNOWN for v in visits])
+    day = np.array([v[1].toordinal() for v in visits], dtype=int)
+    told = np.array([_told(v[1], v[12], v[13]) for v in visits], dtype=int)
     origin = np.array([v[4] or UNKNOWN for v in visits])
     return Rows(
         names=tuple(use.indicator.indicator.code for use in uses),
@@ -140,10 +158,10 @@ def rows(version: "ModelVersion") -> Rows:
         # What was learnt stands in the points of a frozen version: nothing is learnt again.
         kind=str(version.kind),
         X=X, y=y,
-        day=np.array([v[1].toordinal() for v in visits], dtype=int),
+        day=day, told=told, value_day=of,
         group=groups if len(set(groups.tolist())) > 1 else None,
         office=np.array([v[6] or UNKNOWN for v in visits]),
-        last=_last([v[0] for v in visits], y),
+        last=_last([v[0] for v in visits], y, day, told),
         segments=_segments(visits, version.model.authority_id),
         origin=origin if len(set(origin.tolist())) > 1 else None,
         random=np.array([v[3] == Arm.RANDOM for v in visits], dtype=bool),
@@ -159,25 +177,28 @@ def score_as_it_stands(version: "ModelVersion", rows: Rows) -> Array:
     from risk.engine.values import Asked
 
     uses = _uses(version)
-    X = _matrix(uses, Asked.rows(rows.asked)) if rows.asked else np.zeros((0, len(uses)))
+    X = _matrix(uses, Asked.rows(rows.asked))[0] if rows.asked else np.zeros((0, len(uses)))
     return Scorecard(_cards(uses), version.kind).score(X)
 
 
-def _last(sites: list[int], y: Array) -> Array:
-    """Result of the visit before at the same site; NaN for a first one."""
-    before: dict[int, float] = {}
+def _last(sites: list[int], y: Array, day: Array, told: Array) -> Array:
+    """Result of the latest visit at the same site that was known on the day; NaN for none."""
+    before: dict[int, list[int]] = {}
     result = np.full(len(y), np.nan)
     for i, site in enumerate(sites):
-        result[i] = before.get(site, np.nan)
-        before[site] = y[i]
+        earlier = before.setdefault(site, [])
+        known = next((k for k in reversed(earlier) if told[k] <= day[i]), None)
+        result[i] = np.nan if known is None else y[known]
+        earlier.append(i)
     return result
 
 
 def _segments(visits: list[Any], authority: int) -> dict[str, Array]:
     """Labels by which a model is judged: where, what, how large, how old, and posted workers.
 
-    The last stands for firms whose workers come from abroad; it is looked at here so that nobody
-    is chosen for it, and is never an input.
+    Industry, staff and age of the firm are inputs of the starter models too; they are looked at here
+    because they are. Posted workers stand for firms whose workers come from abroad, so for
+    nationality: no starter model has them as an input, and the audit shows when one does.
     """
     posting = set(
         Fact.objects.filter(Q(shared=True) | Q(authority=authority))
@@ -236,4 +257,4 @@ def matrix_of_today(version: "ModelVersion") -> Array:
 
     ids = Site.objects.filter(merged_into__isnull=True).order_by("public_id")
     sites = list(ids.values_list("pk", flat=True)[:TODAY])
-    return _matrix(_uses(version), Asked.some(sites, timezone.localdate()))
+    return _matrix(_uses(version), Asked.some(sites, timezone.localdate()))[0]

@@ -275,6 +275,41 @@ def test_what_is_learned_of_a_site_is_scored_within_the_next_sweep(sites):
     assert {(v, s): (p, parts) for v, s, _points, p, parts in table(whole)} == old
 
 
+def seen_of_the_joint_list(run, authority):
+    """Everything another authority can read of it, rank included."""
+    with acting_as(make_actor(authority)):
+        worths = Worth.objects.filter(run=run).order_by("site_id")
+        scores = Score.objects.filter(run=run).order_by("version_id", "site_id")
+        return list(worths.values()), list(scores.values())
+
+
+@pytest.mark.parametrize("days", [0, 3])
+def test_an_undisclosed_signal_moves_nothing_that_others_read(sites, monkeypatch, days):
+    """Two worlds: a sweep after a signal that no joint number reads leaves every row as it was."""
+    for site in sites[:3]:  # all three share a rank, and one has moved among them since
+        make_past_visit(site, shared=True)
+    fading = {"measure": "decayed", "half_life_days": 1, "within_days": 3650,
+              "outcomes": ["serious", "severe"]}  # fmt: skip
+    make_model([make_indicator("visits", FOUND)], params=CURVE)
+    make_model([make_indicator("visits", fading, bins=[
+        {"below": 1e-300, "points": 0}, {"below": None, "points": 100}], half_life_days=5)],
+        authority="TAX", params=CURVE)  # fmt: skip
+    make_model([make_indicator("signals", TIPS, authority="OSH", visibility="sealed")],
+               joint=False, params=CURVE)  # fmt: skip
+    run = scoring.run_scoring()
+    Worth.objects.filter(run=run, site=sites[3]).update(rank=2)
+    Touched.objects.all().delete()
+    without = seen_of_the_joint_list(run, "POLICE")
+    assert len(without[0]) == 5
+    for site in (sites[1], sites[3]):
+        make_signal(make_actor("OSH"), company=site.company)
+    later = timezone.localdate() + dt.timedelta(days=days)
+    monkeypatch.setattr(timezone, "localdate", lambda *_args: later)
+    assert changes.sweep() == 2
+    assert Refreshed.objects.count() == 2
+    assert seen_of_the_joint_list(run, "POLICE") == without
+
+
 def test_while_a_run_is_at_work_what_changed_stays_noted(sites):
     make_model([make_indicator("visits", FOUND)])
     scoring.run_scoring()

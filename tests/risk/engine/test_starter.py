@@ -4,10 +4,11 @@ import pytest
 from django.utils import timezone
 
 from risk.engine.definitions import check_bins, check_of
-from risk.models import IndicatorVersion, ModelVersion, RunState, Score
+from risk.models import Indicator, IndicatorVersion, ModelVersion, RunState, Score
 from risk.services import scoring
 from risk.services.starter import load_starter
 from tests.factories import make_authority, make_past_visit, make_site
+from tests.risk.engine.factories import make_indicator
 
 pytestmark = pytest.mark.django_db
 
@@ -15,7 +16,7 @@ pytestmark = pytest.mark.django_db
 def test_the_starter_set_loads_twice_without_doubling(reference):
     make_authority("LVV_OSH")
     make_authority("TAX")
-    assert load_starter() == {"indicators": 14, "models": 2}
+    assert load_starter() == {"indicators": 13, "models": 2}
     assert load_starter() == {"indicators": 0, "models": 0}
     for version in IndicatorVersion.objects.all():
         assert check_of(version.source, version.definition, shared=True) == []
@@ -50,3 +51,15 @@ def test_what_the_file_says_anew_becomes_a_new_version(reference, settings, tmp_
         "retired",
         "published",
     ]
+
+
+def test_what_stands_for_nationality_is_no_input_of_the_starter_models(reference):
+    """And where an earlier set had it, no new model takes it."""
+    earlier = make_indicator("facts", {"measure": "exists", "kind": "posted_workers"})
+    Indicator.objects.filter(pk=earlier.indicator_id).update(code="starter-posted-workers")
+    load_starter()
+    used = IndicatorVersion.objects.filter(state="published")
+    assert used.count() == 13
+    assert not any("posted_workers" in row.definition.values() for row in used)
+    earlier.refresh_from_db()
+    assert (earlier.state, earlier.retired_at is None) == ("retired", False)

@@ -569,3 +569,16 @@ def test_the_order_of_rows_in_the_table_changes_nothing(reference):
         for pk in Signal.objects.order_by("observed_on").values_list("pk", flat=True):
             cursor.execute("UPDATE targets_signal SET topic = topic WHERE id = %s", [pk])
     assert value(version, site) == before
+
+
+def test_sites_opened_later_are_not_counted_to_learn_from(reference):
+    """A register brought in today: sites of a company count from the day they opened."""
+    company, today = make_company(), timezone.localdate()
+    site = make_site(company=company, opened_on=None)
+    for days in (900, 100):
+        make_site(company=company, opened_on=today - dt.timedelta(days=days))
+    make_site(company=company, opened_on=None)
+    indicator = make_indicator("register", {"measure": "sites"})
+    days = [today - dt.timedelta(days=n) for n in (1000, 500, 50)]
+    found = values([indicator], Asked.rows([(site.pk, day) for day in days]))
+    assert [row.values[0].number for row in found] == [1, 2, 3]

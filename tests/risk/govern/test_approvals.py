@@ -1,16 +1,19 @@
 """Approvals: two authorities, nobody their own work, once whatever comes at the same moment."""
 
 import pytest
+from django.db import transaction
 
 from audit.errors import Conflict, DomainError, NotAllowed, RuleViolation
 from audit.models import Event
 from authorities.actors import Actor
 from authorities.models import Membership
-from risk.models import Approval
+from risk.models import Approval, Report
+from risk.services import reports
 from risk.services.approvals import approve_model
+from risk.services.models import activate_model
 from tests.factories import make_actor
 from tests.planning.test_races import at_once
-from tests.risk.govern.factories import audited, drafted, published
+from tests.risk.govern.factories import audited, drafted, published, test_now
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -78,6 +81,32 @@ def test_only_what_passed_the_audit_is_approved():
     for role in ("analyst", "coordinator", "inspector", "administrator"):
         with pytest.raises(NotAllowed):
             yes(make_actor("TAX", role), draft)
+
+
+def test_a_later_audit_blocks_approval_and_use(version):
+    """While it runs, when it failed and when it stopped the version."""
+    analyst, manager = make_actor("OSH", "analyst"), make_actor("OSH", "manager")
+    yes(make_actor("TAX", "manager"), version)
+    with transaction.atomic():
+        report = reports.new_report(actor=analyst, version=version, kind="audit")
+    with pytest.raises(Conflict, match="under way"):
+        yes(manager, version)
+    Report.objects.filter(pk=report.pk).update(state="cancelled")
+    yes(manager, version)
+    version.refresh_from_db()
+    with transaction.atomic():
+        report = reports.new_report(actor=analyst, version=version, kind="audit")
+    with pytest.raises(Conflict, match="under way"):
+        activate_model(actor=manager, version=version)
+    Report.objects.filter(pk=report.pk).update(state="failed")
+    with pytest.raises(RuleViolation, match="audit of this version failed"):
+        activate_model(actor=manager, version=version)
+    Report.objects.filter(pk=report.pk).update(state="done", passed=False)
+    with pytest.raises(RuleViolation, match="audit stopped this version"):
+        activate_model(actor=manager, version=version)
+    assert test_now(analyst, version, "audit").passed
+    assert version.state == "approved"
+    assert activate_model(actor=manager, version=version).state == "active"
 
 
 def test_a_model_of_ones_own_is_approved_by_ones_own_manager():

@@ -109,6 +109,20 @@ def test_from_the_backtest_on_nothing_changes(analyst):
             statement()
 
 
+@pytest.mark.parametrize("state", ["audited", "blocked", "approved", "active", "retired"])
+def test_no_version_goes_back_to_a_draft(analyst, state):
+    """Else what was approved could be written anew by a statement."""
+    version = drafted(analyst, published(analyst))
+    row = ModelVersion.objects.filter(pk=version.pk)
+    row.update(state=state, content_hash="0" * 64)
+    for back in {"draft", "audited"} if state in ("approved", "active", "retired") else {"draft"}:
+        with pytest.raises(DatabaseError, match="never goes back"), transaction.atomic():
+            row.update(state=back)
+    row.update(params=version.params)
+    version.refresh_from_db()
+    assert version.state == state
+
+
 def test_a_copy_takes_the_newest_indicators_and_leaves_retired_ones(analyst):
     stays, goes, renewed = (published(analyst) for _ in range(3))
     version = audited(analyst, stays, goes, renewed)

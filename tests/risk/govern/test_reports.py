@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+from dataclasses import replace
 from io import StringIO
 
 import pytest
@@ -16,8 +17,8 @@ from risk.jobs_reports import run_report
 from risk.models import Report
 from risk.services import reports
 from risk.services.models import change_model, content_hash
-from targets.models import PastVisit
-from tests.factories import make_actor
+from targets.models import Fact, PastVisit
+from tests.factories import make_actor, make_past_visit, make_site
 from tests.risk.govern.factories import drafted, published, results, test_now
 
 pytestmark = pytest.mark.django_db
@@ -372,3 +373,58 @@ def test_when_the_time_is_used_up_the_audit_says_so(analyst, as_user, monkeypatc
     assert not any(line["refit"] for line in report.results["without"])
     page = as_user(analyst).get(reverse("risk:model_detail", args=[version.public_id]))
     assert "not learnt anew" in page.content.decode()
+
+
+def test_results_count_from_the_day_they_were_known(analyst, settings):
+    """The day after the source says, else some days later, or from when they were recorded here."""
+    from risk.services import training
+
+    settings.RISK_VISIT_LAG_DAYS = 30
+    site, now = make_site(), timezone.now()
+    days = [timezone.localdate() - dt.timedelta(days=n) for n in (400, 300, 200, 190)]
+    told = [None, days[1] + dt.timedelta(days=3), None, None]
+    recorded = [now, now, now - dt.timedelta(days=195), now - dt.timedelta(days=195)]
+    for day, on, at, outcome in zip(
+        days, told, recorded, ("serious", "no_remarks", "no_remarks", "serious"), strict=True
+    ):
+        make_past_visit(site, on=day, told_on=on, known_from=at, outcome=outcome)
+    make_past_visit(site, on=days[0] + dt.timedelta(days=10))
+    rows = training.rows(drafted(analyst, published(analyst)))
+    waits = [int(t - d) for t, d in zip(rows.told, rows.day, strict=True)]
+    assert waits == [30, 30, 4, 6, 1]
+    # Ten days after the first visit its result was not known.
+    assert [None if v != v else v for v in rows.last.tolist()] == [None, None, 1, 0, 0]
+
+
+@pytest.mark.parametrize("planted", ["telling", "of_a_later_day"])
+def test_a_planted_leak_makes_the_backtest_fail_in_words(analyst, monkeypatch, planted):
+    results(sites=60)
+    chosen = {}
+    if planted == "telling":  # the register says the day before what the visit will find
+        chosen = {"source": "facts",
+                  "definition": {"measure": "last", "kind": "grade", "field": "grade"}}  # fmt: skip
+        Fact.objects.bulk_create(
+            Fact(site=visit.site, kind="grade", value={"grade": 2 * (visit.outcome == "serious")},
+                 valid_from=visit.on - dt.timedelta(days=1), told_on=visit.on - dt.timedelta(days=1),
+                 known_from=timezone.now(), source="test", source_key=f"grade-{visit.pk}",
+                 shared=True, authority=visit.authority)
+            for visit in PastVisit.objects.select_related("site", "authority")
+        )  # fmt: skip
+    else:
+        from risk.engine import values as engine
+
+        asked = engine.values
+
+        def of_tomorrow(versions, wanted):
+            return [
+                replace(row, values=tuple(
+                    replace(v, on=row.day + dt.timedelta(days=1)) for v in row.values
+                )) for row in asked(versions, wanted)
+            ]  # fmt: skip
+
+        monkeypatch.setattr(engine, "values", of_tomorrow)
+    version = drafted(analyst, published(analyst, **chosen))
+    report = test_now(analyst, version, "backtest", window_days=120)
+    assert report.state == "failed"
+    assert "“Earlier findings” seems to know the result before the visit" in report.message
+    assert ("separates" if planted == "telling" else "known from day") in report.message

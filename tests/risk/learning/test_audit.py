@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from risk.learning.audit import Limits, audit
+from risk.learning.audit import Limits, _explained, _ratio_interval, audit
 
 
 def world(seed: int = 1, rows: int = 8000) -> dict[str, Any]:
@@ -77,6 +77,33 @@ def test_need_shown_by_the_lottery_explains_selection() -> None:
     assert ("region=b", "selection_ratio") in codes(report)
 
 
+def needy(drawn: int, rate_b: float = 0.6, weight: float = 1.0) -> dict[str, Any]:
+    """Group b is chosen twice as often; so many of each group were drawn by lot, b's found at a
+    rate, of a at 0.3; half the finds of b were drawn with a probability ``weight`` times higher."""
+    n = 4_000
+    group = np.repeat(["a", "b"], n)
+    chosen = np.concatenate([np.arange(n) < 400, np.arange(n) < 800])
+    lot = np.tile(np.arange(n) < drawn, 2)
+    y = np.where(np.tile(np.arange(n), 2) % 10 < np.where(group == "b", rate_b * 10, 3), 1.0, 0.0)
+    weights = np.where((group == "b") & (y == 1), 10 / weight, 10.0)
+    return audit(np.zeros(2 * n), chosen, y, {"region": group}, random_arm=lot,
+                 weight=np.where(lot, weights, np.nan))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("drawn", "weight", "stops"), [(400, 1, False), (10, 1, True), (20, 1, True), (400, 5, True)]
+)
+def test_a_need_explains_only_where_it_is_sure(drawn: int, weight: float, stops: bool) -> None:
+    """Too few drawn, an interval that allows no difference, or finds whose draw was likely."""
+    report = needy(drawn, weight=weight)
+    assert (("region=b", "selection_ratio") in codes(report)) is stops
+
+
+def test_a_zero_selection_is_never_explained() -> None:
+    found = {"random_rate": 0.1, "random_rate_others": 0.2, "selection_ratio": 0}
+    assert not _explained(found, Limits())
+
+
 def test_tips_that_prove_worse_than_their_score_are_found() -> None:
     w = world(7)
     origin = np.where(np.random.default_rng(2).random(8000) < 0.4, "tip", "register")
@@ -127,15 +154,10 @@ def test_a_ratio_that_is_no_accident_blocks() -> None:
 
 def test_the_interval_of_a_ratio_covers_what_it_says() -> None:
     """Of equal rates the interval leaves out 1 as seldom as the level says."""
-    from risk.learning.audit import _ratio_interval
-
     g = np.random.default_rng(3)
     out = 0
     for _ in range(2000):
-        found = {
-            "chosen": int(g.binomial(200, 0.1)), "n": 200,
-            "chosen_others": int(g.binomial(3000, 0.1)), "n_others": 3000,
-        }  # fmt: skip
-        low, high = _ratio_interval(found, 0.05)
+        counts = (int(g.binomial(200, 0.1)), 200, int(g.binomial(3000, 0.1)), 3000)
+        low, high = _ratio_interval(counts, 0.05)
         out += not low <= 1 <= high
     assert 0.02 < out / 2000 < 0.07

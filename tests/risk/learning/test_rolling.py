@@ -10,7 +10,7 @@ import pytest
 
 from risk.learning.logistic import Logistic
 from risk.learning.points import Points
-from risk.learning.rolling import Leak, Panel, Window, backtest, windows
+from risk.learning.rolling import Leak, Panel, Window, backtest, walk, windows
 
 NAMES = ("past", "noise")
 
@@ -158,3 +158,15 @@ def test_windows_without_positives_are_told() -> None:
     report = backtest(replace(data, y=y), make, SPANS, rounds=0)
     assert report["windows"][-1]["skipped"] is True
     assert backtest(replace(data, y=y * 0), make, SPANS)["total"] is None
+
+
+def test_nothing_is_learnt_from_a_result_that_was_not_known_yet() -> None:
+    """Results that became known a month later make the rows to learn from fewer."""
+    one = panel()
+    late = backtest(replace(one, told=one.day + 30), make, SPANS, rounds=10)
+    at_once = backtest(replace(one, told=one.day + 1), make, SPANS, rounds=10)
+    for span, window, other in zip(SPANS, late["windows"], at_once["windows"], strict=True):
+        assert window["trained_on"] == int((one.day + 30 <= span.start).sum())
+        assert other["trained_on"] == int((one.day < span.start).sum()) > window["trained_on"]
+    walked = walk(one.X, one.y, one.day, None, make, SPANS[:1], one.day + 500)
+    assert not walked.rows.size
