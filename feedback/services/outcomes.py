@@ -236,7 +236,6 @@ def store_results(*, operation: Operation) -> int:
     for day, authority, user in members.values_list("day_id", "authority_id", "user_id"):
         teams.setdefault((day, authority), []).append(user)
     choices = {c.site_id: c for c in operation.choices.order_by("pk")}
-    held = any(choice.arm == Arm.RANDOM for choice in choices.values())
     nominated = set(operation.nominations.values_list("site_id", flat=True))
     for outcome in outcomes:
         visit = outcome.visit
@@ -252,9 +251,7 @@ def store_results(*, operation: Operation) -> int:
         drawn = choice is not None and choice.arm == Arm.RANDOM
         label_visit(
             visit=past, arm=Arm.RANDOM if drawn else Arm.CHOSEN,
-            # Beside a lottery a chosen site was sure to be visited and speaks for itself alone;
-            # without one nothing was drawn, and it says nothing of others.
-            probability=choice.probability if drawn and choice else 1.0 if held else None,
+            probability=choice.probability if drawn and choice else None,
             origin="draw" if drawn else "nomination" if visit.site_id in nominated else "register",
             group=team_key(team), operation=operation.number,
         )  # fmt: skip
