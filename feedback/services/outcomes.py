@@ -251,6 +251,8 @@ def store_results(*, operation: Operation) -> int:
         drawn = choice is not None and choice.arm == Arm.RANDOM
         label_visit(
             visit=past, arm=Arm.RANDOM if drawn else Arm.CHOSEN,
+            # The lottery is drawn from all sites before anything is chosen: what is chosen besides
+            # has no probability, and the drawn ones speak for those sites as well.
             probability=choice.probability if drawn and choice else None,
             origin="draw" if drawn else "nomination" if visit.site_id in nominated else "register",
             group=team_key(team), operation=operation.number,

@@ -155,10 +155,13 @@ def test_sites_by_industry_and_by_every_name(as_user):
     )
     make_site(name="New", company=make_company(name="Paja Oy", business_id="9910000-0"))
     make_site(name="Old", name_sv="Värdshuset Ån", industry=inns)
+    # A letter of the tree that is shown stands for its divisions, in every edition.
+    Industry.objects.filter(edition__code="TOL2025", code="56").update(level=2, path="I/56")
     client = as_user(make_actor("OSH", "analyst"))
     assert listed(client, industry="56") == {"New", "Old"}
+    assert listed(client, industry="i") == {"New", "Old"}
     assert listed(client, industry="56.1") == {"Old"}
-    assert listed(client, industry="i") == {"Old"}
+    assert listed(client, industry="tol2008 i") == {"Old"}
     assert listed(client, industry="TOL 2008 56") == {"Old"}
     assert listed(client, industry="tol2025 56") == {"New"}
     assert listed(client, q="paja") == {"New"}
