@@ -2,9 +2,10 @@
 
 Visits that were certain before the lottery (of duty, or set aside first) speak for themselves. Sites
 drawn in the lottery speak for one over their inclusion probability. What is picked beside a lottery
-that was drawn from all sites is not certain in this sense: the drawn ones speak for those too. Sources: Horvitz and Thompson 1952; Hájek
-1971; the variance for unequal probabilities of one draw of fixed size after Hájek 1964; the
-interval after Korn and Graubard 1998 (exact binomial at the effective size).
+that was drawn from all sites is not certain in this sense: the drawn ones speak for those too.
+Sources: Horvitz and Thompson 1952; Hájek 1971; the variance for unequal probabilities of one draw of
+fixed size after Hájek 1964; the interval after Korn and Graubard 1998 (exact binomial at the
+effective size).
 """
 
 from dataclasses import asdict, dataclass
