@@ -1,6 +1,7 @@
 """What a selection starts from: the pool, and what people set of weights, limits and single sites."""
 
 import uuid
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -54,15 +55,15 @@ class SelectionSettings(models.Model):
 
     operation = models.OneToOneField(Operation, on_delete=models.CASCADE, related_name="settings")
     periods = models.CharField(max_length=10, choices=Periods.choices, default=Periods.WINDOW)
-    evidence = models.DecimalField(max_digits=4, decimal_places=2, default="0.25")
-    burden = models.DecimalField(max_digits=4, decimal_places=2, default="0.10")
-    wish = models.DecimalField(max_digits=4, decimal_places=2, default="0.10")
-    coverage = models.DecimalField(max_digits=4, decimal_places=2, default="0.05")
-    travel = models.DecimalField(max_digits=4, decimal_places=2, default="0.05")
-    car_pool = models.DecimalField(max_digits=3, decimal_places=2, default="0.60")
-    later = models.DecimalField(max_digits=5, decimal_places=3, default="0.005")
+    evidence = models.DecimalField(max_digits=4, decimal_places=2, default=Decimal("0.25"))
+    burden = models.DecimalField(max_digits=4, decimal_places=2, default=Decimal("0.10"))
+    wish = models.DecimalField(max_digits=4, decimal_places=2, default=Decimal("0.10"))
+    coverage = models.DecimalField(max_digits=4, decimal_places=2, default=Decimal("0.05"))
+    travel = models.DecimalField(max_digits=4, decimal_places=2, default=Decimal("0.05"))
+    car_pool = models.DecimalField(max_digits=3, decimal_places=2, default=Decimal("0.60"))
+    later = models.DecimalField(max_digits=5, decimal_places=3, default=Decimal("0.005"))
     # For each visit that a minimum lacks that may be missed.
-    penalty = models.DecimalField(max_digits=5, decimal_places=2, default="2.00")
+    penalty = models.DecimalField(max_digits=5, decimal_places=2, default=Decimal("2.00"))
     random_share = models.PositiveSmallIntegerField(default=10)
     # Of a share of 0: why nothing is drawn. It stands in the decision record.
     no_draw = models.CharField(max_length=500, blank=True)
