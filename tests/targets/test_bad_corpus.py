@@ -14,7 +14,7 @@ from targets.services.imports.messages import row_message
 from targets.services.mappings import load_mappings
 from tests.factories import make_authority, make_industry, make_municipality
 from tests.targets.bad_files import FILES
-from tests.targets.test_import_control import WHY
+from tests.targets.importing import WHY
 
 SNAPSHOT = Path(__file__).with_name("bad_files.txt")
 RENEW = "RENEW_SNAPSHOT"  # set to write the snapshot anew; read the difference before committing it

@@ -15,8 +15,8 @@ from targets.services.imports.control import ask
 from targets.services.mappings import load_mappings
 from targets.services.uploads import start_upload
 from tests.factories import make_actor, make_company
-from tests.targets.test_import_control import analyst as analyst  # a fixture
-from tests.targets.test_import_control import undone, upload, work
+from tests.targets.importing import analyst as analyst  # a fixture
+from tests.targets.importing import undone, upload, work
 
 pytestmark = pytest.mark.django_db
 DAY = dt.date(2026, 5, 4)

@@ -17,11 +17,11 @@ from targets.models import (
     Site,
 )
 from targets.services.imports import storing
+from targets.services.uploads import start_upload
 from tests.factories import make_actor
-from tests.targets.test_import_control import analyst as analyst  # a fixture
-from tests.targets.test_import_control import (
+from tests.targets.importing import analyst as analyst  # a fixture
+from tests.targets.importing import (
     posted_notices,
-    start_upload,
     undone,
     upload,
     work,

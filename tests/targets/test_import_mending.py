@@ -17,9 +17,10 @@ from targets.services.imports import storing, workbooks
 from targets.services.imports.control import ask, may
 from targets.services.imports.records import Refused
 from targets.services.mappings import save_mapping
+from targets.services.uploads import start_upload
 from tests.factories import make_company
-from tests.targets.test_import_control import analyst as analyst  # a fixture
-from tests.targets.test_import_control import cancel_under_way, start_upload, upload, work
+from tests.targets.importing import analyst as analyst  # a fixture
+from tests.targets.importing import cancel_under_way, upload, work
 
 pytestmark = pytest.mark.django_db
 VISITS = "id;site;date;outcome;note\n"

@@ -19,10 +19,10 @@ from targets.services.imports import storing
 from targets.services.imports.control import ask
 from targets.services.mappings import load_mappings
 from tests.factories import make_actor, make_company, make_municipality, make_region
+from tests.targets.importing import analyst as analyst  # a fixture
+from tests.targets.importing import upload, work
 from tests.targets.test_import_companies import HEAD as NOTICES
 from tests.targets.test_import_companies import notice
-from tests.targets.test_import_control import analyst as analyst  # a fixture
-from tests.targets.test_import_control import upload, work
 
 pytestmark = pytest.mark.django_db
 DEBTS = "y-tunnus;nimi;päivä;verovelka_eur\n"

@@ -11,19 +11,177 @@ from targets.models import (
     CompanyIdentifier,
     CompanyName,
     CompanyRegistration,
+    Fact,
     ImportRun,
     Merge,
+    PastVisit,
     Recusal,
+    RegisterChange,
     Site,
+    SiteOperator,
 )
 from targets.services.identity.merging import merge
+from targets.services.imports import run as run_module
+from targets.services.imports import undo
+from targets.services.imports.control import ask, may
 from targets.services.recusals import recuse
 from targets.services.uploads import start_upload
-from tests.factories import make_actor, make_company, make_site
-from tests.targets.test_import_control import HEAD, row, undone, upload, work
-from tests.targets.test_import_control import analyst as analyst  # a fixture
+from tests.factories import (
+    make_actor,
+    make_company,
+    make_past_visit,
+    make_site,
+)
+from tests.targets.importing import HEAD, row, undone, upload, work
+from tests.targets.importing import analyst as analyst  # a fixture
 
 pytestmark = pytest.mark.django_db
+
+
+def state() -> dict:
+    """Everything an import of sites may touch, without row ids and times of writing."""
+    sites = list(
+        Site.objects.order_by("source", "source_key").values_list(
+            "source", "source_key", "name", "name_sv", "address", "status", "company__business_id",
+            "municipality__code", "opened_on", "closed_on", "staff_estimate",
+        )
+    )  # fmt: skip
+    companies = list(
+        Company.objects.order_by("business_id").values_list(
+            "business_id", "name", "status", "source", "raw", "address"
+        )
+    )
+    names = list(
+        CompanyName.objects.order_by("company__business_id", "name", "valid_from").values_list(
+            "company__business_id", "name", "kind", "valid_from", "valid_to"
+        )
+    )
+    operators = list(
+        SiteOperator.objects.order_by("site__source_key", "company__business_id").values_list(
+            "site__source_key", "company__business_id", "valid_from", "valid_to"
+        )
+    )
+    return {"sites": sites, "companies": companies, "names": names, "operators": operators}
+
+
+def test_a_whole_import_is_undone_as_if_it_had_not_been(analyst):
+    first = HEAD + row(1, "One", "9900010-6", "Kuukivi Oy") + row(2, "Two")
+    upload(analyst, first)
+    before = state()
+    second = (
+        HEAD
+        + row(1, "First", "9900147-5", "Siivous Oy", "Tie 9")
+        + row(2, "Two")
+        + row(3, "Three", "9900284-9", "Rakennus Oy")
+    )
+    run = upload(analyst, second)
+    assert state() != before
+    assert Site.objects.get(source_key="1").company.business_id == "9900147-5"
+    undone(analyst, run)
+    assert (run.state, run.kept_count) == ("undone", 0)
+    assert state() == before
+    # What had been changed and changed back is still told.
+    assert RegisterChange.objects.filter(undo=True, site__source_key="1").exists()
+    assert not may(run, "undo")
+
+
+def test_what_others_have_built_upon_stays(analyst):
+    run = upload(analyst, HEAD + row(1, "One") + row(2, "Two", "9900010-6", "Kuukivi Oy"))
+    make_past_visit(Site.objects.get(source_key="1"), authority=analyst.authority)
+    later = upload(analyst, HEAD + row(2, "Second", "9900010-6", "Kuukivi Oy"))
+    assert later.updated_count == 1
+    undone(analyst, run)
+    assert (run.state, run.kept_count) == ("undone", 3)
+    assert set(Site.objects.values_list("name", flat=True)) == {"One", "Second"}
+    assert Company.objects.get().business_id == "9900010-6"  # its site stays, so it stays
+
+
+def test_a_later_change_is_not_overwritten_by_an_undo(analyst):
+    upload(analyst, HEAD + row(1, "One"))
+    run = upload(analyst, HEAD + row(1, "Wrong", address="Wrong street 1"))
+    upload(analyst, HEAD + row(1, "Right", address="Wrong street 1"))
+    undone(analyst, run)
+    site = Site.objects.get()
+    assert (site.name, site.address) == ("Right", "Katu 1")
+
+
+def test_the_registers_own_record_and_its_names_return(analyst, tmp_path):
+    def record(name, changed):
+        return json.dumps(
+            {
+                "companies": [
+                    {
+                        "businessId": {"value": "9900010-6"},
+                        "names": [{"name": name, "type": "1", "registrationDate": "2020-01-01"}],
+                        "lastModified": changed,
+                    }
+                ]
+            }
+        )
+
+    def put(content):
+        file = SimpleUploadedFile("a.json", content.encode())
+        return work(start_upload(actor=analyst, kind="sites", format="prh-v3", file=file))
+
+    put(record("Vanha Oy", "2026-01-01 10:00:00"))
+    before = state()
+    run = put(record("Uusi Oy", "2026-02-01 10:00:00"))
+    assert Company.objects.get().name == "Uusi Oy"
+    undone(analyst, run)
+    assert state() == before
+
+
+def test_a_paused_undo_goes_on(analyst, monkeypatch):
+    content = HEAD + "".join(row(n, f"Place {n}") for n in range(30))
+    done = upload(analyst, content)
+    assert done.stored_as == ""  # the file of an ended import is gone
+    monkeypatch.setattr(run_module, "CHUNK", 10)
+    real = undo.take_back
+
+    def asked(run, limit):
+        step = real(run, limit)
+        if Site.objects.count() == 20:
+            ask(actor=analyst, run=ImportRun.objects.get(pk=run.pk), what="pause")
+        return step
+
+    monkeypatch.setattr(undo, "take_back", asked)
+    undone(analyst, done)
+    assert (done.state, Site.objects.count()) == ("paused", 20)
+    ask(actor=analyst, run=done, what="resume")
+    work(done)
+    assert (done.state, Site.objects.count()) == ("undone", 0)
+
+
+def test_visits_and_facts_are_undone_to_what_was_said_before(analyst):
+    def visits(outcome):
+        return upload(
+            analyst, f"id;site;date;outcome\nA;1;2026-01-02;{outcome}\n", "csv-visits", "visits"
+        )
+
+    upload(analyst, "id;name\n1;One\n", "csv-sites")
+    visits("MINOR")
+    run = visits("SEVERE")
+    assert PastVisit.objects.get().outcome == "severe"
+    undone(analyst, run)
+    assert PastVisit.objects.get().outcome == "minor"
+
+    make_company(business_id="9900010-6")
+
+    def debts(amount):
+        return upload(
+            analyst, f"y-tunnus;nimi;päivä;verovelka_eur\n9900010-6;Oy;1.2.2026;{amount}\n",
+            "tax-debts", "facts",
+        )  # fmt: skip
+
+    debts("100,50")
+    run = debts("900")
+    known = Fact.objects.get(known_to=None)
+    assert known.value == {"amount": 900}
+    undone(analyst, run)
+    assert Fact.objects.get(known_to=None).value == {"amount": 100.5}
+    # What was known in between stays known then.
+    known.refresh_from_db()
+    assert known.known_to is not None
 
 
 def test_what_hangs_on_a_row_without_a_way_back_in_the_models_keeps_it(analyst):

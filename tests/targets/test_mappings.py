@@ -9,9 +9,10 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
 from targets.models import Fact, ImportMapping, ImportRun, PastVisit, Site
+from targets.services.uploads import start_upload
 from tests.factories import make_actor, make_company
-from tests.targets.test_import_control import analyst as analyst  # a fixture
-from tests.targets.test_import_control import start_upload, upload, work
+from tests.targets.importing import analyst as analyst  # a fixture
+from tests.targets.importing import upload, work
 
 pytestmark = pytest.mark.django_db
 PLACES = "nro;kohde;Y-tunnus;kunta;rekisteri\n7;Auto 1;9900010-6;Turku;ABC-123\n"

@@ -15,8 +15,8 @@ from tests.factories import (
     make_company,
     make_site,
 )
-from tests.targets.test_import_control import HEAD, row, upload
-from tests.targets.test_import_control import analyst as analyst  # a fixture
+from tests.targets.importing import HEAD, row, upload
+from tests.targets.importing import analyst as analyst  # a fixture
 
 pytestmark = pytest.mark.django_db
 

@@ -6,8 +6,8 @@ import pytest
 from django.utils import timezone
 
 from targets.models import Fact, ImportMapping, PastVisit, Site
-from tests.targets.test_import_control import analyst as analyst  # a fixture
-from tests.targets.test_import_control import upload
+from tests.targets.importing import analyst as analyst  # a fixture
+from tests.targets.importing import upload
 
 pytestmark = pytest.mark.django_db
 HEAD = "id;site;date;result;known\n"

@@ -5,9 +5,9 @@ import pytest
 from targets.models import Company, Fact, Link, PastVisit, Site
 from targets.services.identity.merging import merge, unmerge
 from tests.factories import make_company, make_site
+from tests.targets.importing import analyst as analyst  # a fixture
+from tests.targets.importing import upload
 from tests.targets.test_import_companies import HEAD, notice
-from tests.targets.test_import_control import analyst as analyst  # a fixture
-from tests.targets.test_import_control import upload
 
 pytestmark = pytest.mark.django_db
 
