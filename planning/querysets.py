@@ -77,16 +77,19 @@ class ParticipationQuerySet(_OfOperationQuerySet["Participation"]):
         return self.filter(state="accepted")
 
     def held_by(self, actor: "Actor") -> "ParticipationQuerySet":
-        """Accepted places of the actor's authority; in operations that have ended also those of
-        the authorities whose work it has taken over (``planning.succession``)."""
-        before = Succession.objects.filter(moved_at__isnull=False)
-        parents = before.filter(successor=actor.authority.pk).values("predecessor")
-        older = before.filter(successor__in=parents).values("predecessor")
-        inherited = Q(authority__in=parents) | Q(authority__in=older)
-        return self.accepted().filter(
-            Q(authority=actor.authority.pk)
-            | Q(operation__state__in=("closed", "cancelled")) & inherited
-        )
+        """Accepted places that the actor acts from (``held``)."""
+        return self.filter(held(actor))
+
+
+def held(actor: "Actor") -> Q:
+    """Of places: accepted ones of the actor's authority; in operations that have ended also those
+    of the authorities whose work it has taken over (``planning.succession``)."""
+    before = Succession.objects.filter(moved_at__isnull=False)
+    parents = before.filter(successor=actor.authority.pk).values("predecessor")
+    older = before.filter(successor__in=parents).values("predecessor")
+    inherited = Q(authority__in=parents) | Q(authority__in=older)
+    ended = Q(operation__state__in=("closed", "cancelled"))
+    return Q(state="accepted") & (Q(authority=actor.authority.pk) | ended & inherited)
 
 
 class NominationQuerySet(_OfOperationQuerySet["Nomination"]):

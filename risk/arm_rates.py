@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from risk.learning.design import Estimate, estimate, naive
 from risk.models import Arm, ModelVersion, Report, ReportKind, ReportState
+from risk.permissions import owns
 from risk.report_readers import drawn_for
 from risk.selectors import shown_versions
 from risk.small_groups import FEW, merged
@@ -143,7 +144,7 @@ def promises(actor: "Actor") -> list[Promise]:
     return [
         Promise(
             version,
-            drawn_for(newest.get(version.pk), own=version.model.authority_id == actor.authority.pk),
+            drawn_for(newest.get(version.pk), own=owns(actor, version.model)),
         )
         for version in versions
     ]

@@ -94,7 +94,7 @@ def context(actor: Any, version: ModelVersion) -> dict[str, Any]:
     waiting = [r for r in reports if r.state in OPEN]
     needed = permissions.approvals_needed(model)
     may = _may(actor, version, approvals, waiting, bool(parts))
-    names, own = report_words.Names(version), model.authority_id == actor.authority.pk
+    names, own = report_words.Names(version), permissions.owns(actor, model)
     proposed = version.proposals.select_related("base").first()
     return {
         "version": version, "model": model, "parts": parts, "outcomes": outcome_words(model),

@@ -44,14 +44,18 @@ def sees_inside(actor: "Actor", version: IndicatorVersion) -> bool:
     return version.open_to(actor.authority.pk)
 
 
+def owns(actor: "Actor", model: RiskModel) -> bool:
+    """Whether the model is of the actor's authority, whose people read small groups of its tests."""
+    return model.authority_id == actor.authority.pk
+
+
 def may_write_model(actor: "Actor", model: RiskModel) -> bool:
-    return actor.has_role(Role.ANALYST) and model.authority_id == actor.authority.pk
+    return actor.has_role(Role.ANALYST) and owns(actor, model)
 
 
 def may_ask(actor: "Actor", version: ModelVersion) -> bool:
     """Ask for a backtest or an audit, or cancel one: analysts and managers of the model's owner."""
-    own = version.model.authority_id == actor.authority.pk
-    return own and actor.has_role(Role.ANALYST, Role.MANAGER)
+    return owns(actor, version.model) and actor.has_role(Role.ANALYST, Role.MANAGER)
 
 
 def may_approve(actor: "Actor", version: ModelVersion) -> bool:
@@ -62,7 +66,7 @@ def may_approve(actor: "Actor", version: ModelVersion) -> bool:
 
 def may_activate(actor: "Actor", version: ModelVersion) -> bool:
     """Put an approved version to use, or take one out of use: managers of the model's owner."""
-    return version.model.authority_id == actor.authority.pk and actor.has_role(Role.MANAGER)
+    return owns(actor, version.model) and actor.has_role(Role.MANAGER)
 
 
 def may_retire(actor: "Actor", version: ModelVersion) -> bool:

@@ -11,6 +11,7 @@ from audit.errors import DomainError
 from planning import states
 from planning.models import Operation, OperationState, ParticipationState
 from planning.permissions import ACTIONS, can
+from planning.querysets import held
 from planning.tabs import tabs_for
 
 
@@ -65,18 +66,11 @@ def frame(request: HttpRequest, operation: Operation, tab: str) -> dict[str, Any
     """Context that every tab needs."""
     actor = request.actor  # type: ignore[attr-defined]
     rights = {action: can(actor, action, operation) for action in ACTIONS}
-    places = list(
-        operation.participations.filter(
-            state__in=[ParticipationState.ACCEPTED, ParticipationState.INVITED]
-        ).select_related("authority")
-    )
-    takes_part = (
-        any(
-            p.authority_id == actor.authority.pk and p.state == ParticipationState.ACCEPTED
-            for p in places
-        )
-        or operation.participations.held_by(actor).exists()
-    )
+    of_operation = operation.participations.filter(
+        state__in=[ParticipationState.ACCEPTED, ParticipationState.INVITED]
+    ).select_related("authority")
+    places = list(of_operation.annotate(is_mine=held(actor)))
+    takes_part = any(place.is_mine for place in places)  # type: ignore[attr-defined]
     shown = [p.authority for p in places] if operation.state != "draft" else [actor.authority]
     return {
         "operation": operation,

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from audit.errors import RuleViolation
 from risk.models import Arm, Direction, ModelIndicator, ModelKind
 from risk.services.scorecards import MILLION, Card, Scorecard, cell
-from targets.models import Fact, PastVisit, Site, VisitOutcome
+from targets.models import Fact, PastVisit, Site
 
 if TYPE_CHECKING:
     from risk.models import ModelVersion
@@ -116,9 +116,9 @@ def _matrix(uses: list[ModelIndicator], asked: Any) -> tuple[Array, Array]:
     return X, of
 
 
-def _told(on: dt.date, told_on: dt.date | None, known_from: dt.datetime) -> int:
-    """The first day that may learn from a result, as an ordinal; the rule of the values' own SQL
-    (``engine.visits``)."""
+def first_day_told(on: dt.date, told_on: dt.date | None, known_from: dt.datetime) -> int:
+    """The first day that may learn from a result, as an ordinal; the rule by which
+    values read visits (``engine.visits``); a test holds the two against each other."""
     here = timezone.localdate(known_from) + dt.timedelta(days=1)
     lag = dt.timedelta(days=settings.RISK_VISIT_LAG_DAYS)
     there = on + lag if told_on is None else told_on + dt.timedelta(days=1)
@@ -135,7 +135,7 @@ def rows(version: "ModelVersion") -> Rows:
     uses = _uses(version)
     visits = list(
         PastVisit.objects.filter(authority=version.model.authority_id, on__lt=timezone.localdate())
-        .exclude(outcome=VisitOutcome.NOT_POSSIBLE)
+        .made()
         .order_by("-on", "-pk")
         .values_list(
             "site_id", "on", "outcome", "label__arm", "label__origin", "label__group",
@@ -150,7 +150,7 @@ def rows(version: "ModelVersion") -> Rows:
     y = np.array([v[2] in found for v in visits], dtype=float)
     groups = np.array([v[5] or UNKNOWN for v in visits])
     day = np.array([v[1].toordinal() for v in visits], dtype=int)
-    told = np.array([_told(v[1], v[12], v[13]) for v in visits], dtype=int)
+    told = np.array([first_day_told(v[1], v[12], v[13]) for v in visits], dtype=int)
     origin = np.array([v[4] or UNKNOWN for v in visits])
     return Rows(
         names=tuple(use.indicator.indicator.code for use in uses),

@@ -271,15 +271,19 @@ OPERATORS = (
 )
 
 
-def ended(table: str, run: str = "%(run)s") -> str:
-    """Assignments that keep, for undo, which end a link or role had before and by which run.
+ENDED = "'valid_to', {table}.valid_to"
 
-    What one run changes twice goes back to where it stood before the run.
+
+def said_over(table: str, said: str = ENDED, run: str = "%(run)s") -> str:
+    """Assignments that keep, for undo, what a row said before and by which run.
+
+    ``said``: names and values of what is kept. What one run changes twice goes back to where it
+    stood before the run.
     """
     return f"""run_id = {run},
              previous = {table}.previous || CASE WHEN {table}.run_id IS NOT DISTINCT FROM {run}
                THEN '[]' ELSE jsonb_build_array(jsonb_build_object(
-                 'run', {table}.run_id, 'valid_to', {table}.valid_to)) END"""
+                 'run', {table}.run_id, {said.format(table=table)})) END"""
 
 
 @dataclass

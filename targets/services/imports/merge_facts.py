@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from targets.services.imports.merge import INSERT, LINES, Merged, ended, one, run
+from targets.services.imports.merge import INSERT, LINES, Merged, one, run, said_over
 
 # The site a row speaks of; where two were found to be the same, the one kept.
 OF_SITE = """LEFT JOIN LATERAL (
@@ -49,9 +49,7 @@ NEW_VISITS = f"""WITH {STAGED},
 CHANGED_VISITS = f"""WITH {STAGED},
     changed AS (
       UPDATE targets_pastvisit t
-         SET {", ".join(f"{name} = {said}" for name, said in VISIT.items())}, run_id = %(run)s,
-             previous = t.previous || CASE WHEN t.run_id IS NOT DISTINCT FROM %(run)s
-               THEN '[]' ELSE jsonb_build_array(jsonb_build_object('run', t.run_id, {_OLD})) END
+         SET {", ".join(f"{name} = {said}" for name, said in VISIT.items())}, {said_over("t", _OLD)}
         FROM staged s WHERE {FOUND} AND s.site_id IS NOT NULL AND ({DIFFERS})
       RETURNING t.site_id)
     SELECT count(*), array_agg(site_id) FROM changed"""
@@ -98,7 +96,7 @@ ROLES = f"""WITH {STAGED},
       SELECT s.company_id, s.v_kind, s.v_about, s.v_on, s.v_to, %(source)s, %(run)s, '[]'
         FROM staged s WHERE s.company_id IS NOT NULL ORDER BY s.key
       ON CONFLICT (company_id, role, person, valid_from, source)
-      DO UPDATE SET valid_to = excluded.valid_to, {ended("t")}
+      DO UPDATE SET valid_to = excluded.valid_to, {said_over("t")}
        WHERE t.valid_to IS DISTINCT FROM excluded.valid_to
       RETURNING company_id, xmax = 0 AS made)
     SELECT (SELECT count(*) FROM staged WHERE company_id IS NOT NULL),

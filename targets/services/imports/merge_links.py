@@ -6,7 +6,7 @@ without any is known again by name and country within its source.
 
 from typing import Any
 
-from targets.services.imports.merge import LINES, ended, one, run
+from targets.services.imports.merge import LINES, one, run, said_over
 
 TOLD = f"""told AS MATERIALIZED (
     SELECT r.line, r.key, l.kind, coalesce(l.name, '') AS name,
@@ -106,7 +106,7 @@ LINKS = f"""WITH {ENDS}
      ORDER BY e.kind, e.from_company_id, e.site_id, e.to_company_id, e."from"
     ON CONFLICT (kind, from_company_id, from_site_id, to_company_id, to_site_id, at_site_id,
                  valid_from, authority_id, source)
-    DO UPDATE SET valid_to = excluded.valid_to, {ended("k", "excluded.run_id")}
+    DO UPDATE SET valid_to = excluded.valid_to, {said_over("k", run="excluded.run_id")}
      WHERE k.valid_to IS DISTINCT FROM excluded.valid_to"""
 KNOWN_LINKS = f"""
       SELECT e.line, e.site_id AS id, 'site' AS target,

@@ -25,9 +25,9 @@ COMPANY = f"""targets_importrow r JOIN LATERAL (
       SELECT t.id, t.merged_into_id AS kept FROM targets_company t
        WHERE t.business_id = r.c_business_id OFFSET 0) t
         ON t.kept IS NOT NULL AND {LINES} AND r.c_business_id <> ''"""
-FACT = """targets_fact f ON f.authority_id = %(authority)s AND f.source = %(source)s
-       AND f.source_key = {key} AND f.known_to IS NULL AND f.{column} = t.kept"""
-LINK = "targets_link k ON k.run_id = %(run)s AND k.{column} = t.kept"
+FACT = """targets_fact x ON x.authority_id = %(authority)s AND x.source = %(source)s
+       AND x.source_key = {key} AND x.known_to IS NULL AND x.{column} = t.kept"""
+LINK = "targets_link x ON x.run_id = %(run)s AND x.{column} = t.kept"
 # Companies that links on rows of sites name; an identifier that a merge moved is still the loser's.
 NAMED = f"""(SELECT DISTINCT n.id FROM targets_importrow r
       JOIN LATERAL jsonb_to_recordset(r.more -> 'links')
@@ -48,13 +48,12 @@ OF_LINK = (
 def _noted(kind: str, table: str, column: str, rows: str, *, open: bool = False) -> str:
     """Note the rows of ``table`` that came through a merged site or company (``kind``).
 
-    ``rows`` joins the merged row ``t`` to those of the table; their key comes first.
+    ``rows`` joins the merged row ``t`` to those of the table, ``x``.
     """
-    key, _space, found = rows.partition(" ")
     return f"""WITH {CHAIN.format(kind=kind)}
     INSERT INTO targets_mergemove (merge_id, "table", "column", row, action, open, at)
-    SELECT DISTINCT c.merge, '{table}', '{column}', {key}, 'moved', {str(open).lower()}, %(now)s
-      FROM {found} JOIN chain c ON c.loser = t.id
+    SELECT DISTINCT c.merge, '{table}', '{column}', x.id, 'moved', {str(open).lower()}, %(now)s
+      FROM {rows} JOIN chain c ON c.loser = t.id
     ON CONFLICT DO NOTHING"""
 
 
@@ -64,34 +63,34 @@ AT = SITE.format(key="r.key")
 STATEMENTS: dict[str, tuple[str, ...]] = {
     ImportKind.VISITS: (
         _noted("site", "targets_pastvisit", "site_id",
-               f"v.id {ABOUT} JOIN targets_pastvisit v ON v.source = %(owned_source)s"
-               " AND v.source_key = r.key AND v.site_id = t.kept"),
+               f"{ABOUT} JOIN targets_pastvisit x ON x.source = %(owned_source)s"
+               " AND x.source_key = r.key AND x.site_id = t.kept"),
     ),
     ImportKind.FACTS: (
         _noted("site", "targets_fact", "site_id",
-               f"f.id {ABOUT} JOIN {FACT.format(key='r.key', column='site_id')}"),
+               f"{ABOUT} JOIN {FACT.format(key='r.key', column='site_id')}"),
         _noted("company", "targets_fact", "company_id",
-               f"f.id {COMPANY} JOIN {FACT.format(key='r.key', column='company_id')}"),
+               f"{COMPANY} JOIN {FACT.format(key='r.key', column='company_id')}"),
     ),
     ImportKind.ROLES: (
         _noted("company", "targets_personrole", "company_id",
-               f"p.id {COMPANY} JOIN targets_personrole p ON p.company_id = t.kept"
-               " AND p.run_id = %(run)s AND p.person = r.v_about AND p.role = r.v_kind"),
+               f"{COMPANY} JOIN targets_personrole x ON x.company_id = t.kept"
+               " AND x.run_id = %(run)s AND x.person = r.v_about AND x.role = r.v_kind"),
     ),
     ImportKind.SITES: (
         _noted("company", "targets_site", "company_id",
-               f"s.id {COMPANY} JOIN targets_site s ON s.source = %(source)s"
-               " AND s.source_key = r.key AND s.company_id = t.kept", open=True),
+               f"{COMPANY} JOIN targets_site x ON x.source = %(source)s"
+               " AND x.source_key = r.key AND x.company_id = t.kept", open=True),
         _noted("site", "targets_fact", "site_id",
-               f"f.id {AT} JOIN LATERAL jsonb_array_elements(coalesce(r.more -> 'facts', '[]')) e"
+               f"{AT} JOIN LATERAL jsonb_array_elements(coalesce(r.more -> 'facts', '[]')) e"
                f" ON true JOIN {FACT.format(key=OF_ROW, column='site_id')}"),
         *(
-            _noted("site", "targets_link", column, f"k.id {AT} JOIN {LINK.format(column=column)}")
+            _noted("site", "targets_link", column, f"{AT} JOIN {LINK.format(column=column)}")
             for column in ("to_site_id", "at_site_id")
         ),
         *(
             _noted("company", "targets_link", column,
-                   f"k.id {OF_LINK} JOIN {LINK.format(column=column)}")
+                   f"{OF_LINK} JOIN {LINK.format(column=column)}")
             for column in ("from_company_id", "to_company_id")
         ),
     ),

@@ -7,6 +7,7 @@ from django.db import connection
 from django.utils import timezone
 
 from risk.engine.values import Asked, Refused, values
+from risk.services.training import first_day_told
 from targets.models import (
     CompanyName,
     CompanyRegistration,
@@ -203,6 +204,22 @@ def test_a_result_that_was_said_over_is_the_old_one_on_a_past_day(reference):
     assert value(level, site) == 0
     assert value(level, site, ago(10), moment(10)) == 0
     assert value(level, site, ago(50), moment(50)) == 3
+
+
+@pytest.mark.parametrize("known", [300, 95, 5])
+@pytest.mark.parametrize("told", [None, 99, 40])
+def test_a_result_is_learnt_from_when_it_may_be_an_input(reference, known, told):
+    """The rule stands in SQL for values and in Python for rows to learn from: one and the same."""
+    site = make_site()
+    visit = make_past_visit(site, shared=True, on=ago(100))
+    values_of = {"known_from": moment(known), "told_on": ago(told) if told else None}
+    PastVisit.objects.filter(pk=visit.pk).update(**values_of)
+    first = first_day_told(ago(100), values_of["told_on"], values_of["known_from"])
+    count = make_indicator("visits", {"measure": "count", "within_days": 365})
+    days = [ago(n) for n in range(101, 0, -1)]
+    rows = values([count], Asked.rows([(site.pk, day) for day in days]))
+    counted = [day for day, row in zip(days, rows, strict=True) if row.values[0].number == 1]
+    assert counted == [day for day in days if day.toordinal() >= first]
 
 
 def test_who_might_see_a_visit_is_as_it_was_on_a_past_day(reference):
