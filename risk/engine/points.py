@@ -11,7 +11,7 @@ import datetime as dt
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import lru_cache
 from typing import Any
 
 from risk.models import IndicatorVersion, Missing, ModelIndicator, ModelVersion
@@ -104,7 +104,7 @@ class Rule:
         return self._capped(decayed(int(self.bins[step]["points"]) * HUNDRED, age, self.half_life))
 
     def _capped(self, points: int) -> int:
-        return points if self.cap is None else max(-self.cap, min(self.cap, points))
+        return _capped(points, self.cap)
 
     # ---------------------------------------------------------------- the same in SQL
     def column(self, k: int) -> str:
@@ -134,15 +134,30 @@ class Rule:
         step = int(self.bins[at]["points"]) * HUNDRED
         if not self.half_life or not step:
             return _small(self._capped(step))
-        last = min(self.half_life * HALVINGS, MOST_AGE)
-        by_age = [self._capped(decayed(step, age, self.half_life)) for age in range(last + 1)]
-        params[f"f{k}_{at}"] = _array(by_age)
-        age = f"least(greatest(coalesce(day - d{k}, 0), 0), {last}) + 1"
+        params[f"f{k}_{at}"] = _by_age(step, self.half_life, self.cap)
+        age = f"least(greatest(coalesce(day - d{k}, 0), 0), {_oldest(self.half_life)}) + 1"
         return f"(%(f{k}_{at})s::smallint[])[{age}]"
 
 
 def _small(points: int) -> str:
     return f"({points:d})::smallint"
+
+
+def _capped(points: int, cap: int | None) -> int:
+    return points if cap is None else max(-cap, min(cap, points))
+
+
+def _oldest(half_life: int) -> int:
+    """Age in days from which nothing changes any more."""
+    return min(half_life * HALVINGS, MOST_AGE)
+
+
+# The same tables go with every part of every run: made once, they cost a run nothing.
+@lru_cache(maxsize=256)
+def _by_age(step: int, half_life: int, cap: int | None) -> str:
+    """Hundredths that a step gives at each age in days, as an array of the database."""
+    ages = range(_oldest(half_life) + 1)
+    return _array([_capped(decayed(step, age, half_life), cap) for age in ages])
 
 
 def _array(numbers: Sequence[float]) -> str:
@@ -185,7 +200,7 @@ class Curve:
         p, low, high = (round(min(1.0, max(0.0, value)), 7) for value in found)
         return p, low, high
 
-    @cached_property
+    @property
     def table(self) -> tuple[list[float], list[float], list[float]]:
         """p, low and high of all steps."""
         rows = [self._row(step) for step in range(self.count)]
@@ -205,11 +220,8 @@ class Curve:
 
     def sql(self, params: dict[str, Any]) -> str:
         """``p, p_low, p_high`` of the columns ``place`` and ``coverage``."""
-        p, low, high = self.table
-        params |= {
-            "curve_p": _array(p), "curve_low": _array(low), "curve_high": _array(high),
-            "curve_top": self.top,
-        }  # fmt: skip
+        p, low, high = _arrays(tuple(self._rows))
+        params |= {"curve_p": p, "curve_low": low, "curve_high": high, "curve_top": self.top}
         high_sql = "(%(curve_high)s::float8[])[place]"
         return (
             "(%(curve_p)s::float8[])[place]::real,"
@@ -217,6 +229,13 @@ class Curve:
             f" CASE WHEN coverage = 100 THEN {high_sql} ELSE {high_sql}"
             f" + (%(curve_top)s::float8 - {high_sql}) * (100 - coverage) / 100.0::float8 END::real"
         )
+
+
+@lru_cache(maxsize=32)
+def _arrays(knots: tuple[tuple[float, ...], ...]) -> tuple[str, str, str]:
+    """p, low and high of all steps of the curve with these knots, as arrays of the database."""
+    p, low, high = Curve(knots).table
+    return _array(p), _array(low), _array(high)
 
 
 def score_sql(rules: Sequence[Rule], curve: Curve, source: str, params: dict[str, Any]) -> str:
