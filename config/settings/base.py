@@ -199,6 +199,8 @@ AVAILABILITY_MINUTES = env.integer("AVAILABILITY_MINUTES", 10)
 # Hashes persons named in registers; changed, the same person is no longer recognised.
 PERSON_KEY = env.text("PERSON_KEY") or SECRET_KEY or "no key"
 IMPORT_CONNECTIONS = env.integer("IMPORT_CONNECTIONS", 2)  # with which one import stores rows
+# MB that one search may take beyond what its worker has already; a search that needs more fails in words.
+SOLVER_MEMORY_MB = env.integer("SOLVER_MEMORY_MB", 2048)
 SOLVER_THREADS = env.integer("SOLVER_THREADS", 2)  # cores that one search for a selection uses
 # Sites that one operation may choose from, at most.
 POOL_MOST = env.integer("POOL_MOST", 20_000)

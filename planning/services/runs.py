@@ -10,6 +10,7 @@ import logging
 import uuid
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.db import IntegrityError, InterfaceError, OperationalError, transaction
 from django.db.models import Max, Q
 from django.db.models.functions import Coalesce, Now
@@ -138,6 +139,13 @@ def perform(run: SelectionRun) -> SelectionRun:
         raise  # the database is away: the sweep takes the run up again
     except solving.NoPlan as none:
         _end(run, SolverState.INFEASIBLE, clash=none.clash)
+    except solving.TooLarge:
+        words = _(
+            "This needs more memory than the server gives a search (%(most)s MB). Fewer candidates, "
+            "or one window instead of weeks, need less; whoever runs the server can raise "
+            "SOLVER_MEMORY_MB."
+        )
+        _end(run, SolverState.FAILED, message=words % {"most": settings.SOLVER_MEMORY_MB})
     except RuleViolation as refused:
         _end(run, SolverState.FAILED, message=str(refused.message))
     except Exception:

@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from importlib import import_module
 from importlib.metadata import version
 from typing import Any
 
@@ -18,8 +19,9 @@ from audit.claims import TakenOver
 from audit.context import as_system
 from authorities.models import Authority
 from planning.models import Proposal, RunKind, SelectionRun
+from planning.optimise.memory import bounded
 from planning.optimise.problem import Infeasible, Options, Plan, Problem, Step
-from planning.services.inputs import problem_of, quota_key
+from planning.services.inputs import pool_key, problem_of, quota_key
 from risk.models import Arm
 from targets.models import Site
 
@@ -49,8 +51,24 @@ class Found:
     visits: list[dict[str, Any]] = field(default_factory=list)
 
 
+class TooLarge(Exception):
+    """The search needs more memory than the settings give it."""
+
+
 def work(run: SelectionRun, save: Save, lost: Lost = lambda: False) -> Found:
-    """Do what the run was asked for. Raises NoPlan; TakenOver when ``save`` or ``lost`` say so."""
+    """Do what the run was asked for, in bounded memory.
+
+    Raises NoPlan; TooLarge; TakenOver when ``save`` or ``lost`` say so.
+    """
+    import_module("planning.optimise.solve")  # compiled code is not what is bounded
+    try:
+        with bounded(settings.SOLVER_MEMORY_MB):
+            return _work(run, save, lost)
+    except MemoryError as error:
+        raise TooLarge from error
+
+
+def _work(run: SelectionRun, save: Save, lost: Lost) -> Found:
     assert run.inputs is not None
     problem = problem_of(run.inputs)
     # How many cores work on it changes nothing of the plan.
@@ -162,6 +180,7 @@ def stored_plan(run: SelectionRun | None, problem: Problem) -> Plan | None:
     ) if len(run.prices["resources"]) == len(problem.resources) else None  # fmt: skip
     same = (
         run.inputs["periods"] == list(problem.periods)
+        and [pool_key(p) for p in run.inputs["pools"]] == list(problem.pools)
         and [quota_key(q) for q in run.inputs["quotas"]] == [q.key for q in problem.quotas]
         and prices["pools"].shape == problem.capacity.shape
         and len(prices["quotas"]) == len(problem.quotas)
