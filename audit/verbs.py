@@ -35,6 +35,10 @@ SENTENCES: dict[str, Any] = {
     "criteria.quota": gettext_lazy("Quotas of the selection were changed."),
     "criteria.team_rule": gettext_lazy("%(authority)s goes only together with %(needs)s."),
     "criteria.team_rule_removed": gettext_lazy("%(authority)s may go without %(needs)s again."),
+    "criteria.presence_rule": gettext_lazy("%(authority)s comes on every visit to: %(kind)s."),
+    "criteria.presence_rule_removed": gettext_lazy(
+        "%(authority)s need not come on every visit any more: %(kind)s."
+    ),
     "criteria.resource": gettext_lazy("Interpreters or vehicles of the selection were changed."),
     "criteria.pinned": gettext_lazy("%(site)s was pinned: %(reason)s"),
     "criteria.excluded": gettext_lazy("%(site)s was excluded: %(reason)s"),

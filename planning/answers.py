@@ -13,7 +13,7 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from authorities.models import Area, AreaKind, Authority
+from authorities.models import Area, AreaKind, Authority, Unit
 from planning.models import Operation, SelectionRun
 from targets.models import Industry, Site
 
@@ -41,7 +41,10 @@ class Names:
 
     def __init__(self, run: SelectionRun) -> None:
         inputs = run.inputs or {}
-        self._fetch({p["region"] for p in inputs.get("pools", [])} | set(inputs.get("regions", [])))
+        pools = {p["region"] for p in inputs.get("pools", [])}
+        self._fetch(
+            pools | set(inputs.get("regions", [])), {p[1:] for p in pools if p.startswith("@")}
+        )
         self.periods: list[str] = inputs.get("periods", ["window"])
         self.resources = {r["id"]: r["name"] for r in inputs.get("resources", [])}
 
@@ -49,17 +52,22 @@ class Names:
     def of(cls, operation: Operation) -> "Names":
         """The same of an operation that has no run yet."""
         names = cls.__new__(cls)
-        names._fetch(set(operation.regions.values_list("code", flat=True)))
+        units = operation.capacities.filter(unit__isnull=False).values_list("unit__code", flat=True)
+        names._fetch(set(operation.regions.values_list("code", flat=True)), set(units))
         names.periods = ["window"]
         names.resources = {str(r.public_id): r.name for r in operation.resources.all()}
         return names
 
-    def _fetch(self, regions: set[str]) -> None:
+    def _fetch(self, regions: set[str], units: set[str]) -> None:
         rows = list(Authority.objects.order_by("pk"))
         self.authorities = {a.code: a.short for a in rows}
         self.by_id = {a.pk: a.short for a in rows}
         areas = Area.objects.filter(kind=AreaKind.REGION, code__in=regions).order_by("pk")
         self.regions = {a.code: a.name for a in areas}
+        self.units: dict[tuple[str, str], str] = {}
+        if units:
+            named = Unit.objects.filter(code__in=units).select_related("authority").order_by("pk")
+            self.units = {(u.authority.code, u.code): u.name for u in named}
 
     def team(self, codes: list[str]) -> str:
         return ", ".join(self.authorities.get(code, code) for code in codes)
@@ -69,9 +77,11 @@ class Names:
         return ", ".join(self.by_id.get(pk, "") for pk in ids)
 
     def pool(self, key: str) -> str:
-        """ "OSH, Lapland", or the authority alone where it has one pool."""
+        """ "OSH, Lapland", "OSH, its unit", or the authority alone where it has one pool."""
         code, region = key.split("/", 1)
         name = self.authorities.get(code, code)
+        if region.startswith("@"):
+            return f"{name}, {self.units.get((code, region[1:]), region[1:])}"
         return name if region == "*" else f"{name}, {self.regions.get(region, region)}"
 
     def period(self, number: int) -> str:
@@ -186,7 +196,8 @@ _VERDICTS: dict[str, Callable[[dict[str, Any], Names], str]] = {
     "pinned": lambda s, n: _("Proposed because it was pinned or drawn at random."),
     "excluded": lambda s, n: _("Not proposed: it is excluded, or not available for this round."),
     "no_team": lambda s, n: _(
-        "Not proposed: no participant could come, or none that may enter this kind of place by right."
+        "Not proposed: no participant could come, none of them may enter this kind of place by "
+        "right, or one that must be there cannot come."
     ),
     "closed": lambda s, n: _("Not proposed: there is no week in which it may be visited."),
     "too_big": lambda s, n: _(

@@ -179,9 +179,9 @@ class Chances:
     """Which participants have a part in a candidate, and what they may expect of it.
 
     An authority can come that inspects, has a competence at this kind of place, and either
-    nominated the site, or has a joint model whose probability is at least the usual one, or the
-    site was drawn. An authority without a model is taken at its own word: its rating of 1 to 5
-    against 3 scales the usual probability of the other models.
+    nominated the site, or has a joint model whose probability is at least the usual one, or comes
+    on every visit to this kind of place, or the site was drawn. An authority without a model is
+    taken at its own word: its rating of 1 to 5 against 3 scales the usual probability of the others.
     """
 
     def __init__(self, operation: Operation) -> None:
@@ -206,12 +206,13 @@ class Chances:
 
     def powers(self, kind: str) -> tuple[set[int], set[int], bool]:
         """At a kind of place: authorities (ids) with any competence, with entry by right, and whether
-        anybody in the register has such an entry (else none is asked for)."""
+        anybody in the register has such an entry (else none is asked for). Until the register of
+        competences holds anything, everybody has one."""
         if kind not in self._powers:
             here = [c for c in self._competences if not c.premises or kind in c.premises]
             opening = [c for c in here if c.entry_right and kind in c.premises]
             able = {p.authority_id for p in self.places
-                    if any(c.is_of(p.authority) for c in here)}  # fmt: skip
+                    if not self._competences or any(c.is_of(p.authority) for c in here)}  # fmt: skip
             enter = {p.authority_id for p in self.places
                      if any(c.is_of(p.authority) for c in opening)}  # fmt: skip
             self._powers[kind] = (able, enter, bool(opening))
@@ -227,6 +228,16 @@ class Chances:
                 found.setdefault(one, set()).add(other)
         return found
 
+    @cached_property
+    def present(self) -> dict[str, set[int]]:
+        """By kind of place: authorities (ids) that come on every visit there."""
+        found: dict[str, set[int]] = {}
+        taking = {p.authority_id for p in self.places}
+        for kind, one in self.operation.presence_rules.values_list("kind", "authority_id"):
+            if one in taking:
+                found.setdefault(kind, set()).add(one)
+        return found
+
     def severity(self, authority_id: int) -> float:
         model = self.models.get(authority_id)
         return float(model.severity) if model else 1.0
@@ -235,10 +246,9 @@ class Chances:
         """By authority id, of those who can come; to a site that was ``drawn`` all who are able."""
         drawn = drawn or row.drawn is not None
         able, _enter, _any = self.powers(row.kind)
-        if not self._competences:
-            able = {p.authority_id for p in self.places}
         ratings = {n.authority_id: n.rating for n in row.nominations}
         ps = self._by_authority(row.card)
+        present = self.present.get(row.kind, set())
         found = {}
         for place in self.places:
             pk = place.authority_id
@@ -246,7 +256,7 @@ class Chances:
                 continue
             rating = ratings.get(pk)
             p, usual = ps.get(pk, (None, 1.0))
-            if rating is None and not drawn and (p is None or p < usual):
+            if rating is None and not drawn and pk not in present and (p is None or p < usual):
                 continue
             wish = (rating or 0) / 5
             if p is None:

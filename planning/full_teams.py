@@ -1,5 +1,6 @@
 """Who visits a site drawn at random: settled by a rule before the draw, the same for every draw."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from planning.candidates import Candidate, Chance, Chances
@@ -34,21 +35,31 @@ class FullTeams:
             return sorted(row.drawn.team)
         idle = self.idle.get(row.site.region_id or 0, set())
         able = {pk: chance for pk, chance in found.items() if pk not in idle}
-        return self.full(able, row.enter)
+        return self.full(able, row.enter, self.chances.present.get(row.kind, set()))
 
-    def full(self, found: dict[int, Chance], enter: set[int] | None) -> list[int]:
+    def full(
+        self, found: dict[int, Chance], enter: set[int] | None,
+        present: Collection[int] = (),
+    ) -> list[int]:  # fmt: skip
         """``enter``: who may enter by right where somebody must; None: nobody is asked for.
 
-        Whoever goes only with others comes with them or not at all.
+        Whoever goes only with others comes with them or not at all; who must be ``present`` comes.
         """
         severity = self.chances.severity
         order = sorted(found, key=lambda pk: (-found[pk].p * severity(pk), self._order[pk]))
         groups = [_with_partners(pk, self.chances.together) for pk in order]
         groups = [group for group in groups if group <= found.keys() and len(group) <= self.most]
         team: set[int] = set()
-        if enter is not None:
-            team = next((group for group in groups if may_lead(group, enter)), set())
-            if not team:
+        for pk in present:
+            team |= _with_partners(pk, self.chances.together)
+        if not team <= found.keys() or len(team) > self.most:
+            return []
+        if enter is not None and not may_lead(team, enter):
+            opening = next((group for group in groups if may_lead(group, enter)), None)
+            if opening is None:
+                return []
+            team |= opening
+            if len(team) > self.most:
                 return []
         for group in groups:
             if len(team | group) <= self.most:

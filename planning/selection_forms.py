@@ -7,7 +7,8 @@ from django import forms
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from authorities.models import Area, Authority
+from authorities import terms
+from authorities.models import Area, Authority, TermKind, Unit
 from planning.answers import week_words
 from planning.models import (
     Fixed,
@@ -127,13 +128,22 @@ class DaysForm(forms.Form):
         label=_("Region"), queryset=Area.objects.none(), required=False,
         empty_label=_("all regions together"),
     )  # fmt: skip
+    unit = forms.ModelChoiceField(
+        label=_("Unit"), queryset=Unit.objects.none(), required=False, empty_label=_("no unit"),
+        help_text=_("Of a unit: for all regions together that it serves. Choose no region then."),
+    )  # fmt: skip
     week = forms.TypedChoiceField(
         label=_("Week"), required=False, coerce=_to_date, empty_value=None
     )
 
-    def __init__(self, *args: Any, operation: Operation, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, operation: Operation, authority: Authority, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.fields["region"].queryset = operation.regions.order_by("code")  # type: ignore[attr-defined]
+        self.fields["unit"].queryset = (  # type: ignore[attr-defined]
+            Unit.objects.valid_on(operation.window_start).filter(authority=authority)
+        )
         self.fields["week"].choices = week_choices(operation, _("every week"))  # type: ignore[attr-defined]
 
 
@@ -180,6 +190,21 @@ class TeamRuleForm(forms.Form):
             self.fields[name].queryset = (  # type: ignore[attr-defined]
                 Authority.objects.filter(pk__in=taking).order_by("code")
             )
+
+
+class PresenceRuleForm(forms.Form):
+    kind = forms.ChoiceField(label=_("On every visit to this kind of place"))
+    authority = forms.ModelChoiceField(
+        label=_("this authority comes"), queryset=Authority.objects.none()
+    )
+
+    def __init__(self, *args: Any, operation: Operation, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        taking = operation.participations.accepted().values("authority")
+        self.fields["kind"].choices = terms.choices(TermKind.PREMISES, _("Choose"))  # type: ignore[attr-defined]
+        self.fields["authority"].queryset = (  # type: ignore[attr-defined]
+            Authority.objects.filter(pk__in=taking).order_by("code")
+        )
 
 
 class ResourceForm(forms.Form):

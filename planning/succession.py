@@ -20,6 +20,7 @@ from planning.models import (
     Participation,
     ParticipationState,
     PoolEntry,
+    PresenceRule,
     Reservation,
     SelectionQuota,
     SiteTerms,
@@ -93,12 +94,7 @@ def _move_selection(move: Move, operations: QuerySet[Operation]) -> None:
         for row in model.objects.filter(**part, team__contains=[move.old.pk]).order_by("pk"):
             row.team = sorted({*row.team, move.new.pk} - {move.old.pk})
             row.save(update_fields=["team"])
-    for own in Capacity.objects.filter(**part, authority=move.new).order_by("pk"):
-        # Where both have said their days, those of the authority that goes on count.
-        Capacity.objects.filter(
-            operation=own.operation_id, authority=move.old, region=own.region_id, week=own.week
-        ).delete()
-    rename_owner(Capacity.objects.filter(**part), move, "authority")
+    _move_days(move, Capacity.objects.filter(**part))
     for quota in SelectionQuota.objects.filter(**part, authority=move.new).order_by("pk"):
         SelectionQuota.objects.filter(
             operation=quota.operation_id, authority=move.old, region=quota.region_id,
@@ -106,7 +102,31 @@ def _move_selection(move: Move, operations: QuerySet[Operation]) -> None:
         ).delete()  # fmt: skip
     rename_owner(SelectionQuota.objects.filter(**part), move, "authority")
     _move_team_rules(move, TeamRule.objects.filter(**part))
+    _move_presence_rules(move, PresenceRule.objects.filter(**part))
     rename_owner(PoolEntry.objects.filter(**part), move, "authority")
+
+
+def _move_days(move: Move, rows: QuerySet[Capacity]) -> None:
+    """Inspector-days pass with the units that have them; where both authorities have said theirs,
+    those of the one that goes on count."""
+    for row in rows.filter(authority=move.old).order_by("pk"):
+        unit = move.unit(row.unit_id) if row.unit_id else None
+        same = rows.filter(
+            operation=row.operation_id, authority=move.new, region=row.region_id, unit=unit,
+            week=row.week,
+        )  # fmt: skip
+        if same.exists():
+            row.delete()
+        else:
+            rows.filter(pk=row.pk).update(authority=move.new, unit=unit)
+
+
+def _move_presence_rules(move: Move, rules: QuerySet[PresenceRule]) -> None:
+    for rule in rules.filter(authority=move.old).order_by("pk"):
+        if rules.filter(operation=rule.operation_id, kind=rule.kind, authority=move.new).exists():
+            rule.delete()
+        else:
+            rules.filter(pk=rule.pk).update(authority=move.new)
 
 
 def _move_team_rules(move: Move, rules: QuerySet[TeamRule]) -> None:

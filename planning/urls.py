@@ -48,6 +48,8 @@ urlpatterns = [
          name="quota_remove"),
     path("<uuid:public_id>/criteria/together/<int:number>/remove/", criteria.team_rule_remove,
          name="team_rule_remove"),
+    path("<uuid:public_id>/criteria/present/<int:number>/remove/", criteria.presence_rule_remove,
+         name="presence_rule_remove"),
     path("<uuid:public_id>/criteria/resources/<uuid:resource>/remove/", criteria.resource_remove,
          name="resource_remove"),
     path("<uuid:public_id>/proposals/", runs.runs, name="runs"),

@@ -10,7 +10,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from authorities.models import Area, Authority
+from authorities.models import Area, Authority, Unit
 from planning.models.operations import Operation
 from planning.querysets import PoolQuerySet, SelectionPartQuerySet
 from targets.models import Industry, Site
@@ -105,14 +105,18 @@ class SelectionSettings(models.Model):
 class Capacity(models.Model):
     """Inspector-days of an authority; without row its answer to the invitation counts.
 
-    ``region`` empty: for all regions of the operation. ``week`` (a Monday) empty: every week. The
-    narrower row replaces the wider one.
+    ``region``: of that region alone; ``unit``: of all regions of the operation that the unit serves
+    and that have no row of their own; neither: of all the others together. ``week`` (a Monday)
+    empty: every week. The narrower row replaces the wider one.
     """
 
     operation = models.ForeignKey(Operation, on_delete=models.CASCADE, related_name="capacities")
     authority = models.ForeignKey(Authority, on_delete=models.PROTECT, related_name="+")
     region = models.ForeignKey(
         Area, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    unit = models.ForeignKey(
+        Unit, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
     week = models.DateField(null=True, blank=True)
     days = models.DecimalField(max_digits=6, decimal_places=1)
@@ -124,11 +128,14 @@ class Capacity(models.Model):
 
     class Meta:
         ordering = ["operation", "authority", F("region").asc(nulls_first=True),
-                    F("week").asc(nulls_first=True), "id"]  # fmt: skip
+                    F("unit").asc(nulls_first=True), F("week").asc(nulls_first=True), "id"]  # fmt: skip
         constraints = [
             models.UniqueConstraint(
-                fields=["operation", "authority", "region", "week"], nulls_distinct=False,
-                name="capacity_unique",
+                fields=["operation", "authority", "region", "unit", "week"],
+                nulls_distinct=False, name="capacity_unique",
+            ),
+            models.CheckConstraint(
+                condition=Q(region__isnull=True) | Q(unit__isnull=True), name="capacity_place"
             ),
             models.CheckConstraint(condition=Q(days__gte=0), name="capacity_days"),
             models.CheckConstraint(
@@ -200,6 +207,27 @@ class TeamRule(models.Model):
                 fields=["operation", "authority", "needs"], name="team_rule_unique"
             ),
             models.CheckConstraint(condition=~Q(authority=F("needs")), name="team_rule_of_two"),
+        ]
+
+
+class PresenceRule(models.Model):
+    """On every visit to a kind of place (code of the vocabulary of premises) ``authority`` comes."""
+
+    operation = models.ForeignKey(
+        Operation, on_delete=models.CASCADE, related_name="presence_rules"
+    )
+    kind = models.CharField(max_length=60)
+    authority = models.ForeignKey(Authority, on_delete=models.PROTECT, related_name="+")
+
+    objects = SelectionPartQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["operation", "kind", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["operation", "kind", "authority"], name="presence_rule_unique"
+            ),
+            models.CheckConstraint(condition=~Q(kind=""), name="presence_rule_kind"),
         ]
 
 

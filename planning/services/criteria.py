@@ -14,14 +14,16 @@ from django.utils.translation import gettext as _
 from audit.context import service
 from audit.errors import Conflict, NotAllowed, RuleViolation
 from audit.services import record
-from authorities.models import Area, Authority
-from planning.candidates import candidates
+from authorities.models import Area, Authority, TermKind, Unit
+from authorities.terms import label
+from planning.candidates import Chances, candidates
 from planning.models import (
     Capacity,
     DrawState,
     Fixed,
     Operation,
     OperationState,
+    PresenceRule,
     SelectionQuota,
     SelectionResource,
     SelectionSettings,
@@ -31,6 +33,7 @@ from planning.models import (
 from planning.permissions import may_select
 from planning.selectors import draw_of
 from planning.services.common import check, check_state, lock
+from planning.services.inputs import units_of
 from planning.services.lottery import too_late
 from planning.workdays import monday, weeks
 from targets.models import Industry, Site
@@ -110,15 +113,18 @@ def _share(operation: Operation, row: SelectionSettings, values: dict[str, Any])
 @service
 def set_days(
     *, actor: "Actor", operation: Operation, days: Decimal | None, region: Area | None = None,
-    week: dt.date | None = None,
+    unit: Unit | None = None, week: dt.date | None = None,
 ) -> None:  # fmt: skip
-    """Inspector-days a week of the own authority, in a region or all, in one week or every week.
+    """Inspector-days a week of the own authority, in one week or every week.
 
+    Of a region, of a unit for all regions that it serves, or of all that have none of their own.
     None: as before, by the next wider row or the answer to the invitation.
     """
     operation = _participant(actor, operation)
     if region is not None and not operation.regions.filter(pk=region.pk).exists():
         raise RuleViolation(_("That region is not part of this operation."), field="region")
+    if unit is not None and days is not None:
+        _check_unit(actor, operation, unit, region)
     if week is not None:
         week = monday(week)
         if week not in {w for w, _days in weeks(operation.window_start, operation.window_end)}:
@@ -126,7 +132,8 @@ def set_days(
     if days is not None and days < 0:
         raise RuleViolation(_("Days are zero or more."), field="days")
     where: dict[str, Any] = {
-        "operation": operation, "authority": actor.authority, "region": region, "week": week,
+        "operation": operation, "authority": actor.authority, "region": region, "unit": unit,
+        "week": week,
     }  # fmt: skip
     if days is None:
         Capacity.objects.filter(**where).delete()
@@ -138,6 +145,29 @@ def set_days(
         actor=actor, verb="criteria.days", subject=operation, context=operation,
         data={"authority": actor.authority.short, "days": "" if days is None else str(days)},
     )  # fmt: skip
+
+
+def _check_unit(actor: "Actor", operation: Operation, unit: Unit, region: Area | None) -> None:
+    """RuleViolation where a unit cannot have days of its own in the operation."""
+    if region is not None:
+        raise RuleViolation(_("Choose a region or a unit, not both."), field="unit")
+    if unit.authority_id != actor.authority.pk:
+        raise RuleViolation(_("Choose a unit of your own authority."), field="unit")
+    rows = Capacity.objects.filter(operation=operation, authority=actor.authority)
+    others = set(rows.filter(unit__isnull=False).values_list("unit_id", flat=True)) - {unit.pk}
+    served = units_of(operation, {unit.pk, *others})
+    if not served[unit.pk]:
+        raise RuleViolation(
+            _("%(unit)s serves no region of this operation.") % {"unit": unit.name}, field="unit"
+        )
+    for other in Unit.objects.filter(pk__in=others).order_by("code"):
+        both = served[unit.pk] & served[other.pk]
+        if both:
+            names = ", ".join(a.name for a in Area.objects.filter(pk__in=both).order_by("code"))
+            raise RuleViolation(
+                _("%(unit)s has days already and serves the same: %(regions)s.")
+                % {"unit": other.name, "regions": names}, field="unit",
+            )  # fmt: skip
 
 
 @service
@@ -196,6 +226,43 @@ def remove_team_rule(*, actor: "Actor", rule: TeamRule) -> None:
         record(
             actor=actor, verb="criteria.team_rule_removed", subject=operation, context=operation,
             data={"authority": rule.authority.short, "needs": rule.needs.short},
+        )  # fmt: skip
+
+
+@service
+def set_presence_rule(
+    *, actor: "Actor", operation: Operation, kind: str, authority: Authority
+) -> PresenceRule:
+    """From the next proposal on ``authority`` comes on every visit to a ``kind`` of place (code)."""
+    operation = _lead(actor, operation)
+    if not operation.participations.accepted().filter(authority=authority).exists():
+        raise RuleViolation(_("Choose an authority that takes part."), field="authority")
+    words = {"authority": authority.short, "kind": label(TermKind.PREMISES, kind)}
+    able, _enter, _opening = Chances(operation).powers(kind)
+    if authority.pk not in able:
+        raise RuleViolation(
+            _("%(authority)s has no competence at this kind of place (%(kind)s): nothing there "
+              "could be visited.") % words, field="authority",
+        )  # fmt: skip
+    row, new = PresenceRule.objects.get_or_create(
+        operation=operation, kind=kind, authority=authority
+    )
+    if new:
+        record(
+            actor=actor, verb="criteria.presence_rule", subject=operation, context=operation,
+            data=words,
+        )  # fmt: skip
+    return row
+
+
+@service
+def remove_presence_rule(*, actor: "Actor", rule: PresenceRule) -> None:
+    operation = _lead(actor, rule.operation)
+    if PresenceRule.objects.filter(pk=rule.pk).delete()[0]:
+        record(
+            actor=actor, verb="criteria.presence_rule_removed", subject=operation,
+            context=operation,
+            data={"authority": rule.authority.short, "kind": label(TermKind.PREMISES, rule.kind)},
         )  # fmt: skip
 
 

@@ -8,13 +8,15 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 from django.conf import settings
 from django.utils import timezone
 
+from authorities.models import Unit
+from authorities.selectors import regions_served
 from planning.candidates import Candidate, Chances, candidates
 from planning.full_teams import FullTeams
 from planning.models import (
@@ -41,6 +43,7 @@ from targets.models import PastVisit
 FORM = 1  # of the frozen data
 ALL = "*"  # the one pool of an authority, for every region without a pool of its own
 WEEK_DAYS = 5
+Served = dict[int, set[int]]  # by unit (id): regions (ids)
 
 
 def settings_of(operation: Operation) -> SelectionSettings:
@@ -56,47 +59,72 @@ def fingerprint(inputs: dict[str, Any]) -> str:
 
 
 # ------------------------------------------------------------------------------------ capacity
-def weekly_days(
-    operation: Operation, places: Iterable[Participation]
-) -> dict[tuple[int, int | None], list[float]]:
-    """Inspector-days by (authority id, region id or None) for each week of the window.
+@dataclass(frozen=True)
+class DaysOf:
+    """Whose inspector-days: of an authority in a region, of one of its units, or of all the rest."""
 
-    The narrowest row counts: region and week, region, week, authority, answer to the invitation. A
-    week of which only some days are workdays in the window counts in part.
+    authority: int
+    region: int | None = None
+    unit: int | None = None
+
+    def serves(self, region: int, served: Served) -> bool:
+        """Whether these may be the days of visits in the region (id)."""
+        if self.unit is not None:
+            return region in served.get(self.unit, set())
+        return self.region in (None, region)
+
+
+def units_of(operation: Operation, units: Iterable[int]) -> Served:
+    """The operation's regions that each unit (id) serves."""
+    regions = set(operation.regions.values_list("pk", flat=True))
+    return {
+        unit: regions if own is None else own & regions
+        for unit, own in regions_served(units).items()
+    }
+
+
+def weekly_days(operation: Operation, places: Iterable[Participation]) -> dict[DaysOf, list[float]]:
+    """Inspector-days of every pool for each week of the window.
+
+    The narrowest row counts: week before every week, then region, unit, authority, answer to the
+    invitation. A week of which only some days are workdays in the window counts in part.
     """
-    rows: dict[int, dict[tuple[int | None, dt.date | None], float]] = {}
+    rows: dict[DaysOf, dict[dt.date | None, float]] = {}
     for row in operation.capacities.all():
-        rows.setdefault(row.authority_id, {})[row.region_id, row.week] = float(row.days)
+        whose = DaysOf(row.authority_id, row.region_id, row.unit_id)
+        rows.setdefault(whose, {})[row.week] = float(row.days)
     window = weeks(operation.window_start, operation.window_end)
-    apart = any(region for own in rows.values() for region, _week in own)
-    regions = set(operation.regions.values_list("pk", flat=True)) if apart else set()
+    served = units_of(operation, {w.unit for w in rows if w.unit})
+    regions = set(operation.regions.values_list("pk", flat=True)) if rows else set()
     found = {}
     for place in places:
-        own = rows.get(place.authority_id, {})
-        usual = own.get((None, None), float(place.inspector_days_per_week or 0))
-        for region in sorted({r for r, _w in own}, key=lambda r: r or 0) or [None]:
-            found[place.authority_id, region] = _weeks_of(own, region, usual, window)
-        # A region with days of its own takes nothing from the others: they have the wider row.
-        if (place.authority_id, None) not in found and not regions <= {r for r, _w in own}:
-            found[place.authority_id, None] = _weeks_of(own, None, usual, window)
+        everywhere = DaysOf(place.authority_id)
+        usual = float(place.inspector_days_per_week or 0)
+        wide = {None: usual} | rows.get(everywhere, {})
+        own = [w for w in rows if w.authority == place.authority_id and w != everywhere]
+        own.sort(key=lambda w: (w.region or 0, w.unit or 0))
+        # Regions with days of their own take nothing from the others: they have the wider row.
+        apart = {r for r in regions if any(w.serves(r, served) for w in own)}
+        if not own or regions - apart:
+            found[everywhere] = _weeks_of(wide, {}, window)
+        for whose in own:
+            found[whose] = _weeks_of(rows[whose], wide, window)
     return found
 
 
 def _weeks_of(
-    own: dict[tuple[int | None, dt.date | None], float], region: int | None, usual: float,
+    own: dict[dt.date | None, float], wider: dict[dt.date | None, float],
     window: list[tuple[dt.date, int]],
 ) -> list[float]:  # fmt: skip
-    return [
-        round(own.get((region, week), own.get((region, None), usual)) * days / WEEK_DAYS, 2)
-        for week, days in window
-    ]
+    usual = own.get(None, wider.get(None, 0.0))
+    return [round(own.get(week, usual) * days / WEEK_DAYS, 2) for week, days in window]
 
 
 def days_in_window(operation: Operation, places: list[Participation]) -> dict[int, float]:
     """Inspector-days of each authority (id) over the whole window and all its pools."""
     totals = {place.authority_id: 0.0 for place in places}
-    for (authority, _region), days in weekly_days(operation, places).items():
-        totals[authority] += sum(days)
+    for whose, days in weekly_days(operation, places).items():
+        totals[whose.authority] += sum(days)
     return totals
 
 
@@ -120,10 +148,11 @@ def freeze(
     places = chances.places
     people = {p.authority_id: _people(p) for p in places}
     days = weekly_days(operation, places)
+    served = units_of(operation, {whose.unit for whose in days if whose.unit})
     codes = {p.authority_id: p.authority.code for p in places}
     regions = {r.pk: r.code for r in operation.regions.order_by("code", "pk")}
     teams = FullTeams(chances, people, chosen.min_people, chosen.most_authorities,
-                      idle=_idle(days, chances, list(regions), by_week))  # fmt: skip
+                      idle=_idle(days, served, chances, list(regions), by_week))  # fmt: skip
     run = ScoringRun.objects.shown()
     visited = _last_visits(rows)
     sites = [_site(row, chances, teams, codes, window, by_week, visited, as_drawn) for row in rows]
@@ -144,7 +173,7 @@ def freeze(
             for p in places
         ],
         "regions": list(regions.values()),
-        "pools": _pools(days, codes, regions, by_week),
+        "pools": _pools(days, served, codes, regions, by_week),
         "quotas": _quotas(operation, codes, float(chosen.penalty)),
         "together": sorted([codes[one], codes[other]]
                            for one, others in chances.together.items() for other in others),
@@ -199,6 +228,7 @@ def _site(
         },
         "fixed": str(fixed), "team": team,
         "week": terms.week.isoformat() if terms and terms.week and by_week else "",
+        "must": sorted(codes[pk] for pk in chances.present.get(row.kind, ())),
         "needs": sorted(str(n.public_id) for n in terms.needs.all()) if terms else [],
         "weeks": _weeks_allowed(visited.get(site.pk), window) if by_week else [1],
         "drawn": row.drawn.probability if row.drawn else None,
@@ -244,7 +274,7 @@ def _add_travel(sites: list[dict[str, Any]]) -> None:
 
 
 def _idle(
-    days: dict[tuple[int, int | None], list[float]], chances: Chances, regions: list[int],
+    days: dict[DaysOf, list[float]], served: Served, chances: Chances, regions: list[int],
     by_week: bool,
 ) -> dict[int, set[int]]:  # fmt: skip
     """By region (id) the authorities (ids) whose days there are too few for a single visit."""
@@ -252,23 +282,48 @@ def _idle(
     for region in regions:
         for place in chances.places:
             pk = place.authority_id
-            own = days.get((pk, region), days.get((pk, None), []))
+            own = _own_days(days, served, pk, region)
             most = max(own, default=0.0) if by_week else round(sum(own), 2)
             if most < chances.visit_days(pk):
                 found.setdefault(region, set()).add(pk)
     return found
 
 
+def _own_days(
+    days: dict[DaysOf, list[float]], served: Served, authority: int, region: int
+) -> list[float]:
+    """The days of visits by an authority in a region: the narrowest that there are."""
+    mine = [whose for whose in days if whose.authority == authority]
+    mine.sort(key=_narrowest)
+    return next((days[whose] for whose in mine if whose.serves(region, served)), [])
+
+
+def _narrowest(whose: DaysOf) -> tuple[bool, bool, int]:
+    return (whose.region is None, whose.unit is None, whose.unit or whose.region or 0)
+
+
 def _pools(
-    by_pool: dict[tuple[int, int | None], list[float]], codes: dict[int, str],
+    by_pool: dict[DaysOf, list[float]], served: Served, codes: dict[int, str],
     regions: dict[int, str], by_week: bool,
 ) -> list[dict[str, Any]]:  # fmt: skip
-    return [
-        {"authority": codes[authority], "region": regions.get(region, "") if region else ALL,
-         "days": days if by_week else [round(sum(days), 2)]}
-        for (authority, region), days in by_pool.items()
-        if region is None or region in regions
-    ]  # fmt: skip
+    """``region``: its code, "*" for all without days of their own, or "@" and a unit's code with
+    the ``regions`` that the unit serves. Narrower ones first."""
+    units = {u.pk: u.code for u in Unit.objects.filter(pk__in=served).order_by("pk")}
+    pools = []
+    for whose in sorted(by_pool, key=lambda one: (codes[one.authority], _narrowest(one))):
+        days = by_pool[whose]
+        if whose.region is not None and whose.region not in regions:
+            continue
+        pool: dict[str, Any] = {
+            "authority": codes[whose.authority],
+            "region": regions[whose.region] if whose.region else ALL,
+            "days": days if by_week else [round(sum(days), 2)],
+        }
+        if whose.unit is not None:
+            pool["region"] = f"@{units[whose.unit]}"
+            pool["regions"] = sorted(regions[r] for r in served.get(whose.unit, set()))
+        pools.append(pool)
+    return pools
 
 
 def _quotas(operation: Operation, codes: dict[int, str], penalty: float) -> list[dict[str, Any]]:
@@ -319,7 +374,7 @@ def problem_of(inputs: dict[str, Any]) -> Problem:
         region=_ints(regions.get(s["region"], 0) for s in sites),
         firm=_ints(firms.get(s["firm"], -1) for s in sites),
         able=able, entry=entry, needs_entry=np.array([s["entry"]["asked"] for s in sites], bool),
-        required=_ints(0 for _ in sites), p=p,
+        required=_ints(sum(1 << index[c] for c in s.get("must", [])) for s in sites), p=p,
         severity=np.array([a["severity"] for a in inputs["authorities"]], float),
         days=days, wishes=wishes, unseen=np.array([s["unseen"] for s in sites], float),
         travel=np.array([s["travel"] for s in sites], float),
@@ -349,19 +404,29 @@ def _pool_arrays(
 ) -> dict[str, Any]:
     pools = inputs["pools"]
     pool_of = np.full((len(index), len(regions)), -1, dtype=np.int64)
-    for q, pool in enumerate(pools):
+    for q, pool in sorted(enumerate(pools), key=lambda one: _width(one[1])):
+        row = pool_of[index[pool["authority"]]]
         if pool["region"] == ALL:
-            row = pool_of[index[pool["authority"]]]
             row[row < 0] = q
-    for q, pool in enumerate(pools):
-        if pool["region"] != ALL:
-            pool_of[index[pool["authority"]], regions[pool["region"]]] = q
+            continue
+        for region in pool.get("regions", [pool["region"]]):
+            row[regions[region]] = q if row[regions[region]] < 0 else row[regions[region]]
     capacity = np.array([pool["days"] for pool in pools], float)
     return {
-        "pools": tuple(f"{pool['authority']}/{pool['region']}" for pool in pools),
+        "pools": tuple(pool_key(pool) for pool in pools),
         "pool_authority": _ints(index[pool["authority"]] for pool in pools),
         "pool_of": pool_of, "capacity": capacity.reshape(len(pools), len(inputs["periods"])),
     }  # fmt: skip
+
+
+def _width(pool: dict[str, Any]) -> int:
+    """Days of a region go before those of a unit, these before those of the whole authority."""
+    return 2 if pool["region"] == ALL else int("regions" in pool)
+
+
+def pool_key(pool: dict[str, Any]) -> str:
+    """Names the inspector-days of an authority among the others: "authority/region"."""
+    return f"{pool['authority']}/{pool['region']}"
 
 
 def quota_key(quota: dict[str, Any]) -> str:

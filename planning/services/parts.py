@@ -90,7 +90,7 @@ def part_contents(operation: Operation) -> dict[int, dict[str, Any]]:
         })
         for c in picked
     ]  # fmt: skip
-    rows = list(Capacity.objects.filter(operation=operation).select_related("region"))
+    rows = list(Capacity.objects.filter(operation=operation).select_related("region", "unit"))
     places = operation.participations.filter(state=ParticipationState.ACCEPTED)
     return {
         place.authority_id: {
@@ -101,13 +101,20 @@ def part_contents(operation: Operation) -> dict[int, dict[str, Any]]:
             ),
             "days_a_week": str(place.inspector_days_per_week),
             "capacity": sorted(
-                [row.region.code if row.region else "", str(row.week or ""), str(row.days)]
+                [_whose(row), str(row.week or ""), str(row.days)]
                 for row in rows
                 if row.authority_id == place.authority_id
             ),
         }
         for place in places
     }  # fmt: skip
+
+
+def _whose(row: Capacity) -> str:
+    """Of a region (code), of a unit ("@" and its code), or of all the rest (empty)."""
+    if row.unit is not None:
+        return f"@{row.unit.code}"
+    return row.region.code if row.region else ""
 
 
 def part_content(operation: Operation, authority: Authority) -> dict[str, Any]:

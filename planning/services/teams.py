@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from django.utils.translation import gettext as _
 
 from audit.context import as_system
-from authorities.models import Area, AreaKind, Authority, Membership, Role, Unit, User
+from authorities.models import Authority, Membership, Role, User
 from authorities.powers_card import PowersCard, powers_card
+from authorities.selectors import regions_served
 from planning.leading import first_to_lead, nobody_enters
 from planning.models import (
     Absence,
@@ -107,7 +108,7 @@ class Roster:
             .prefetch_related("regions")
             .order_by("user__last_name", "user__first_name", "pk")
         )
-        self.serves = _regions_of_units({m.unit_id for m in self.people})
+        self.serves = regions_served({m.unit_id for m in self.people})
 
     def _skills(self) -> None:
         rows = PersonSkills.objects.filter(user__in=[m.user_id for m in self.people])
@@ -352,27 +353,3 @@ def entry_words(roster: Roster, authorities: Iterable[int], sites: Sequence[Site
     """Kinds of place into which nobody of these authorities has a lawful entry, in words."""
     kinds = sorted({site.kind or USUAL_PLACE for site in sites})
     return [words for kind in kinds if (words := nobody_enters(roster.card(authorities, kind)))]
-
-
-def _regions_of_units(units: set[int]) -> dict[int, set[int] | None]:
-    """Unit → regions it serves; None: the whole country (it names no area, or the country)."""
-    served: dict[int, set[int] | None] = {}
-    rows = Unit.areas.through.objects.filter(unit__in=units).select_related("area")
-    areas: dict[int, list[Area]] = defaultdict(list)
-    for row in rows:
-        areas[row.unit_id].append(row.area)
-    members: dict[int, set[int]] = defaultdict(set)
-    for district, region in Area.objects.filter(
-        districts__in={a.pk for rows in areas.values() for a in rows}
-    ).values_list("districts", "region_id"):
-        members[district].add(region)
-    for unit in units:
-        own = areas.get(unit, [])
-        if not own or any(area.kind == AreaKind.COUNTRY for area in own):
-            served[unit] = None
-            continue
-        served[unit] = set()
-        for area in own:
-            known = members[area.pk] | {area.pk if area.kind == AreaKind.REGION else area.region_id}
-            served[unit] |= {pk for pk in known if pk}  # type: ignore[operator]
-    return served

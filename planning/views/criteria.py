@@ -12,8 +12,11 @@ from django.views.decorators.http import require_POST
 
 from audit.errors import DomainError
 from authorities.access import acting, require
+from authorities.models import TermKind
+from authorities.terms import labels
 from planning.models import (
     Operation,
+    PresenceRule,
     SelectionQuota,
     SelectionResource,
     SelectionSettings,
@@ -23,6 +26,7 @@ from planning.models import (
 from planning.permissions import may_select
 from planning.selection_forms import (
     DaysForm,
+    PresenceRuleForm,
     QuotaForm,
     ResourceForm,
     SettingsForm,
@@ -52,6 +56,7 @@ def _forms(request: HttpRequest, operation: Operation) -> dict[str, forms.BaseFo
     sent = request.POST.get("form", "")
     row = settings_of(operation)
     version = row.version if row.pk else 0
+    authority = request.actor.authority  # type: ignore[attr-defined]
 
     def data(name: str) -> Any:
         return request.POST if sent == name else None
@@ -60,9 +65,10 @@ def _forms(request: HttpRequest, operation: Operation) -> dict[str, forms.BaseFo
         "settings": SettingsForm(
             data("settings"), prefix="s", instance=row, initial={"version": version}
         ),
-        "days": DaysForm(data("days"), prefix="d", operation=operation),
+        "days": DaysForm(data("days"), prefix="d", operation=operation, authority=authority),
         "quota": QuotaForm(data("quota"), prefix="q", operation=operation),
         "together": TeamRuleForm(data("together"), prefix="t", operation=operation),
+        "present": PresenceRuleForm(data("present"), prefix="p", operation=operation),
         "resource": ResourceForm(data("resource"), prefix="r"),
     }
 
@@ -71,7 +77,7 @@ def _save(actor: Any, operation: Operation, name: str, values: dict[str, Any]) -
     given: dict[str, Callable[..., Any]] = {
         "settings": services.save_settings, "days": services.set_days,
         "quota": services.set_quota, "resource": services.set_resource,
-        "together": services.set_team_rule,
+        "together": services.set_team_rule, "present": services.set_presence_rule,
     }  # fmt: skip
     if name == "settings":
         values["version"] = values.get("version") or 0
@@ -102,16 +108,24 @@ def criteria(request: HttpRequest, public_id: str) -> HttpResponse:
         "may_lead": context["rights"]["manage"] and selecting,
         "may_days": may_select(actor, operation) and selecting,
         "settings_row": SelectionSettings.objects.filter(operation=operation).first(),
-        "capacities": operation.capacities.select_related("authority", "region"),
+        "capacities": operation.capacities.select_related("authority", "region", "unit"),
         "places": operation.participations.accepted().select_related("authority")
         .order_by("authority__code"),
         "quotas": operation.quotas.select_related("region", "industry", "authority"),
         "team_rules": operation.team_rules.select_related("authority", "needs"),
+        "presence_rules": _named_kinds(operation),
         "resources": operation.resources.order_by("kind", "name"),
         "terms": operation.terms.exclude(fixed="free").select_related("site", "set_by", "set_for"),
     }  # fmt: skip
     status = 422 if form is not None and form.errors else 200
     return render(request, "planning/criteria.html", context, status=status)
+
+
+def _named_kinds(operation: Operation) -> list[tuple[PresenceRule, str]]:
+    """Who comes on every visit to a kind of place, with the kind in words."""
+    kinds = labels(TermKind.PREMISES)
+    rules = operation.presence_rules.select_related("authority")
+    return [(rule, kinds.get(rule.kind, rule.kind)) for rule in rules]
 
 
 @require_POST
@@ -133,6 +147,18 @@ def team_rule_remove(request: HttpRequest, public_id: str, number: int) -> HttpR
     )
     actor = request.actor  # type: ignore[attr-defined]
     attempt(request, _("Removed."), lambda: services.remove_team_rule(actor=actor, rule=rule))
+    return redirect("planning:criteria", public_id=public_id)
+
+
+@require_POST
+@acting()
+def presence_rule_remove(request: HttpRequest, public_id: str, number: int) -> HttpResponse:
+    operation = open_selection(request, public_id)
+    rule = get_object_or_404(
+        PresenceRule.objects.select_related("authority"), operation=operation, pk=number
+    )
+    actor = request.actor  # type: ignore[attr-defined]
+    attempt(request, _("Removed."), lambda: services.remove_presence_rule(actor=actor, rule=rule))
     return redirect("planning:criteria", public_id=public_id)
 
 

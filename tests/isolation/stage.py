@@ -227,6 +227,7 @@ def selection_values(operation: Operation, site: Site, lead: Any) -> dict[str, d
     quota = operation.quotas.create(region=operation.regions.get(), maximum=50)
     places = operation.participations.accepted().order_by("pk")
     rule = operation.team_rules.create(authority=places[0].authority, needs=places[1].authority)
+    present = operation.presence_rules.create(authority=places[0].authority, kind="vehicle")
     resource = operation.resources.create(kind="interpreter", name="x", per_week=1)
     frame = lottery.Frame((lottery.Row(str(site.public_id), "", "01", "a", 1.0, None),), 1)
     operation.draws.create(
@@ -246,6 +247,7 @@ def selection_values(operation: Operation, site: Site, lead: Any) -> dict[str, d
     return {
         "quota": {"public_id": operation.public_id, "number": quota.pk},
         "team_rule": {"public_id": operation.public_id, "number": rule.pk},
+        "presence_rule": {"public_id": operation.public_id, "number": present.pk},
         "resource": {"public_id": operation.public_id, "resource": resource.public_id},
         "draw_step": {"public_id": operation.public_id, "step": "draw"},
         "solver_run": {"public_id": run.public_id},

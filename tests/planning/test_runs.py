@@ -182,8 +182,8 @@ def test_days_of_one_region_leave_the_others_the_usual_ones():
         operation=cast.operation, authority=cast.lead.authority, region=other, days=Decimal("2")
     )
     days = inputs.weekly_days(cast.operation, list(cast.operation.participations.accepted()))
-    mine = {region: max(w) for (authority, region), w in days.items()
-            if authority == cast.lead.authority.pk}  # fmt: skip
+    mine = {whose.region: max(w) for whose, w in days.items()
+            if whose.authority == cast.lead.authority.pk}  # fmt: skip
     usual = float(cast.operation.participations.get(is_lead=True).inspector_days_per_week)
     assert mine == {other.pk: 2.0, None: usual}
 
