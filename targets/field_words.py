@@ -58,7 +58,7 @@ def refused_words(field: str, code: str, columns: Sequence[str]) -> str:
     """
     if code in NAMING_A_COLUMN and field in columns:
         return field
-    return str(ASKED.get(field) or FIELDS.get(field, field))
+    return str(ASKED.get(field) or FIELDS.get(field) or field)
 
 
 def field_words(name: str) -> str:
