@@ -46,6 +46,7 @@ VALUES: dict[str, Any] = {
     "description": _("description"), "trade": _("trade in words"), "reason": _("why it was proposed"),
     "proposed_by": _("proposed by"), "priority": _("importance"),
     "wished_weeks": _("weeks wished for"), "note": _("note"),
+    "opened_on": _("first day"), "closed_on": _("last day"), "staff_estimate": _("people at work"),
 }  # fmt: skip
 
 

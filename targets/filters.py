@@ -2,13 +2,14 @@
 
 import datetime as dt
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import django_filters
 from django import forms
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 from django.utils.translation import get_language, gettext_lazy
+from django.utils.translation import gettext as _
 
 from authorities.models import Area, AreaKind, Authority
 from targets.fact_words import LICENCES
@@ -26,7 +27,7 @@ from targets.models import (
     VisitOutcome,
 )
 from targets.querysets import PastVisitQuerySet
-from targets.search import holding
+from targets.search import holding, spellings
 from targets.source_words import anothers
 from ui.filters import FilterSet, once
 from ui.forms import DateInput
@@ -161,10 +162,27 @@ def two_years_ago() -> dt.date:
     return years_ago(timezone.localdate(), 2)
 
 
-class SiteFilter(FilterSet):
+class WordFilter(FilterSet):
+    """Rows by words, as the search finds them."""
+
+    side: ClassVar[str]  # of ``targets.search``
     q = django_filters.CharFilter(
         label=gettext_lazy("Name, address or business ID"), method="by_text", max_length=100
     )
+
+    def by_text(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        return holding(rows, self.side, self.request.actor, value)
+
+    def note(self) -> str:
+        """That the spelling was guessed, and not which words were taken: one may be a hidden row's."""
+        asked = self.is_bound and self.form.is_valid() and self.form.cleaned_data.get("q")
+        if not asked or not spellings(self.request.actor, self.side, asked):
+            return ""
+        return _("Nothing is written as you typed it. What is listed has similar words.")
+
+
+class SiteFilter(WordFilter):
+    side = "s"
     region = TreeFilter(label=gettext_lazy("Region and municipality"), method="by_area")
     branch = TreeFilter(label=gettext_lazy("Industry"), method="by_branch")
     industry = django_filters.CharFilter(
@@ -253,9 +271,6 @@ class SiteFilter(FilterSet):
     @property
     def actor(self) -> Any:
         return self.request.actor
-
-    def by_text(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        return holding(rows, "s", self.actor, value)
 
     def by_area(self, rows: QuerySet[Any], name: str, value: list[str]) -> QuerySet[Any]:
         heads = {node.value for node in self.filters["region"].extra["widget"].nodes}
@@ -373,10 +388,8 @@ class SiteFilter(FilterSet):
         return rows.filter(Exists(tagged))
 
 
-class CompanyFilter(FilterSet):
-    q = django_filters.CharFilter(
-        label=gettext_lazy("Name, address or business ID"), method="by_text", max_length=100
-    )
+class CompanyFilter(WordFilter):
+    side = "c"
     status = django_filters.MultipleChoiceFilter(
         label=gettext_lazy("State"), choices=CompanyStatus.choices,
         widget=forms.CheckboxSelectMultiple,
@@ -387,9 +400,6 @@ class CompanyFilter(FilterSet):
         max_length=20,
         help_text=gettext_lazy("For one classification alone write its name first: TOL2008 56"),
     )
-
-    def by_text(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        return holding(rows, "c", self.request.actor, value)
 
     def by_industry(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         return in_industry(rows, value)

@@ -2,10 +2,11 @@
 
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from targets.fact_words import kind_words, value_words
 from targets.field_words import FIELDS
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from authorities.actors import Actor
 
 SHOWN = 40
+FACTS_OF = (
+    gettext_lazy("Facts %(first)s–%(last)s of %(count)s are shown."),
+    gettext_lazy("Facts %(first)s–%(last)s of more than %(count)s are shown."),
+)
 # What a reader of a history looks for; coordinates and the like move without meaning.
 TOLD = ("name", "name_sv", "address", "postal_code", "status", "type", "form", "website",
         "company_id", "opened_on", "closed_on", "registered_on", "ended_on")  # fmt: skip
@@ -93,20 +98,24 @@ def _shown(field: str, value: Any, companies: dict[int, Company]) -> str:
     return str(WORDS.get(field, {}).get(value, value))
 
 
-def facts_of(
+def facts_at(
     actor: "Actor", *, site: Site | None = None, company: Company | None = None
-) -> list[dict[str, Any]]:
-    """What registers say, as known now; of a site also of the company that runs it. One query."""
+) -> QuerySet[Fact]:
+    """What registers say, as known now; of a site also of the company that runs it."""
     about = Q(company=company) if company is not None else Q(site=site)
     if site is not None and site.company_id is not None:
         about |= Q(company_id=site.company_id)
-    rows = (
+    return (
         Fact.objects.visible_to(actor).known().filter(about).select_related("authority", "company")
-        .order_by("kind", "-valid_from", "-pk")[:SHOWN]
+        .order_by("kind", "-valid_from", "-pk")
     )  # fmt: skip
+
+
+def facts_told(rows: list[Fact], *, of_site: bool) -> list[dict[str, Any]]:
+    """The facts in words. No query."""
     return [
         {"row": row, "kind": kind_words(row.kind), "value": value_words(row.value),
-         "of_company": site is not None and row.company_id is not None}
+         "of_company": of_site and row.company_id is not None}
         for row in rows
     ]  # fmt: skip
 

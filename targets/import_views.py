@@ -19,7 +19,7 @@ from django.views.decorators.http import require_GET, require_POST
 from audit.errors import RuleViolation
 from authorities.access import acting
 from targets.fact_words import kind_words
-from targets.field_words import FIELDS, field_words
+from targets.field_words import FIELDS, field_words, refused_words
 from targets.forms import ImportForm
 from targets.import_states import ASKED
 from targets.lists import ImportList
@@ -98,7 +98,10 @@ def import_detail(request: HttpRequest, public_id: str) -> HttpResponse:
     page = pages.get_page(request.GET.get("page"))
     context = {
         "run": run,
-        "refusals": [{"row": r, "reason": row_message(r.code)} for r in page],
+        "refusals": [
+            {"row": r, "field": refused_words(r.field, r.code, run.columns),
+             "reason": row_message(r.code)} for r in page
+        ],
         "pages": page,
         "steps": [{"what": what, "label": WORDS[what]} for what in ASKED if may(run, what)],
         "preview": _preview(request, run),

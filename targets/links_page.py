@@ -1,10 +1,8 @@
-"""Links of a site or a company for its page: a list, and the same as a small drawn graph."""
+"""Links of a site or a company for its page: which are seen, and what each says."""
 
-from dataclasses import dataclass
-from math import cos, pi, sin
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -16,8 +14,11 @@ if TYPE_CHECKING:
     from authorities.actors import Actor
 
 LINKS_SHOWN = 60
-DRAWN = 14  # more than this around one centre cannot be read
-WIDTH, HEIGHT = 640, 420  # units of the drawing, not pixels
+ENDS = ("from_company", "from_site", "to_company", "to_site", "at_site")
+SHOWN_OF = (
+    gettext_lazy("Links %(first)s–%(last)s of %(count)s are shown."),
+    gettext_lazy("Links %(first)s–%(last)s of more than %(count)s are shown."),
+)
 
 
 SENTENCES = {
@@ -32,43 +33,52 @@ SENTENCES = {
 }
 
 
-@dataclass
-class Node:
-    label: str
-    url: str
-    kind: str  # company or site
-    x: float = 0
-    y: float = 0
-    words: str = ""  # how it hangs together with the centre
-    linked: bool = False  # stands in the list as a link, too
+def visible_links(actor: "Actor") -> QuerySet[Link]:
+    """Links the actor may see with all that they name: an end that is hidden hides the link."""
+    rows = Link.objects.visible_to(actor).select_related(*ENDS, "authority")
+    for end in ("from_site", "to_site", "at_site"):
+        site = Site.objects.visible_to(actor).filter(pk=OuterRef(end)).order_by("pk")
+        rows = rows.alias(**{f"{end}_seen": Subquery(site.values("pk")[:1])}).filter(
+            Q(**{f"{end}__isnull": True}) | Q(**{f"{end}_seen__isnull": False})
+        )
+    return rows.order_by("kind", "-valid_from", "pk")
 
 
-def links_of(
-    actor: "Actor", *, site: Site | None = None, company: Company | None = None
-) -> list[dict[str, Any]]:
-    """Links the actor may see that have the target at either end. Three queries.
-
-    Each: ``words``, ``label``, ``url``, ``kind``, ``link``, ``at`` (where it holds). An end the
-    actor may not see hides the link.
-    """
-    ends = ("from_company", "from_site", "to_company", "to_site", "at_site")
-    if site is not None:
-        about = Q(from_site=site) | Q(to_site=site) | Q(at_site=site)
+def links_at(actor: "Actor", centre: Site | Company) -> QuerySet[Link]:
+    """Those that have the centre at either end, or of a site also those that hold there."""
+    if isinstance(centre, Site):
+        about = Q(from_site=centre) | Q(to_site=centre) | Q(at_site=centre)
     else:
-        about = Q(from_company=company) | Q(to_company=company)
-    rows = list(
-        Link.objects.visible_to(actor).filter(about)
-        .select_related(*ends, "authority").order_by("kind", "-valid_from", "pk")[:LINKS_SHOWN]
-    )  # fmt: skip
-    sites = {pk for row in rows for pk in (row.from_site_id, row.to_site_id, row.at_site_id) if pk}
-    seen = set(Site.objects.visible_to(actor).filter(pk__in=sites).values_list("pk", flat=True))
-    found = []
-    for row in rows:
-        named = [pk for pk in (row.from_site_id, row.to_site_id, row.at_site_id) if pk]
-        if not all(pk in seen for pk in named):
-            continue
-        found += _ends(row, site or company)
-    return found
+        about = Q(from_company=centre) | Q(to_company=centre)
+    return visible_links(actor).filter(about)
+
+
+def ends_of(row: Link) -> tuple[Any, Any]:
+    """Who does something and whom or what it is done to, each a company or a site."""
+    return row.from_company or row.from_site, row.to_company or row.to_site
+
+
+def sentence(row: Link) -> str:
+    first, second = ends_of(row)
+    return str(SENTENCES[LinkKind(row.kind)]) % {"first": first, "second": second}
+
+
+def named(end: Any) -> dict[str, str] | None:
+    return {"label": str(end), "url": url_of(end)} if end else None
+
+
+def told(rows: list[Link], centre: Any) -> list[dict[str, Any]]:
+    """The links in words, each with the other end, or both where the centre is only its place.
+
+    ``words``, ``label``, ``url``, ``link``, ``at`` (where it holds). No query.
+    """
+    return [
+        {"words": sentence(row), **(named(end) or {}), "link": row,
+         "at": named(row.at_site if row.at_site != centre else None)}
+        for row in rows
+        for end in ends_of(row)
+        if end != centre
+    ]  # fmt: skip
 
 
 def sites_of_company(actor: "Actor", company: Company) -> QuerySet[Site]:
@@ -88,21 +98,6 @@ def sites_of_company(actor: "Actor", company: Company) -> QuerySet[Site]:
     )
 
 
-def _ends(row: Link, centre: Any) -> list[dict[str, Any]]:
-    """The other end of a link, or both where the centre is only the place of it."""
-    first, second = row.from_company or row.from_site, row.to_company or row.to_site
-    kind = LinkKind(row.kind)
-    words = str(SENTENCES[kind]) % {"first": first, "second": second}
-    others = [end for end in (first, second) if end != centre]
-    return [
-        {"words": words, "label": str(end), "url": _url(end), "link": row,
-         "kind": "company" if isinstance(end, Company) else "site", "does": str(kind.label),
-         "at": {"label": str(row.at_site), "url": _url(row.at_site)}
-         if row.at_site and row.at_site != centre else None}
-        for end in others
-    ]  # fmt: skip
-
-
 def link_url(actor: "Actor", centre: Site | Company) -> str:
     """Where the actor may write a link of ``centre`` down; empty where not."""
     if not actor.has_role(*WRITERS) or centre.merged_into_id:
@@ -111,37 +106,9 @@ def link_url(actor: "Actor", centre: Site | Company) -> str:
     return reverse(name, args=[centre.public_id])
 
 
-def _url(end: Any) -> str:
+def url_of(end: Any) -> str:
     name = "targets:company_detail" if isinstance(end, Company) else "targets:site_detail"
     return reverse(name, args=[end.public_id])
-
-
-def graph_of(centre: Any, links: list[dict[str, Any]], extra: list[Any] | None = None) -> Any:
-    """Places for the drawing: the centre and up to ``DRAWN`` others in a ring, each once.
-
-    ``extra``: companies or sites that hang on the centre without a link (who runs the site).
-    None when there is too little to draw.
-    """
-    nodes: dict[str, Node] = {}
-    for end in extra or []:
-        kind = "company" if isinstance(end, Company) else "site"
-        nodes[_url(end)] = Node(str(end), _url(end), kind, words=_("runs the site"))
-    for link in links:
-        node = nodes.setdefault(link["url"], Node(link["label"], link["url"], link["kind"]))
-        node.linked = True
-        if link["does"] not in node.words:
-            node.words = f"{node.words}, {link['does']}" if node.words else link["does"]
-    if len(nodes) < 2:
-        return None  # the list says it better
-    ring = list(nodes.values())[:DRAWN]
-    for number, node in enumerate(ring):
-        angle = 2 * pi * number / len(ring) - pi / 2
-        node.x = round(WIDTH / 2 + (WIDTH / 2 - 110) * cos(angle))
-        node.y = round(HEIGHT / 2 + (HEIGHT / 2 - 50) * sin(angle))
-    return {
-        "width": WIDTH, "height": HEIGHT, "x": WIDTH // 2, "y": HEIGHT // 2,
-        "label": str(centre), "nodes": ring, "more": max(0, len(nodes) - DRAWN),
-    }  # fmt: skip
 
 
 def roles_of(actor: "Actor", company: Company) -> list[dict[str, Any]]:

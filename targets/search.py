@@ -17,6 +17,7 @@ from targets.models import Company, EntryKind, SearchEntry, Site
 
 LOOKED_AT = 60  # entries of one look that are ranked
 ALIKE = 24  # words taken for one mistyped word
+BEGUN = 24  # words that a typed one may be the beginning of, to be asked for one by one
 LEAST_LIKENESS = 0.4  # shared three-letter pieces of both words, 0..1
 SIDES: dict[str, tuple[type[Any], str]] = {"s": (Site, "site"), "c": (Company, "company")}
 
@@ -64,10 +65,38 @@ def words_query(typed: Typed, marks: list[str], alike: dict[str, list[str]] | No
     """The text query: all words, each begun or (``alike``) one of those like it, and all marks."""
     long = [word for word in typed.words if len(word) >= SHORT]
     parts = [] if long else [f"'{word}'" for word in typed.words]
+    whole = begun(long) if len(long) > 1 else {}
     for word in long:
-        choices = [f"'{word}':*", *(f"'{w}'" for w in (alike or {}).get(word, ()))]
+        choices = [f"'{w}'" for w in whole[word]] if word in whole else [f"'{word}':*"]
+        choices += [f"'{w}'" for w in (alike or {}).get(word, ())]
         parts.append(f"({' | '.join(choices)})")
     return " & ".join([*parts, *marks])
+
+
+def begun(words: list[str]) -> dict[str, list[str]]:
+    """Known words that begin with each, itself included; words that begin too many are left out.
+
+    Of a beginning the index gathers all rows before it looks at the other words; of whole words it
+    goes along the rarest and passes over the rows between. What is found is the same: every word
+    that begins with three letters is known (``SearchWord``), and others are not looked up.
+    """
+    asked = [word for word in words if word.isascii() and word.isalpha()]
+    if not asked:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT t.word, b.word FROM unnest(%(words)s) t(word) CROSS JOIN LATERAL (
+              SELECT w.word FROM targets_searchword w
+               WHERE w.word > t.word AND w.word < t.word || '\U0010ffff'
+               ORDER BY w.word LIMIT %(number)s) b
+            """,
+            {"words": asked, "number": BEGUN + 1},
+        )
+        found = {word: [word] for word in asked}
+        for word, whole in sorted(cursor.fetchall()):
+            found[word].append(whole)
+    return {word: known for word, known in found.items() if len(known) <= BEGUN + 1}
 
 
 def marks_of(side: str, actor: Any) -> list[str]:
@@ -127,7 +156,7 @@ class Hit:
 
 
 def find(actor: Any, side: str, raw: str, limit: int, *, guess: bool = True) -> list[Hit]:
-    """The best ``limit`` visible sites (``side`` "s") or companies ("c"). At most five queries.
+    """The best ``limit`` visible sites (``side`` "s") or companies ("c"). At most seven queries.
 
     Without ``guess`` every word must be there as typed: a choice is made of what comes of it.
     Asked twice in one request (an actor lives as long), it is looked for once.
@@ -154,17 +183,42 @@ def _find(actor: Any, side: str, raw: str, limit: int, guess: bool) -> list[Hit]
 
 
 def holding(rows: QuerySet[Any], side: str, actor: Any, raw: str) -> QuerySet[Any]:
-    """Those of ``rows`` (sites or companies) with all words typed, or an identifier begun so."""
+    """Those of ``rows`` (sites or companies) with all words typed, or an identifier begun so.
+
+    Where the actor sees nothing of that kind, those with words like them (``spellings``).
+    """
     typed = Typed.of(raw)
     if not typed.words:
         return rows.none()
     name = SIDES[side][1]
     of_side = SearchEntry.objects.filter(**{f"{name}__isnull": False}).order_by()
-    found = matching(of_side, typed, marks_of(side, actor)).values(f"{name}_id")
-    if not typed.looks_like_code:
+    alike = spellings(actor, side, raw)
+    found = matching(of_side, typed, marks_of(side, actor), alike).values(f"{name}_id")
+    if alike or not typed.looks_like_code:
         return rows.filter(pk__in=found)
     codes = of_side.filter(kind=EntryKind.CODE, text__startswith=typed.code)
     return rows.filter(Q(pk__in=found) | Q(pk__in=codes.values(f"{name}_id")))
+
+
+def spellings(actor: Any, side: str, raw: str) -> dict[str, list[str]]:
+    """Words to take for those typed where the actor sees no row that holds them as typed; else none.
+
+    It is asked of all that the actor sees, whatever else narrows a list: so list, map, export and
+    bulk read the words alike, and neither another filter nor a hidden row changes how. One query,
+    of a code two, and one more where the spelling is guessed; once for an actor.
+    """
+    asked = actor.__dict__.setdefault("_spelled", {})
+    if (side, raw) not in asked:
+        typed = Typed.of(raw)
+        known = not typed.words or _seen_as_typed(actor, side, typed)
+        asked[side, raw] = {} if known else words_alike(typed.words)
+    return asked[side, raw]  # type: ignore[no-any-return]
+
+
+def _seen_as_typed(actor: Any, side: str, typed: Typed) -> bool:
+    """Entries are walked as the search itself walks them, so that both have the same plans."""
+    rows = matching(seen_entries(side, actor), typed, marks_of(side, actor))
+    return bool(_by_code(actor, side, typed) or _take(rows, side))
 
 
 def _take(rows: QuerySet[SearchEntry], side: str, number: int = LOOKED_AT) -> list[Any]:

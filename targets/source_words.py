@@ -1,8 +1,9 @@
 """How the register that said something is named, and to whom.
 
 A list with running numbers of its own (``own`` in its mapping) is a source ``name:CODE``. What an
-authority lists is its own matter: its code and name are for its own people, to others it reads as a
-list of some authority, and they can neither filter by it nor find out that it is there.
+authority lists is its own matter: its code and name are for its own people (after it has ended for those of
+the authorities that carry on its affairs), to others it reads as a list of some authority, and they
+can neither filter by it nor find out that it is there.
 """
 
 from typing import TYPE_CHECKING
@@ -22,7 +23,9 @@ def own_list(code: str, authority: str) -> str:
 
 
 def is_anothers(source: str, actor: "Actor") -> bool:
-    return ":" in source and not source.endswith(f":{actor.authority.code}")
+    """Asks what has come to the acting authority from others only of lists that are not its own."""
+    _name, colon, code = source.rpartition(":")
+    return bool(colon) and code != actor.authority.code and code not in actor.former_codes
 
 
 def shown_source(source: str, actor: "Actor") -> str:
@@ -31,5 +34,7 @@ def shown_source(source: str, actor: "Actor") -> str:
 
 def anothers(actor: "Actor", field: str = "source") -> Q:
     """Rows of lists that are another authority's."""
-    mine = Q(**{f"{field}__endswith": f":{actor.authority.code}"})
+    mine = Q()
+    for code in sorted({actor.authority.code, *actor.former_codes}):
+        mine |= Q(**{f"{field}__endswith": f":{code}"})
     return Q(**{f"{field}__contains": ":"}) & ~mine

@@ -1,5 +1,7 @@
 """Pages of the register: sites, companies, imports."""
 
+from typing import Any
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
@@ -9,12 +11,23 @@ from audit.selectors import timeline
 from authorities.access import acting
 from authorities.purposes import case_token, purpose_of
 from targets.fact_words import register_name
-from targets.history_page import changes_of, facts_of, history_of, sources_of, with_sources
+from targets.history_page import (
+    FACTS_OF,
+    SHOWN,
+    changes_of,
+    facts_at,
+    facts_told,
+    history_of,
+    sources_of,
+    with_sources,
+)
 from targets.identity_views import hints_of, kept_instead
-from targets.links_page import graph_of, link_url, links_of, roles_of
+from targets.links_graph import graph_of
+from targets.links_page import LINKS_SHOWN, SHOWN_OF, link_url, links_at, roles_of, told
 from targets.lists import CompanyList, SiteList
 from targets.models import DECIDERS, Company, Site
 from targets.panels import panels_of
+from targets.parts import Part, part_of
 from targets.selectors import (
     company_facts,
     datasets_about,
@@ -29,6 +42,29 @@ site_list = require_GET(acting()(SiteList.as_view()))
 company_list = require_GET(acting()(CompanyList.as_view()))
 
 
+def _linked(request: HttpRequest, centre: Site | Company) -> dict[str, Any]:
+    """The links of a page, a part at a time, with their drawing."""
+    actor = request.actor  # type: ignore[attr-defined]
+    part = part_of(links_at(actor, centre), request, "links", LINKS_SHOWN, SHOWN_OF)
+    runs = centre.company if isinstance(centre, Site) else None
+    return {
+        "links_part": part,
+        "links": told(part.rows, centre),
+        "graph": graph_of(actor, centre, part.rows, runs),
+        "runs": runs,
+        "link_url": link_url(actor, centre),
+    }
+
+
+def _facts(request: HttpRequest, open_: bool, **target: Any) -> dict[str, Any]:
+    """What registers say, a part at a time; nothing without a purpose."""
+    part = Part([])
+    if open_:
+        rows = facts_at(request.actor, **target)  # type: ignore[attr-defined]
+        part = part_of(rows, request, "register-facts", SHOWN, FACTS_OF)
+    return {"facts_part": part, "register_facts": facts_told(part.rows, of_site="site" in target)}
+
+
 @require_GET
 @acting()
 def site_detail(request: HttpRequest, public_id: str) -> HttpResponse:
@@ -41,16 +77,13 @@ def site_detail(request: HttpRequest, public_id: str) -> HttpResponse:
         return kept_instead(request, Site, public_id)
     open_ = purpose_of(actor, site) is not None
     changes = changes_of(site)
-    links = links_of(actor, site=site)
     context = {
         "site": site,
         "facts": with_sources(site_facts(site, actor), site, changes, actor),
         "sources": sources_of(site, actor),
-        "links": links,
-        "graph": graph_of(site, links, [site.company] if site.company else []),
-        "link_url": link_url(actor, site),
+        **_linked(request, site),
         "roles": roles_of(actor, site.company) if site.company else [],
-        "register_facts": facts_of(actor, site=site) if open_ else [],
+        **_facts(request, open_, site=site),
         "history": history_of(actor, changes),
         "panels": panels_of(actor, site),
         "open": open_,
@@ -82,7 +115,6 @@ def company_detail(request: HttpRequest, public_id: str) -> HttpResponse:
     ]
     open_ = purpose_of(actor, company) is not None
     changes = changes_of(company)
-    links = links_of(actor, company=company)
     context = {
         "company": company,
         "facts": with_sources(company_facts(company, actor), company, changes, actor),
@@ -91,11 +123,9 @@ def company_detail(request: HttpRequest, public_id: str) -> HttpResponse:
         "signals": signals_about(actor, company=company) if open_ else [],
         "refusals": earlier_refusals(actor, company=company) if open_ else [],
         "sets": datasets_about(actor, company) if open_ else [],
-        "links": links,
-        "graph": graph_of(company, links),
-        "link_url": link_url(actor, company),
+        **_linked(request, company),
         "roles": roles_of(actor, company),
-        "register_facts": facts_of(actor, company=company) if open_ else [],
+        **_facts(request, open_, company=company),
         "history": history_of(actor, changes),
         "names": company.names.order_by("kind", "valid_from", "id"),
         "registrations": registrations,

@@ -45,6 +45,10 @@ class FilterSet(django_filters.FilterSet):
         form = self._form_class(list(self.filters))
         return form(self.data, prefix=self.form_prefix) if self.is_bound else form()
 
+    def note(self) -> str:
+        """What the reader must know of how the filters were read, where rows are shown by them."""
+        return ""
+
     def choices_apart(self) -> tuple[Any, ...]:
         """Of the filters whose choices are not the same for everybody: name and choices.
 

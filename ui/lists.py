@@ -285,6 +285,11 @@ class ListPage(ABC):
             )
         return chips
 
+    def filter_note(self, count: int) -> str:
+        """Of an empty list nothing: that a guess was tried could tell of rows that are hidden."""
+        filterset = self.filterset()
+        return filterset.note() if filterset is not None and count else ""
+
     def headings(self, columns: Iterable[Column], count: int = 0) -> list[dict[str, Any]]:
         current, descending = self.sort_key(count)
         headings = []
@@ -421,6 +426,7 @@ class ListPage(ABC):
             "chips": self.chips(filterset),
             "keep": [(name, value) for name, values in keep for value in values],
             "headings": self.headings(columns, count),
+            "filter_note": self.filter_note(count),
             "sort_note": self.place_note() or self.sort_note(count),
             "all_columns": self.columns[1:],
             "shown_keys": [c.key for c in columns],
@@ -481,12 +487,13 @@ class ListPage(ABC):
         if filterset is not None and filterset.is_bound and not filterset.form.is_valid():
             rows = rows.none()
         columns = self.shown_columns()
+        count = capped_count(rows, self.count_limit)
         words = ", ".join(chip["label"] for chip in self.chips(filterset))
+        words = " ".join(part for part in (words, self.filter_note(count)) if part)
         who = f"{self.actor.user.full_name}, {self.actor.authority.name}"
         head = exports.head_lines(
             str(self.title), who, words, str(self.classification or _("for official use"))
         )
-        count = capped_count(rows, self.count_limit)
         ordered = self.with_columns(self.ordered(rows, count), columns)
         return head, [str(c.label) for c in columns], self._values(ordered, columns)
 

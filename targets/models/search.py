@@ -65,7 +65,10 @@ class SearchEntry(models.Model):
 
 
 class SearchWord(models.Model):
-    """Every word of the entries once: where a mistyped word looks for what was meant."""
+    """Every word of the entries that begins with three letters and goes on, once.
+
+    Where a mistyped word looks for what was meant, and a begun one for how it may go on.
+    """
 
     word = models.TextField(primary_key=True, db_collation="C")
 

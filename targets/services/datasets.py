@@ -383,6 +383,8 @@ def _json_lines(path: Path, needed: str) -> tuple[list[str], Iterator[readers.Ro
                     raise FileRefused("not_json", record=number) from None
                 if not isinstance(row, dict):
                     raise FileRefused("not_json", record=number)
+                if b"\\u" in line:  # the only way in for what the database cannot hold
+                    row = storable(row)
                 # A key may come up for the first time in any line.
                 for name in row:
                     if name not in known and len(known) < MAX_COLUMNS:

@@ -63,7 +63,7 @@ gone AS (
 lexicon AS (
   INSERT INTO targets_searchword (word)
   SELECT DISTINCT word FROM wanted, unnest(tsvector_to_array(words)) word
-  WHERE word ~ '^[[:alpha:]]{{4,}}$' ORDER BY word ON CONFLICT DO NOTHING)
+  WHERE word ~ '^[[:alpha:]]{{3}}.' ORDER BY word ON CONFLICT DO NOTHING)
 INSERT INTO targets_searchentry ({column}, kind, text, shown, words)
 SELECT id, kind, text, shown, words FROM wanted ORDER BY id, kind, text
 ON CONFLICT ({column}, kind, text) DO UPDATE SET shown = EXCLUDED.shown, words = EXCLUDED.words

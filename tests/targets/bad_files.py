@@ -7,6 +7,7 @@ import io
 import json
 import tarfile
 import zipfile
+from typing import Any
 
 import openpyxl
 import pyarrow as pa
@@ -32,10 +33,27 @@ def packed(*members: tuple[str, bytes]) -> bytes:
     return memory.getvalue()
 
 
-def parquet(**columns: list[str]) -> bytes:
+def parquet(**columns: Any) -> bytes:
     memory = io.BytesIO()
     pq.write_table(pa.table(columns), memory)
     return memory.getvalue()
+
+
+def big_texts(rows: int, length: int, *, once: bool) -> bytes:
+    """Parquet of ``rows`` equal names: packed one by one, or written once and named in every row."""
+    keys = pa.array([str(n) for n in range(rows)])
+    name = pa.array([" " * length])
+    names = pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), name)
+    table = pa.table({"id": keys, "name": names if once else names.cast(pa.string())})
+    memory = io.BytesIO()
+    pq.write_table(table, memory, compression="zstd", use_dictionary=once)
+    return memory.getvalue()
+
+
+def wrong_bytes() -> bytes:
+    """Parquet whose texts are no UTF-8, though it says so."""
+    text = pa.array([b"\xff\xfe"], pa.binary()).view(pa.string())
+    return parquet(id=["1"], name=text)
 
 
 def workbook(*rows: list[object]) -> bytes:
@@ -45,6 +63,14 @@ def workbook(*rows: list[object]) -> bytes:
     memory = io.BytesIO()
     book.save(memory)
     return memory.getvalue()
+
+
+def zeros_in_workbook() -> bytes:
+    """A workbook with the sign for U+0000 in a header, which no program writes."""
+    source = zipfile.ZipFile(io.BytesIO(workbook(["id", "naXXme"], [1, None])))
+    return packed(*(
+        (name, source.read(name).replace(b"XX", b"_x0000_")) for name in source.namelist()
+    ))  # fmt: skip
 
 
 def tarred() -> bytes:
@@ -96,6 +122,12 @@ FILES: dict[str, tuple[str, bytes, str, str]] = {
     "personal codes, workbook": ("a.xlsx", workbook(["id", "name", "henkilötunnus"]), "csv-sites", "sites"),
     "unknown mapping": ("a.csv", b"id;name\n", "no-such-mapping", "sites"),
     "mapping of another kind": ("a.csv", table(VISITS), "csv-visits", "sites"),
+    "zero in a column's name, CSV": ("a.csv", "id;na\0me;x\0y\n1;a;b\n".encode("utf-16"), "csv-sites", "sites"),
+    "zero in a column's name, Parquet": ("a.parquet", parquet(**{"id": ["1"], "na\0me": [""], "x\0y": ["b"]}), "csv-sites", "sites"),
+    "zero in a column's name, workbook": ("a.xlsx", zeros_in_workbook(), "csv-sites", "sites"),
+    "zero in a missing column, CSV": ("a.csv", "id;ni\0mi\n1;a\n".encode("utf-16"), "csv-sites", "sites"),
+    "zero in a missing column, Parquet": ("a.parquet", parquet(**{"id": ["1"], "ni\0mi": ["a"]}), "csv-sites", "sites"),
+    "zero in the name of a field, JSON": ("a.json", register(**{"x\0y": "z", "businessId": {"val\0ue": "1"}}), "prh-v3", "sites"),
     # ------------------------------------------------------------ rows
     "no key": ("a.csv", table(HEAD + row(id="")), "sites", "sites"),
     "no name": ("a.csv", table(HEAD + row(name="")), "sites", "sites"),
@@ -151,6 +183,12 @@ FILES: dict[str, tuple[str, bytes, str, str]] = {
     # ------------------------------------------------------------ Parquet and workbooks
     "text named Parquet": ("a.parquet", b"id;name\n1;a\n", "csv-sites", "sites"),
     "cut Parquet": ("a.parquet", parquet(id=["1"], name=["a"])[:-30], "csv-sites", "sites"),
+    "Parquet that is a bomb": ("a.parquet", big_texts(200, 100_000, once=False), "csv-sites", "sites"),
+    "Parquet that says one text everywhere": ("a.parquet", big_texts(300, 100_000, once=True), "csv-sites", "sites"),
+    "Parquet of rows that say nothing": ("a.parquet", parquet(id=pa.nulls(6_000_000, pa.string()), name=pa.nulls(6_000_000, pa.string())), "csv-sites", "sites"),
+    "Parquet with an endless text": ("a.parquet", big_texts(1, 2_500_000, once=True), "csv-sites", "sites"),
+    "Parquet with wrong bytes": ("a.parquet", wrong_bytes(), "csv-sites", "sites"),
+    "Parquet with a list for a column": ("a.parquet", parquet(id=["1"], name=[["a", "b"]]), "csv-sites", "sites"),
     "text named workbook": ("a.xlsx", b"id;name\n1;a\n", "csv-sites", "sites"),
     "cut workbook": ("a.xlsx", BOOK[:-200], "csv-sites", "sites"),
     "empty workbook": ("a.xlsx", workbook(), "csv-sites", "sites"),

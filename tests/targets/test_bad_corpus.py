@@ -55,6 +55,7 @@ def test_the_corpus_is_large_enough():
 @pytest.mark.parametrize("name", FILES)
 def test_what_is_said_of_a_bad_file(db, tmp_path, monkeypatch, name):
     monkeypatch.setattr(readers, "MAX_RECORD", 10 * 1024**2)
+    monkeypatch.setattr(readers, "SMALL", 2**14)
     load_mappings()
     make_authority("OSH")
     make_municipality("091", "Helsinki")

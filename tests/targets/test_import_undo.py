@@ -2,9 +2,11 @@
 
 import datetime as dt
 import json
+import re
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.urls import reverse
 
 from targets.models import (
     Company,
@@ -30,6 +32,7 @@ from tests.factories import (
     make_actor,
     make_company,
     make_past_visit,
+    make_signal,
     make_site,
 )
 from tests.targets.importing import HEAD, row, undone, upload, work
@@ -94,6 +97,30 @@ def test_what_others_have_built_upon_stays(analyst):
     assert (run.state, run.kept_count) == ("undone", 3)
     assert set(Site.objects.values_list("name", flat=True)) == {"One", "Second"}
     assert Company.objects.get().business_id == "9900010-6"  # its site stays, so it stays
+
+
+def test_the_page_tells_neither_how_much_stays_nor_whose_work_hangs_on_it(analyst, as_user):
+    """A hidden signal, the own visit, and both: the reader of the page learns the same words."""
+    pages = []
+    for hidden, own in ((1, 0), (0, 1), (2, 1)):
+        base = 10 * len(pages)
+        content = HEAD + "".join(row(base + n, f"Place {base + n}") for n in range(4))
+        run = upload(analyst, content)
+        made = list(Site.objects.filter(source_key__gte=str(base)).order_by("-pk")[:4])
+        for site in made[:hidden]:
+            make_signal(make_actor("TAX", "inspector"), about="site", site=site)
+        for site in made[3 : 3 + own]:
+            make_past_visit(site, authority=analyst.authority)
+        undone(analyst, run)
+        assert run.kept_count == hidden + own
+        page = as_user(analyst).get(reverse("targets:import_detail", args=[run.public_id]))
+        text = page.content.decode().partition('id="run"')[2]
+        pages.append(re.findall(r"<p>(.*?)</p>|<dt>(.*?)</dt>", text))
+    assert pages[0] == pages[1] == pages[2]
+    assert any("Some of what the import brought stays" in words for words, _label in pages[0])
+    clean = undone(analyst, upload(analyst, HEAD + row(99, "Last")))
+    page = as_user(analyst).get(reverse("targets:import_detail", args=[clean.public_id]))
+    assert "stays" not in page.content.decode()
 
 
 def test_a_later_change_is_not_overwritten_by_an_undo(analyst):

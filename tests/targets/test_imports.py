@@ -384,7 +384,7 @@ def test_upload_page_to_result(tmp_path, as_user, monkeypatch):
     lines = b"".join(refused.streaming_content).decode("utf-8-sig").splitlines()
     assert lines[0].startswith("id;name;name_sv;")
     assert lines[1].startswith("2;;;;;56;Helsinki;")
-    assert lines[1].endswith("3;name;The value is missing. Fill it in, or take the row out.")
+    assert lines[1].endswith("3;Name;The value is missing. Fill it in, or take the row out.")
 
 
 def test_upload_of_a_wrong_type_is_refused_with_words(db, as_user):

@@ -16,6 +16,7 @@ from targets.models import (
 from targets.services.identity.merging import merge
 from targets.source_words import own_list, shown_source
 from tests.factories import make_actor, make_company, make_site
+from tests.targets.test_succession_clashes import succeed
 
 pytestmark = pytest.mark.django_db
 LIST = "coordinator-list:OSH"
@@ -71,6 +72,26 @@ def test_only_its_own_people_see_what_list_a_row_is_of(site, as_user):
             assert (LIST in text) == (code == "OSH"), path
             assert (WORDS in text) == (code == "TAX"), path
             assert "KEY-" not in text or code == "OSH", path
+
+
+def test_heirs_read_the_name_as_the_owner_did(site, as_user):
+    old, new, tax = (make_actor(code, "analyst", "manager") for code in ("OSH", "NEW", "TAX"))
+    last = make_actor("LAST", "analyst", "manager")
+    address = reverse("targets:site_detail", args=[site.public_id])
+    filtered = f"{reverse('targets:site_list')}?source=coordinator-list"
+
+    def reads(actor) -> tuple[bool, bool]:
+        client = as_user(actor)
+        text = client.get(address).content.decode()
+        assert (LIST in text) != (WORDS in text)
+        return LIST in text, "Kuukivi" in client.get(filtered).content.decode()
+
+    assert reads(new) == (False, False)
+    succeed(old, new)
+    assert reads(make_actor("NEW", "analyst")) == (True, True)
+    assert reads(tax) == (False, False)
+    succeed(new, last)  # and what had come to it goes on
+    assert reads(make_actor("LAST", "analyst")) == (True, True)
 
 
 @pytest.mark.parametrize("typed", [LIST, "coordinator-list", "coord", LIST.lower()])

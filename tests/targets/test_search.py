@@ -6,6 +6,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from audit.context import acting_as
+from targets import search
 from targets.models import Company, CompanyName, SearchEntry, SearchWord, Site
 from targets.search import Typed, find, normal
 from targets.services.recusals import end_recusal, recuse
@@ -203,3 +204,33 @@ def test_suggestions_are_a_listbox_and_ask_for_a_session(register, as_user, clie
     text = page.content.decode()
     assert "<html" not in text
     assert text.count('role="option"') == 1
+
+
+def test_words_that_are_begun_find_the_same_one_by_one_and_by_their_beginning(
+    register, monkeypatch
+):
+    """Two words are asked for as the known words that begin so, or as beginnings where many do."""
+    tampere = make_municipality("837", "Tampere")
+    names = ["Kebab", "Kebabi", "Kebab2go", "Keb", "Kebab-Kulma", "Kebabœuf"]
+    for name in names:
+        make_site(name=f"{name} Pirkka", municipality=tampere)
+    actor = make_actor("OSH", "inspector")
+    words = ("kebab pirkka", "keb tampere", "kebab tamp", "pirkka kebabi", "kebabœuf tampere",
+             "kebab2go pirkka", "kebab 2go pirkka", "ravintola tampere", "pirkka zzzz")  # fmt: skip
+    whole = {text: found(actor, "s", text, 20) for text in words}
+    assert set(whole["kebab pirkka"]) == {f"{n} Pirkka" for n in names if n != "Keb"}
+    assert len(whole["keb tampere"]) == 7  # and Kebabravintola Bosporus
+    monkeypatch.setattr(search, "BEGUN", -1)
+    actor = make_actor("OSH", "inspector")
+    assert {text: found(actor, "s", text, 20) for text in words} == whole
+
+
+def test_of_two_words_whole_ones_are_asked_for(register):
+    make_site(name="Kebab Pirkka")
+    assert search.begun(["kebab"]) == {"kebab": ["kebab", "kebabravintola"]}
+    query = search.words_query(Typed.of("kebab pirkka"), ["'#s'"])
+    assert query == "('kebab' | 'kebabravintola') & ('pirkka') & '#s'"
+    assert search.words_query(Typed.of("kebab"), []) == "('kebab':*)"
+    for number in range(search.BEGUN):
+        make_site(name=f"Kebab{number:02d}x Pirkka")
+    assert "'kebab':*" in search.words_query(Typed.of("kebab pirkka"), [])

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 # Two numbers with decimals, in degrees; between them what stands between two numbers.
 COORDINATES = re.compile(r"(?<!\d)(\d{1,2}[.,]\d+)\s*°?[\s;,/NEne]+(\d{1,2}[.,]\d+)(?!\d)")
 POSTAL = re.compile(r"^(?P<street>.*?)[\s,]+(?:FI-?)?(?P<code>\d{5})(?:\s+(?P<town>\D+))?$")
+TOWN = re.compile(r"[^\W\d_][^\d,;]+")  # at least two letters: "10100 B" is no town
 # Where Finland lies: which of two numbers is which is told by them.
 LATITUDES, LONGITUDES = (59.0, 70.5), (19.0, 32.0)
 
@@ -40,6 +41,15 @@ def taken_apart(cell: str, municipality: str = "") -> Place:
     if municipality and last.casefold() == municipality.casefold():
         return Place(street.strip(" ,"))
     return Place(cell)
+
+
+def written_whole(cell: str) -> Place | None:
+    """Street, postal code and town where the cell holds all three; None for any other address."""
+    parts = POSTAL.match(cell)
+    if parts is None or not TOWN.fullmatch(parts["town"] or ""):
+        return None
+    street = parts["street"].strip(" ,")
+    return Place(street, parts["code"], parts["town"].strip()) if street else None
 
 
 def _within(value: float, bounds: tuple[float, float]) -> bool:

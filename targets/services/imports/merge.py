@@ -51,7 +51,7 @@ SITE = {
     "located_by": "CASE WHEN s.s_longitude IS NULL AND s.g_longitude IS NOT NULL"
     " THEN 'gazetteer' ELSE '' END",
     "staff_estimate": "s.s_staff",
-    "status": "s.s_status",
+    "status": "coalesce(nullif(s.s_status, ''), 'active')",
     "opened_on": "s.s_opened",
     "closed_on": "s.s_closed",
     "source_updated_at": "s.said_at",
@@ -85,6 +85,15 @@ class Tables:
     conflict: str
     fixed: dict[str, str] = field(default_factory=dict)  # of new rows only
     guard: str = "true"  # when a known row may be changed
+    # Columns of which a staged row may say nothing, and when: a known row keeps them then.
+    not_said: frozenset[str] = frozenset()
+    silent: str = ""
+
+    def said(self, name: str) -> str:
+        """What a known row is to hold in a column."""
+        if name not in self.not_said:
+            return self.columns[name]
+        return f"CASE WHEN {self.silent} THEN t.{name} ELSE {self.columns[name]} END"
 
 
 COMPANIES = Tables(
@@ -100,17 +109,18 @@ SITES = Tables(
     "t.source = %(source)s AND t.source_key = s.key", "source, source_key",
     {"source": "%(source)s::text", "source_key": "s.key", "name_en": "''"},
     "coalesce(s.said_at >= t.source_updated_at, true)",
+    # Rows of material that its owner keeps come without a state.
+    frozenset({"staff_estimate", "status", "opened_on", "closed_on"}), "s.s_status = ''",
 )  # fmt: skip
 
 
 def _pairs(kind: Tables) -> str:
     """Known rows that the staged ones would change, with both states as JSON."""
-    new = ", ".join(f"{said} AS new_{name}" for name, said in kind.columns.items())
+    said = {name: kind.said(name) for name in kind.columns}
+    new = ", ".join(f"{value} AS new_{name}" for name, value in said.items())
     old = ", ".join(f"'{name}', t.{name}" for name in kind.columns)
-    after = ", ".join(f"'{name}', {said}" for name, said in kind.columns.items())
-    differs = " OR ".join(
-        f"t.{name} IS DISTINCT FROM {said}" for name, said in kind.columns.items()
-    )
+    after = ", ".join(f"'{name}', {value}" for name, value in said.items())
+    differs = " OR ".join(f"t.{name} IS DISTINCT FROM {value}" for name, value in said.items())
     return f"""pairs AS MATERIALIZED (
     SELECT t.id, t.updated_at AS seen_at, s.line, s.said_at, {new},
            jsonb_build_object({old}) AS old, jsonb_build_object({after}) AS new

@@ -18,14 +18,19 @@ from typing import IO, Any
 
 import ijson
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from targets.services.imports.records import SHAPE, FileRefused
+from targets.services.imports.records import SHAPE, FileRefused, storable
 
 MAX_LINE = 1_000_000
 MAX_RECORD = 64 * 1024**2
 MAX_UNPACKED = 8 * 1024**3
 MAX_RATIO = 300
+MAX_WHOLE = 512 * 2**20  # bytes of what is held in memory at once
+# Parquet writes what repeats once, so small files unpack to a lot: this many bytes are always allowed
+# to become ``MAX_RATIO`` times as many.
+SMALL = 2**20
 BLOCK = MAX_LINE  # so that only a line that runs on over blocks can be endless
 HEADER_WITHIN = 30  # title rows may stand above the header
 PERSONAL_COLUMNS = {
@@ -134,7 +139,7 @@ def _lines(file: IO[str], number: int = 0) -> Iterator[str]:
 
 def column_name(text: str) -> str:
     """The name of a column; of a bilingual one (``fi | sv``) the first half."""
-    return unicodedata.normalize("NFC", text.split(" | ")[0].strip())
+    return unicodedata.normalize("NFC", str(storable(text)).split(" | ")[0].strip())
 
 
 def _names(line: str, delimiter: str) -> list[str]:
@@ -211,10 +216,13 @@ def marked(value: str) -> str:
 # -------------------------------------------------------------------- Parquet
 @contextmanager
 def _parquet(path: Path) -> Iterator[pq.ParquetFile]:
+    """The file, its texts read as what they are written as: each once, and which row has which."""
     try:
         with pq.ParquetFile(path) as file:
+            texts = [field.name for field in file.schema_arrow if _is_text(field.type)]
+        with pq.ParquetFile(path, read_dictionary=texts) as file:
             yield file
-    except (pa.ArrowInvalid, OSError):
+    except (pa.ArrowException, OSError, UnicodeDecodeError):
         raise FileRefused("not_parquet") from None
 
 
@@ -223,20 +231,78 @@ def is_parquet(path: Path) -> bool:
         return file.read(4) == b"PAR1"
 
 
+def _is_text(kind: pa.DataType) -> bool:
+    types = pa.types
+    return (types.is_string(kind) or types.is_large_string(kind)
+            or types.is_binary(kind) or types.is_large_binary(kind))  # fmt: skip
+
+
+def _flat(file: pq.ParquetFile) -> list[str]:
+    """Columns that hold one value a row: lists and structures are no cells of a table."""
+    return [field.name for field in file.schema_arrow if not pa.types.is_nested(field.type)]
+
+
 def _survey_parquet(path: Path, tick: Tick) -> Survey:
     with _parquet(path) as file:
-        for _batch in file.iter_batches(batch_size=50_000):
+        _refuse_bombs(path, file.metadata)
+        columns, size, row = _flat(file), 0, 0
+        for batch in file.iter_batches(batch_size=10_000, columns=columns):
             tick()
-        return Survey(list(file.schema_arrow.names), int(file.metadata.num_rows))
+            batch.validate(full=True)
+            lengths = _lengths(batch)
+            if batch.num_rows and pc.max(lengths).as_py() > MAX_LINE:
+                line = pc.index(pc.greater(lengths, MAX_LINE), True).as_py()
+                raise FileRefused("long_line", line=row + line + 1)
+            size += pc.sum(lengths).as_py() or 0
+            row += batch.num_rows
+            _refuse_size(path, size)
+        return Survey([str(storable(name)) for name in columns], row)
+
+
+def _refuse_bombs(path: Path, stated: pq.FileMetaData) -> None:
+    """By what the file states of itself, before anything is unpacked."""
+    groups = [stated.row_group(number) for number in range(stated.num_row_groups)]
+    chunks = [group.column(number).total_uncompressed_size
+              for group in groups for number in range(group.num_columns)]  # fmt: skip
+    if max(chunks, default=0) > MAX_WHOLE:  # of a column a whole group is unpacked at once
+        raise FileRefused("zip_size", limit="512 MiB")
+    # A row takes a byte at least: of columns that say nothing there may be any number of rows.
+    _refuse_size(path, max(sum(chunks), stated.num_rows))
+
+
+def _refuse_size(path: Path, size: int) -> None:
+    if size > min(MAX_UNPACKED, MAX_RATIO * max(SMALL, path.stat().st_size)):
+        raise FileRefused("zip_size", limit="8 GiB")
+
+
+def _lengths(batch: pa.RecordBatch) -> pa.Array:
+    """Bytes of each row when every text stands where it is used; other cells count for eight."""
+    lengths = pa.repeat(pa.scalar(8 * batch.num_columns, pa.int64()), batch.num_rows)
+    for column in batch.columns:
+        if pa.types.is_dictionary(column.type):
+            if not _is_text(column.type.value_type):
+                continue
+            of = pc.binary_length(column.dictionary).take(column.indices)
+        elif _is_text(column.type):
+            of = pc.binary_length(column)
+        else:
+            continue
+        lengths = pc.add(lengths, pc.cast(pc.fill_null(of, 0), pa.int64()))
+    return lengths
 
 
 def _parquet_rows(path: Path) -> Iterator[Row]:
     number = 0
     with _parquet(path) as file:
-        for batch in file.iter_batches(batch_size=2_000):
-            for row in batch.to_pylist():
-                number += 1
-                yield number, row
+        columns = _flat(file)
+        names = [str(storable(name)) for name in columns]
+        for batch in file.iter_batches(batch_size=2_000, columns=columns):
+            # In small parts: a text that stands once in the batch becomes one in every row.
+            for start in range(0, batch.num_rows, 100):
+                part = batch.slice(start, 100)
+                for values in zip(*(column.to_pylist() for column in part.columns), strict=True):
+                    number += 1
+                    yield number, dict(zip(names, values, strict=True))
 
 
 # -------------------------------------------------------------------- the register's JSON

@@ -8,6 +8,7 @@ from typing import IO, Any
 
 from django.utils.translation import gettext as _
 
+from targets.field_words import refused_words
 from targets.models import ImportRun
 from targets.services.imports.messages import row_message
 from targets.services.imports.readers import marked
@@ -38,7 +39,8 @@ def _write_csv(file: Any, run: ImportRun) -> None:
     for refusal in run.refusals.order_by("line", "id").iterator(chunk_size=1_000):
         row = refusal.row or {}
         writer.writerow(
-            [*(_cell(row.get(name)) for name in run.columns), refusal.line, _cell(refusal.field),
+            [*(_cell(row.get(name)) for name in run.columns), refusal.line,
+             _cell(refused_words(refusal.field, refusal.code, run.columns)),
              row_message(refusal.code)]
         )  # fmt: skip
     text.detach()

@@ -24,7 +24,7 @@ from django.utils import timezone
 
 from targets.models import SiteType
 from targets.services.imports import foreign
-from targets.services.imports.addresses import taken_apart
+from targets.services.imports.addresses import Place, taken_apart, written_whole
 from targets.services.imports.records import (
     COMPANY_KINDS,
     CompanyRecord,
@@ -62,7 +62,8 @@ class Table:
         self, columns: dict[str, Any], options: dict[str, Any], *, private: bool = False
     ) -> None:
         """``private``: what rows of sites say besides is its owner's alone, so the number of people
-        and the days, which everybody would read with the site, are left to the facts."""
+        and the days, which everybody would read with the site (and a last day in its state), are
+        left to the facts."""
         self.columns = columns
         self.options = options
         self.private = private
@@ -193,6 +194,8 @@ class Table:
             locality = locality or place.locality
             if longitude is None:
                 longitude, latitude = place.longitude, place.latitude
+        elif not (postal or locality) and (whole := self._whole_address(address)):
+            address, postal, locality = whole.address, whole.postal_code, whole.locality
         staff = self._number(row, "staff_estimate")
         if staff is not None and not 0 <= staff < 10_000_000:
             raise Refused("staff_estimate", "range", staff)
@@ -214,10 +217,20 @@ class Table:
             longitude=longitude,
             latitude=latitude,
             staff_estimate=int(staff) if staff is not None and not self.private else None,
-            status="closed" if closed and closed <= timezone.localdate() else "active",
+            status=self._status(closed),
             opened_on=None if self.private else opened,
             closed_on=None if self.private else closed,
         )
+
+    def _whole_address(self, cell: str) -> Place | None:
+        """What is written into one cell; codes of five digits are Finland's."""
+        return written_whole(cell) if self.options.get("country", "FI") == "FI" else None
+
+    def _status(self, closed: dt.date | None) -> str:
+        """Whether the site is closed; empty where the file does not say it to everybody."""
+        if self.private:
+            return ""
+        return "closed" if closed and closed <= timezone.localdate() else "active"
 
     def _postal_code(self, row: dict[str, Any]) -> str:
         """A spreadsheet's number has lost its leading zeros; in Finland there are five digits."""
@@ -261,7 +274,30 @@ class Table:
                 if first and last and last < first:
                     raise Refused("valid_to", "dates_order", last)
                 facts.append({"kind": rule["kind"], "value": value, "from": first, "to": last})
+        kept = self._kept_from_the_site(row)
+        if kept and not facts:
+            kind = self.options["facts"][0]["kind"]
+            facts.append({"kind": kind, "value": {}, "from": None, "to": None})
+        if kept:
+            facts[0]["value"] = kept | facts[0]["value"]
         return facts
+
+    def _kept_from_the_site(self, row: dict[str, Any]) -> dict[str, Any]:
+        """What a private list tells of a site that the site does not show and no rule of a fact names."""
+        rules = self.options.get("facts", []) if self.private else []
+        if not rules:
+            return {}
+        named = {column for rule in rules
+                 for column in (*rule["columns"].values(), rule.get("from"), rule.get("to"))}  # fmt: skip
+        kept: dict[str, Any] = {}
+        for field in ("opened_on", "closed_on"):
+            day = self._date(row, field) if self.columns.get(field) not in named else None
+            if day:
+                kept[field] = day.isoformat()
+        staff = self._number(row, "staff_estimate")
+        if staff is not None and self.columns.get("staff_estimate") not in named:
+            kept["staff_estimate"] = int(staff)
+        return kept
 
     def _links(self, row: dict[str, Any]) -> list[dict[str, Any]]:
         """Links that ``options.links`` names, each with the company that does something.

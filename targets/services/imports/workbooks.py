@@ -19,6 +19,7 @@ from targets.services.imports.readers import (
     HEADER_WITHIN,
     MAX_RATIO,
     MAX_UNPACKED,
+    MAX_WHOLE,
     Row,
     Survey,
     Tick,
@@ -29,7 +30,6 @@ from targets.services.imports.records import UNSAVED, FileRefused
 BROKEN = (ParseError, zipfile.BadZipFile, zlib.error, KeyError, ValueError, IndexError, OSError,
           EOFError, AttributeError, TypeError, RuntimeError, OverflowError,
           struct.error)  # fmt: skip
-MAX_WHOLE = 512 * 2**20  # bytes of what is held in memory of a workbook
 STREAMED = ("xl/worksheets/", "xl/media/")
 MAX_ROWS = 1_048_576  # of a sheet in any program; a number beyond it would be counted up to
 TICK_ROWS = 5_000
