@@ -83,7 +83,8 @@ def start_scoring(as_of: dt.date | None = None) -> ScoringRun:
             versions = versions_on(day)
             if known is not None and not versions:
                 raise Conflict(_("No model was in use on that day."))
-            reckoning = Reckoning.of(_joint(versions), known and _settled(known))
+            settled = None if known is None else _settled(known)
+            reckoning = Reckoning.of(_joint(versions), settled)
             run = ScoringRun.objects.create(
                 as_of=day, known_at=known or now, heartbeat_at=now, steps=len(versions) + 4,
                 reckoning=reckoning.plain(),

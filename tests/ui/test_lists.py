@@ -47,7 +47,7 @@ PINNED = {
     "targets:pair_list": 11,
     "risk:indicator_list": 12,
     "risk:model_list": 9,
-    "risk:run_list": 8,
+    "risk:run_list": 9,
     "worklist:task_list": 10,
     "worklist:inbox": 9,
     "worklist:my_work": 8,
