@@ -31,6 +31,7 @@ from planning.models import (
 )
 from planning.selectors import USUAL_PLACE, draw_of, nominations_of
 from planning.workdays import weeks
+from risk.engine.worth import Reckoning
 from risk.models import RiskModel, ScoringRun
 from risk.selectors import JointScore, joint_scores
 from targets.models import Site
@@ -195,6 +196,7 @@ class Chances:
         self.models: dict[int, RiskModel] = {m.authority_id: m for m in models}
         run = ScoringRun.objects.shown()
         self.usual_by_version = {int(k): float(v) for k, v in (run.usual if run else {}).items()}
+        self.least = Reckoning.read(run.reckoning).least if run else 0
         values = list(self.usual_by_version.values())
         self.usual = sum(values) / len(values) if values else 0.2
         self._powers: dict[str, tuple[set[int], set[int], bool]] = {}
@@ -273,7 +275,7 @@ class Chances:
         for score in card.models:
             usual = self.usual_by_version.get(score.version.pk, 0.0)
             p = float(score.p)
-            if score.coverage < settings.RISK_COVERAGE_LEAST:
+            if score.coverage < self.least:
                 p = max(p, usual)  # unknown is not low
             owner = score.version.model.authority_id
             if owner not in found or p > found[owner][0]:

@@ -69,10 +69,12 @@ def _section(title: str, head: list[str], rows: list[list[str]]) -> dict[str, An
 
 def _data(version: ModelVersion, backtest: Report | None) -> dict[str, Any]:
     numbers = backtest.results if backtest else {}
+    capacity = report_words.capacity_words(backtest.params["capacity"]) if backtest else "–"
     rows = [
         [_("Results of visits"), numbers.get("labels", "–")],
         [_("with a finding"), numbers.get("found", "–")],
         [_("From and to"), f"{numbers.get('from') or '–'} … {numbers.get('to') or '–'}"],
+        [_("Capacity of the backtest"), capacity],
         [_("Last day whose results it has seen"),
          date_format(version.trained_to, "SHORT_DATE_FORMAT") if version.trained_to else "–"],
     ]  # fmt: skip

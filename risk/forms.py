@@ -370,6 +370,42 @@ class ModelCreateForm(forms.Form):
     )  # fmt: skip
 
 
+SHARE, VISITS = "share", "visits"
+
+
+class BacktestForm(forms.Form):
+    """How many visits can be made: a share of those of each window, or a number."""
+
+    unit = forms.ChoiceField(
+        label=gettext_lazy("How the capacity is given"), widget=forms.RadioSelect,
+        choices=[(SHARE, gettext_lazy("per cent of the visits of each window")),
+                 (VISITS, gettext_lazy("number of visits of each window"))],
+    )  # fmt: skip
+    capacity = forms.DecimalField(
+        label=gettext_lazy("Capacity"), max_digits=8, decimal_places=1,
+        help_text=gettext_lazy(
+            "So many are chosen where it is counted what is found among the chosen. A window is"
+            " 90 days."
+        ),
+    )  # fmt: skip
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        amount = data.get("capacity")
+        if amount is None:
+            return data
+        if data.get("unit") == SHARE and not 0 < amount < 100:
+            self.add_error("capacity", _("A share is more than 0 and less than 100 per cent."))
+        if data.get("unit") == VISITS and (amount < 1 or amount % 1):
+            self.add_error("capacity", _("A number of visits is whole and at least 1."))
+        return data
+
+    def share_or_visits(self) -> float:
+        """As the backtest takes it: below 1 a share, else visits."""
+        amount = float(self.cleaned_data["capacity"])
+        return amount / 100 if self.cleaned_data["unit"] == SHARE else amount
+
+
 class ModelForm(forms.Form):
     """The indicators of a draft: ticked or not, with points of this model's own where given."""
 

@@ -15,7 +15,7 @@ from audit.errors import DomainError
 from audit.selectors import timeline
 from authorities.access import acting, require
 from risk import cards, model_pages, permissions
-from risk.forms import ApproveForm, ModelCreateForm, ModelForm, ReasonForm
+from risk.forms import SHARE, ApproveForm, BacktestForm, ModelCreateForm, ModelForm, ReasonForm
 from risk.models import (
     IndicatorState,
     IndicatorVersion,
@@ -168,14 +168,44 @@ def _as_filled(version: ModelVersion) -> dict[str, Any]:
     return initial
 
 
+@acting(*READERS)
+def model_backtest(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Ask for a backtest, with the capacity at which the order is judged."""
+    actor = _actor(request)
+    version = seen_version(actor, public_id)
+    require(permissions.may_ask(actor, version))
+    usual = {"unit": SHARE, "capacity": f"{100 * reports.DEFAULTS['capacity']:g}"}
+    form = BacktestForm(request.POST or None, initial=usual)
+    if request.method == "POST" and form.is_valid():
+        try:
+            reports.ask_report(
+                actor=actor, version=version, kind=ReportKind.BACKTEST,
+                capacity=form.share_or_visits(),
+            )  # fmt: skip
+        except DomainError as error:
+            add_error(form, error)
+        else:
+            messages.success(request, _("The test runs in the background; this page follows it."))
+            return _back(version)
+    context = {
+        "title": _("Backtest of %(name)s %(number)s")
+        % {"name": version.model.name, "number": version.number},
+        "intro": _("The visits of the past are ranked as if their results were not known yet. The"
+                   " bias audit looks at the same choice."),
+        "submit_label": _("Run the backtest"), "back_label": version.model.name,
+        "back_url": reverse("risk:model_detail", args=[public_id]),
+    }  # fmt: skip
+    return form_response(request, "ui/form_page.html", context, form)
+
+
 @require_POST
 @acting(*READERS)
 def model_step(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Ask for a test, copy, or give up a draft."""
+    """Ask for an audit or a look at drift, copy, or give up a draft."""
     actor = _actor(request)
     version = seen_version(actor, public_id)
     step = request.POST.get("step", "")
-    if step in ReportKind.values:
+    if step in (ReportKind.AUDIT, ReportKind.DRIFT):
         reports.ask_report(actor=actor, version=version, kind=step)
         messages.success(request, _("The test runs in the background; this page follows it."))
         return _back(version)

@@ -1,14 +1,17 @@
 """What readers of other authorities see of a test: no group small enough to tell one visit by.
 
 A joint model is tested on all visits of its owner, shared or not; the report is read by everybody
-who works with risk. The owner's own people see every group.
+who works with risk. The owner's own people see every group. Which visits came of tips is theirs
+alone: held against the shared visits of an area, the number of them would tell of a signal.
 """
 
 from typing import Any
 
 from risk.models import Report, ReportKind
+from risk.services.segments import ORIGIN, TIP
 from risk.small_groups import FEW, OTHERS, merged
 
+AMONG_CHOSEN = ("precision", "lift")
 RATES = ("hit_rate", "hit_rate_others")
 SELECTION = ("selection_rate", "selection_rate_others", *RATES)
 
@@ -20,7 +23,9 @@ def results_for(report: Report, *, own: bool) -> dict[str, Any]:
         return results
     if report.kind == ReportKind.AUDIT:
         return results | {
-            "findings": {name: _findings(rows) for name, rows in results["findings"].items()}
+            "findings": {
+                name: _findings(rows) for name, rows in _without_tips(results["findings"]).items()
+            }
         }
     if report.kind == ReportKind.BACKTEST and results.get("total"):
         return results | {
@@ -28,6 +33,11 @@ def results_for(report: Report, *, own: bool) -> dict[str, Any]:
             "windows": [_window(window) for window in results["windows"]],
         }
     return results
+
+
+def _without_tips(dimensions: dict[str, Any]) -> dict[str, Any]:
+    """All but the origins, where there is a tip among them."""
+    return {name: rows for name, rows in dimensions.items() if not (name == ORIGIN and TIP in rows)}
 
 
 def _told(rows: dict[str, Any]) -> dict[str, Any]:
@@ -51,10 +61,21 @@ def _findings(rows: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+def _segment(rows: dict[str, Any]) -> dict[str, Any]:
+    """Where few are chosen it is not told what was found among them."""
+    rates = merged({label: int(row.get("n_chosen", 0)) for label, row in rows.items()})
+    return {
+        label: row | dict.fromkeys(AMONG_CHOSEN) if rates.get(label, OTHERS) == OTHERS else row
+        for label, row in _told(rows).items()
+    }
+
+
 def _total(total: dict[str, Any]) -> dict[str, Any]:
     model = total["model"]
     return total | {
-        "segments": {name: _told(rows) for name, rows in (total.get("segments") or {}).items()},
+        "segments": {
+            name: _segment(rows) for name, rows in _without_tips(total["segments"]).items()
+        },
         "random_arm": drawn_for(total.get("random_arm"), own=False),
         "model": model | {
             "reliability": [line for line in model["reliability"] if line["n"] >= FEW]

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from authorities.models import Area, AreaKind
 from risk.learning.metrics import STOP, WATCH
@@ -52,7 +52,21 @@ DIMENSIONS: dict[str, Any] = {
 LABELS: dict[str, Any] = {
     "?": gettext_lazy("not known"), "yes": gettext_lazy("yes"), "no": gettext_lazy("no"),
     "tip": gettext_lazy("tip"), "register": gettext_lazy("register"),
-    "officer": gettext_lazy("officer"), "draw": gettext_lazy("draw"),
+    "nomination": gettext_lazy("nomination"), "draw": gettext_lazy("draw"),
+}  # fmt: skip
+# Of one group: words, decimals, whether per cent.
+OF_GROUP: dict[str, tuple[Any, int, bool]] = {
+    "rate": (gettext_lazy("Found"), 1, True),
+    "predicted": (gettext_lazy("Promised"), 1, True),
+    "chosen": (gettext_lazy("Chosen"), 1, True),
+    "precision": (METRICS["precision"][0], 1, True),
+    "lift": (METRICS["lift"][0], 2, False),
+    "days_earlier": (METRICS["days_earlier"][0], 1, False),
+    "first_half": (METRICS["first_half"][0], 1, True),
+    "auc": (METRICS["auc"][0], 2, False),
+    "auc_last_visit": (gettext_lazy("Order by the last visit’s result (AUC)"), 2, False),
+    "ece": (OWN["ece"][0], 3, False),
+    "brier": (OWN["brier"][0], 3, False),
 }  # fmt: skip
 MOST_GROUPS = 40
 
@@ -64,6 +78,19 @@ def shown(value: Any, decimals: int, percent: bool = False) -> str:
     if percent:
         return f"{number_format(100 * value, decimals, use_l10n=True)} %"
     return str(number_format(value, decimals, use_l10n=True))
+
+
+def capacity_words(capacity: float) -> str:
+    """A share below 1, or visits of each window, as a test was asked for."""
+    if capacity < 1:
+        share = round(100 * capacity, 1)
+        return _("%(share)s per cent of the visits of each window") % {
+            "share": shown(share, 0 if share.is_integer() else 1)
+        }
+    words = ngettext(
+        "%(count)s visit of each window", "%(count)s visits of each window", int(capacity)
+    )
+    return words % {"count": shown(int(capacity), 0)}
 
 
 def interval(values: Any, decimals: int, percent: bool = False) -> str:
@@ -145,9 +172,11 @@ def backtest_rows(report: Report, names: Names, *, own: bool = False) -> dict[st
     return {
         "enough": True, "numbers": results, "total": total,
         "orders": [ORDERS[o] for o in orders], "table": table, "own": beside,
+        "capacity": capacity_words(results["capacity"]),
         "verdict": verdict(total), "ceiling": ceiling_words(total),
         "reliability": total["model"]["reliability"],
-        "segments": _segments(total.get("segments") or {}, names),
+        "segments": _segments(total["segments"], names),
+        "of_group": [words for words, _decimals, _percent in OF_GROUP.values()],
         "drift": _drift(results["windows"], names),
         "overrides": _overrides(results.get("overrides") or {}),
         "windows": [
@@ -198,9 +227,9 @@ def _segments(segments: dict[str, Any], names: Names) -> list[dict[str, Any]]:
     return [
         {"label": DIMENSIONS.get(dimension, dimension), "rows": [
             {"label": names.group(dimension, label), "n": row["n"],
-             "few": row.get("too_few", False), "rate": shown(row.get("rate"), 1, True),
-             "predicted": shown(row.get("predicted"), 1, True),
-             "chosen": shown(row.get("chosen"), 1, True), "auc": shown(row.get("auc"), 2)}
+             "few": row.get("too_few", False),
+             "cells": [{"label": OF_GROUP[code][0], "value": interval(row.get(code), *OF_GROUP[code][1:])}
+                       for code in OF_GROUP]}
             for label, row in sorted(rows.items(), key=lambda item: -item[1]["n"])[:MOST_GROUPS]
         ]}
         for dimension, rows in segments.items()

@@ -255,6 +255,10 @@ RISK_CONNECTIONS = env.integer("RISK_CONNECTIONS", 2)
 # one by one; when more have changed, everything is.
 RISK_RUN_HOUR = env.integer("RISK_RUN_HOUR", 2)
 RISK_REFRESH_MOST = env.integer("RISK_REFRESH_MOST", 50_000)
+# Others whose values follow from a visit nearby are scored anew with it, up to so many at a time;
+# for more a whole run is begun, so many minutes after the last one at the earliest.
+RISK_REFRESH_NEAR = env.integer("RISK_REFRESH_NEAR", 2_000)
+RISK_RUN_REST_MINUTES = env.integer("RISK_RUN_REST_MINUTES", 60)
 # For learning from visits brought in later: days after which their results count as known.
 RISK_VISIT_LAG_DAYS = env.integer("RISK_VISIT_LAG_DAYS", 30)
 # A site of which less than this per cent is known is ranked no lower than a usual one.

@@ -256,6 +256,7 @@ def store_results(*, operation: Operation) -> int:
             probability=choice.probability if drawn and choice else None,
             origin="draw" if drawn else "nomination" if visit.site_id in nominated else "register",
             group=team_key(team), operation=operation.number,
+            chosen_on=timezone.localdate(choice.decided_at) if choice else None,
         )  # fmt: skip
         stored += 1
     return stored

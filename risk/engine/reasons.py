@@ -15,7 +15,7 @@ from audit.context import Context, as_system, current
 from risk.engine.asked import Asked, midnight
 from risk.engine.points import Curve, Part, Rule, age_in_days
 from risk.engine.values import Value, values
-from risk.engine.worth import Worths
+from risk.engine.worth import Reckoning, Worths
 from risk.models import (
     IndicatorVersion,
     ModelVersion,
@@ -235,16 +235,16 @@ def _rank_by_p(run: ScoringRun, version: ModelVersion, p: float) -> int:
 
 def _worth_with(run: ScoringRun, site_id: int, version: ModelVersion, p: float) -> float:
     """The joint worth of a site were one version's probability ``p``."""
-    from risk.services.scoring import joint_of, used
+    from risk.services.scoring import used
 
-    joint = joint_of(run)
+    worths = Worths.of(Reckoning.read(run.reckoning))
     rows = {s.version_id: s for s in Score.objects.filter(run=run, site=site_id)}
     ps = []
-    for one in joint:
-        row = rows.get(one.pk)
-        mine = p if one.pk == version.pk else (row.p if row else 0.0)
-        ps.append(used(run, one.pk, mine, row.coverage if row else 0))
-    return Worths.of(joint).at(ps)
+    for one in worths.versions:
+        row = rows.get(one)
+        mine = p if one == version.pk else (row.p if row else 0.0)
+        ps.append(used(run, one, mine, row.coverage if row else 0))
+    return worths.at(ps)
 
 
 def _rank_by_worth(run: ScoringRun, value: float, own: Worth) -> int:

@@ -111,7 +111,7 @@ def _base_then() -> str:
 
 
 # The other sites at one moment of the past: most have not changed since and are read as they are,
-# so that an index leads to those of one place. Their companies' industries are those of today.
+# so that an index leads to those of one place.
 _OTHERS_THEN = f"""others_later AS MATERIALIZED (
     SELECT site_id, jsonb_object_agg(key, value) AS was FROM (
       SELECT DISTINCT ON (c.site_id, e.key) c.site_id, e.key, e.value
@@ -119,6 +119,11 @@ _OTHERS_THEN = f"""others_later AS MATERIALIZED (
        WHERE c.site_id IS NOT NULL AND c.at > %(known)s AND c.old IS NOT NULL
          AND e.key IN ({", ".join(f"'{name}'" for name in SITE_COLUMNS)})
        ORDER BY c.site_id, e.key, c.at, c.id) x GROUP BY site_id),
+  industries_later AS MATERIALIZED (
+    SELECT DISTINCT ON (c.company_id) c.company_id, (c.old ->> 'industry_id')::bigint AS industry_id
+      FROM targets_registerchange c
+     WHERE c.company_id IS NOT NULL AND c.at > %(known)s AND jsonb_exists(c.old, 'industry_id')
+     ORDER BY c.company_id, c.at, c.id),
   others AS (
     SELECT x.id, x.company_id, x.municipality_id, nullif(x.postal_code, '') AS postal_code,
            left(i.code, 2) AS division, x.created_at FROM (
@@ -131,7 +136,9 @@ _OTHERS_THEN = f"""others_later AS MATERIALIZED (
         FROM others_later w JOIN targets_site s ON s.id = w.site_id
        WHERE s.merged_into_id IS NULL AND s.created_at <= %(known)s) x
       LEFT JOIN targets_company c ON c.id = x.company_id
-      LEFT JOIN targets_industry i ON i.id = coalesce(x.industry_id, c.industry_id))"""
+      LEFT JOIN industries_later k ON k.company_id = x.company_id
+      LEFT JOIN targets_industry i ON i.id = coalesce(x.industry_id,
+           CASE WHEN k.company_id IS NULL THEN c.industry_id ELSE k.industry_id END))"""
 
 
 def owned(
@@ -158,16 +165,16 @@ def about(definition: dict[str, Any], table: str) -> str:
 
 # What the row ``t`` of a table with ``previous`` said at a moment: a later import may have said it
 # over. ``previous`` holds what it said before, in order; an entry held until the import that came
-# next had ended.
+# next had ended, or, where Tarkka itself recorded a result again, until its ``until``.
 _SAID_THEN = """CASE WHEN {t}.previous = '[]' THEN {t}.{what} ELSE (
       SELECT q.said FROM (
         SELECT p.said, p.nth FROM (
-          SELECT {member} AS said, p.nth, coalesce(
+          SELECT {member} AS said, p.nth, (p.said ->> 'until')::timestamptz AS until, coalesce(
                  ({t}.previous -> (p.nth::int) ->> 'run')::bigint, {t}.run_id) AS run
             FROM jsonb_array_elements({t}.previous) WITH ORDINALITY AS p(said, nth)
            WHERE jsonb_exists(p.said, '{what}')) p
           LEFT JOIN targets_importrun r ON r.id = p.run
-         WHERE coalesce(r.finished_at, r.created_at) > {known}
+         WHERE coalesce(p.until, r.finished_at, r.created_at) > {known}
         UNION ALL SELECT {t}.{what}, jsonb_array_length({t}.previous) + 1) q
        ORDER BY q.nth LIMIT 1) END"""
 

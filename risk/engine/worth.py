@@ -13,12 +13,57 @@ of at most two, to keep the statement short.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import combinations
+from typing import Any, Self
 
 from django.conf import settings
 
 from risk.models import ModelVersion
+
+
+@dataclass(frozen=True)
+class Weight:
+    """What a finding of a joint version (id) counts, and the inspector-days of a visit."""
+
+    version: int
+    severity: float
+    days: float
+
+
+@dataclass(frozen=True)
+class Reckoning:
+    """All by which a run reckons the joint worth besides the scores; kept with the run.
+
+    ``evidence`` and ``saves`` as in the formula, ``least``: coverage below which a site counts as a
+    usual one at least; all in per cent.
+    """
+
+    evidence: int
+    saves: int
+    least: int
+    joint: tuple[Weight, ...]
+
+    @classmethod
+    def of(cls, versions: Sequence[ModelVersion], settled: "Reckoning | None" = None) -> Self:
+        """Of joint versions, with their models fetched; by the settings of now or ``settled``."""
+        joint = tuple(
+            Weight(v.pk, float(v.model.severity), float(v.model.visit_days)) for v in versions
+        )
+        if settled is not None:
+            return cls(settled.evidence, settled.saves, settled.least, joint)
+        return cls(
+            settings.RISK_TEAM_EVIDENCE, settings.RISK_TEAM_SAVES, settings.RISK_COVERAGE_LEAST,
+            joint,
+        )  # fmt: skip
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON."""
+        return asdict(self) | {"joint": [asdict(weight) for weight in self.joint]}
+
+    @classmethod
+    def read(cls, plain: dict[str, Any]) -> Self:
+        return cls(**(plain | {"joint": tuple(Weight(**weight) for weight in plain["joint"])}))
 
 
 @dataclass(frozen=True)
@@ -39,19 +84,17 @@ class Worths:
     evidence: float
 
     @classmethod
-    def of(cls, versions: Sequence[ModelVersion]) -> "Worths":
-        """Of joint versions, with their models fetched."""
-        days = [float(v.model.visit_days) for v in versions]
-        saves = settings.RISK_TEAM_SAVES / 100
-        most = 4 if len(versions) <= 5 else 2
+    def of(cls, reckoning: Reckoning) -> "Worths":
+        joint = reckoning.joint
+        most = 4 if len(joint) <= 5 else 2
         teams = tuple(
-            Team(members, _days([days[m] for m in members], saves))
-            for size in range(1, min(most, len(versions)) + 1)
-            for members in combinations(range(len(versions)), size)
+            Team(members, _days([joint[m].days for m in members], reckoning.saves / 100))
+            for size in range(1, min(most, len(joint)) + 1)
+            for members in combinations(range(len(joint)), size)
         )
         return cls(
-            tuple(v.pk for v in versions), tuple(float(v.model.severity) for v in versions),
-            teams, settings.RISK_TEAM_EVIDENCE / 100,
+            tuple(weight.version for weight in joint),
+            tuple(weight.severity for weight in joint), teams, reckoning.evidence / 100,
         )  # fmt: skip
 
     def at(self, p: Sequence[float]) -> float:

@@ -51,7 +51,6 @@ def audit(
     y: Array,
     groups: Mapping[str, Array],
     *,
-    origin: Array | None = None,
     random_arm: Array | None = None,
     weight: Array | None = None,
     limits: Limits | None = None,
@@ -59,8 +58,7 @@ def audit(
     """Findings per dimension and group, and the list of what blocks.
 
     ``score`` (n,) as ranked; ``chosen`` (n,) bool: picked by the model; ``y`` (n,) outcome with NaN
-    where not visited; ``groups``: name of dimension -> label per row; ``origin``: where the
-    nomination came from (tip, register, officer), one more dimension; ``random_arm`` (n,) bool:
+    where not visited; ``groups``: name of dimension -> label per row; ``random_arm`` (n,) bool:
     visited by lottery, whatever the score; ``weight`` (n,): one over the probability of a drawn
     visit, without it or where it is NaN each counts once. A blocking row is (group, measure, value, limit).
     """
@@ -70,12 +68,11 @@ def audit(
     lot = np.zeros(len(y), dtype=bool) if random_arm is None else np.asarray(random_arm, dtype=bool)
     weights = np.ones(len(y)) if weight is None else np.asarray(weight, dtype=float)
     weights = np.where(np.isnan(weights), 1.0, weights)
-    dimensions = dict(groups) | ({} if origin is None else {"origin": origin})
-    comparisons = sum(len(np.unique(v)) for v in dimensions.values()) * 2
+    comparisons = sum(len(np.unique(v)) for v in groups.values()) * 2
     band = _bands(score, limits.bands)
     findings: dict[str, Any] = {}
     blocking: list[dict[str, Any]] = []
-    for name, labels in dimensions.items():
+    for name, labels in groups.items():
         labels = np.asarray(labels)
         findings[name] = {}
         for label in np.unique(labels).tolist():

@@ -136,6 +136,21 @@ def lift_at(y: Array, score: Array, k: float) -> Array:
     return _ratio(precision_at(y, score, k), np.asarray(y, dtype=float).mean(-1))
 
 
+def rate(y: Array) -> Array:
+    """Share of positives."""
+    return np.asarray(y, dtype=float).mean(-1)
+
+
+def rate_among(y: Array, chosen: Array) -> Array:
+    """Share of positives among the rows of ``chosen`` (a share each: of a tie at the limit less)."""
+    return _ratio((np.asarray(y, dtype=float) * chosen).sum(-1), np.asarray(chosen).sum(-1))
+
+
+def lift_among(y: Array, chosen: Array) -> Array:
+    """``rate_among`` over the rate of all rows."""
+    return _ratio(rate_among(y, chosen), rate(y))
+
+
 def _dealt(score: Array, value: Array, group: Array | None) -> Array:
     """What each row gets when slot values, sorted, are dealt to rows by descending score.
 

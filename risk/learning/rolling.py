@@ -139,12 +139,12 @@ def backtest(
 ) -> dict[str, Any]:
     """Fit before each window, rank inside it, and report beside the baselines.
 
-    ``capacity``: visits (or share of a window) for precision and lift. ``nuisance``: whether the
-    fit takes ``panel.group``. Baselines: random order, last-visit rule, order as visited.
-    ``ceiling``: a free model, fitted to the same rows without the nuisance, ranked beside where
-    every window has ``TREES`` rows to learn from. ``kept``: finished windows of the same panel by
-    "window:<number>"; they are taken from there and put there. ``alive`` is called between long
-    steps: whoever waits hears that the work goes on.
+    ``capacity``: visits of each window (from 1 on), or its share (below 1), for precision and lift.
+    ``nuisance``: whether the fit takes ``panel.group``. Baselines: random order, last-visit rule,
+    order as visited. ``ceiling``: a free model, fitted to the same rows without the nuisance, ranked
+    beside where every window has ``TREES`` rows to learn from. ``kept``: finished windows of the
+    same panel by "window:<number>"; they are taken from there and put there. ``alive`` is called
+    between long steps: whoever waits hears that the work goes on.
     Returns numbers, strings, lists and dicts only; intervals as [value, low, high].
     """
     y, day = np.asarray(panel.y, dtype=float), np.asarray(panel.day)
@@ -189,7 +189,8 @@ def backtest(
     window = np.repeat(np.arange(len(pooled)), [len(test) for test, _ in pooled])
     total = _report(panel, rows, scores, window, capacity, seed, rounds, alive)
     score, p = np.asarray(scores["score"]), np.asarray(scores["p"])
-    total["segments"] = _segments(panel, rows, score, p, window, capacity)
+    total["chosen"] = float(_chosen(score, window, capacity).mean())
+    total["segments"] = _segments(panel, rows, score, p, window, capacity, seed, rounds, alive)
     total["random_arm"] = _random_arm(panel, rows, p, seed, rounds)
     if scores["ceiling"] is not None:
         orders = {"model": score, "ceiling": np.asarray(scores["ceiling"])}
@@ -258,12 +259,13 @@ def compare(
 
     The difference is drawn over the same resampled rows, so it is narrower than the two apart.
     """
-    listed: dict[str, Callable[..., Array]] = {
-        "auc": lambda y, score, placed, window: metrics.auc_within(y, score, window),
-        "precision": lambda y, score, placed, window: metrics.precision_at(y, placed, k=capacity),
-    }
     (first, a), (second, b) = scores.items()
-    pa, pb = _placed(a, window), _placed(b, window)
+    at, at_b = (AtCapacity.of(score, window, capacity) for score in (a, b))
+    pa, pb = at.column, at_b.column
+    listed: dict[str, Callable[..., Array]] = {
+        "auc": lambda y, score, column, window: metrics.auc_within(y, score, window),
+        "precision": lambda y, score, column, window: at.precision(y, column, **at.options),
+    }
     result: dict[str, Any] = {first: {}, second: {}, "difference": {}}
     draw: dict[str, Any] = {"seed": seed, "rounds": rounds}
     for name, metric in listed.items():
@@ -314,11 +316,12 @@ def _ranking(
     """Metrics of an order. Orders are only compared inside a window."""
     # A rank inside its window makes scores of different models comparable for capacity.
     placed = _placed(score, window)
+    at = AtCapacity.of(score, window, capacity)
     listed: dict[str, tuple[Callable[..., Array], tuple[Array, ...], dict[str, float]]] = {
         "auc": (metrics.auc_within, (y, score, window), {}),
         "average_precision": (metrics.average_precision, (y, placed), {}),
-        "precision": (metrics.precision_at, (y, placed), {"k": capacity}),
-        "lift": (metrics.lift_at, (y, placed), {"k": capacity}),
+        "precision": (at.precision, (y, at.column), at.options),
+        "lift": (at.lift, (y, at.column), at.options),
         "days_earlier": (metrics.days_earlier, (y, score, day, window), {}),
         "first_half": (metrics.first_half_of, (y, score, _late(day, window), window), {}),
     }
@@ -343,6 +346,46 @@ def _placed(score: Array, window: Array) -> Array:
         inside = window == value
         result[inside] = (rankdata(score[inside]) - 0.5) / inside.sum()
     return result
+
+
+@dataclass(frozen=True)
+class AtCapacity:
+    """Precision and lift of an order: functions of the outcomes and one column of it.
+
+    Of a share of each window the ranks inside it, for which a resampled row counts by the limit of
+    its sample; of a number of visits which rows of each window are chosen.
+    """
+
+    precision: Callable[..., Array]
+    lift: Callable[..., Array]
+    column: Array
+    options: dict[str, float]
+
+    @classmethod
+    def of(cls, score: Array, window: Array, capacity: float) -> "AtCapacity":
+        if capacity < 1:
+            placed = _placed(score, window)
+            return cls(metrics.precision_at, metrics.lift_at, placed, {"k": capacity})
+        chosen = _chosen(score, window, capacity)
+        return cls(metrics.rate_among, metrics.lift_among, chosen, {})
+
+
+def _chosen(score: Array, window: Array, capacity: float) -> Array:
+    """1 for what is chosen at capacity, else 0; of a tie at the limit each the share with room."""
+    if capacity < 1:
+        return _highest(_placed(score, window), metrics.capacity(len(score), capacity))
+    result = np.zeros(len(score))
+    for value in np.unique(window):
+        inside = window == value
+        count = metrics.capacity(int(inside.sum()), capacity)
+        result[inside] = _highest(score[inside], count)
+    return result
+
+
+def _highest(score: Array, count: int) -> Array:
+    limit = np.sort(score)[-count]
+    above, tied = score > limit, score == limit
+    return above + tied * (count - above.sum()) / tied.sum()
 
 
 def _report(
@@ -387,15 +430,20 @@ def _report(
 
 
 def _segments(
-    panel: Panel, rows: Array, score: Array, p: Array, window: Array, capacity: float
-) -> dict[str, Any]:
-    """Per label: how many, how often right, how often chosen at capacity. Small ones say so."""
-    y = np.asarray(panel.y, dtype=float)[rows]
-    placed = _placed(score, window)
-    limit = np.sort(placed)[-metrics.capacity(len(rows), capacity)]
-    chosen = placed >= limit
+    panel: Panel, rows: Array, score: Array, p: Array, window: Array, capacity: float, seed: int,
+    rounds: int, alive: Callable[[], None],
+) -> dict[str, Any]:  # fmt: skip
+    """Per label: how many, how often right and how often chosen at capacity, with intervals.
+
+    Chosen are the same as in the whole: the capacity is not a group's own. The intervals draw the
+    group's rows and leave the choice as it is. Small groups say so.
+    """
+    y, day = (np.asarray(part, dtype=float)[rows] for part in (panel.y, panel.day))
+    chosen = _chosen(score, window, capacity)
+    last = None if panel.last is None else np.nan_to_num(np.asarray(panel.last, dtype=float)[rows])
     result: dict[str, Any] = {}
     for name, labels in panel.segments.items():
+        alive()
         here = np.asarray(labels)[rows]
         result[name] = {}
         for label in np.unique(here).tolist():
@@ -404,16 +452,37 @@ def _segments(
             if row["n"] < FEW:
                 row["too_few"] = True
             else:
-                hits = y[inside & chosen]
-                row |= {
-                    "rate": float(y[inside].mean()),
-                    "predicted": float(p[inside].mean()),
-                    "auc": _number(metrics.auc_within(y[inside], score[inside], window[inside])),
-                    "chosen": float(chosen[inside].mean()),
-                    "precision": _number(hits.mean()) if hits.size else None,
-                }
+                columns = (y, score, p, day, window, chosen)
+                row["n_chosen"] = float(chosen[inside].sum())
+                row |= _of_group(*(c[inside] for c in columns),
+                                 last=None if last is None else last[inside],
+                                 seed=seed, rounds=rounds)  # fmt: skip
             result[name][str(label)] = row
     return result
+
+
+def _of_group(
+    y: Array, score: Array, p: Array, day: Array, window: Array, chosen: Array, *,
+    last: Array | None, seed: int, rounds: int,
+) -> dict[str, Any]:  # fmt: skip
+    listed: dict[str, tuple[Callable[..., Array], tuple[Array, ...]]] = {
+        "rate": (metrics.rate, (y,)),
+        "predicted": (metrics.rate, (p,)),
+        "chosen": (metrics.rate, (chosen,)),
+        "precision": (metrics.rate_among, (y, chosen)),
+        "lift": (metrics.lift_among, (y, chosen)),
+        "auc": (metrics.auc_within, (y, score, window)),
+        "days_earlier": (metrics.days_earlier, (y, score, day, window)),
+        "first_half": (metrics.first_half_of, (y, score, _late(day, window), window)),
+        "brier": (metrics.brier, (y, p)),
+        "ece": (metrics.ece, (y, p)),
+    }
+    if last is not None:
+        listed["auc_last_visit"] = (metrics.auc_within, (y, last, window))
+    return {
+        name: _triple(metrics.bootstrap(metric, *columns, seed=seed, rounds=rounds))
+        for name, (metric, columns) in listed.items()
+    }
 
 
 def _number(value: Any) -> float | None:

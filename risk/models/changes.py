@@ -15,6 +15,8 @@ class Touched(models.Model):
 
     site_id = models.BigIntegerField(null=True)
     company_id = models.BigIntegerField(null=True)
+    # A visit: it changes what is said of the sites nearby as well.
+    near = models.BooleanField(default=False, db_default=False)
     at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -30,13 +30,20 @@ class ScoringRunQuerySet(models.QuerySet["ScoringRun"]):
 
 
 class ScoringRun(models.Model):
-    """All active models over all sites as of a day. The newest done run is the one shown."""
+    """The models in use on a day over all sites as of that day. The newest done run is the one shown.
+
+    ``versions`` and ``reckoning`` (``risk.engine.worth.Reckoning``; joint versions alone, for
+    everybody reads it) say by what it was reckoned: with ``usual`` all that its numbers need besides
+    the rows. They are never changed (trigger), whatever is put to use or set anew later.
+    """
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     as_of = models.DateField()
     known_at = models.DateTimeField()  # nothing learned after this moment is used
     state = models.CharField(max_length=10, choices=RunState.choices, default=RunState.RUNNING)
     current = models.BooleanField(default=False)
+    # More sites have changed since than are scored anew one by one: the next run is due.
+    overtaken = models.BooleanField(default=False)
     steps = models.PositiveIntegerField(default=0)
     done_steps = models.PositiveIntegerField(default=0)
     sites = models.PositiveIntegerField(default=0)
@@ -48,6 +55,7 @@ class ScoringRun(models.Model):
     versions = models.ManyToManyField(ModelVersion, related_name="runs")
 
     objects = ScoringRunQuerySet.as_manager()
+    reckoning = models.JSONField(default=dict)
     # By version id: mean p of sites of which enough is known; what an unknown site counts for.
     usual = models.JSONField(default=dict)
 
@@ -113,24 +121,27 @@ class Worth(models.Model):
 
 
 class Arm(models.TextChoices):
+    """How a visit came about. No value for visits that a law requires: nothing here knows of them."""
+
     RANDOM = "random", _("drawn at random")
     CHOSEN = "chosen", _("chosen")
-    MANDATED = "mandated", _("required by law")
     UNKNOWN = "unknown", _("not known")
 
 
 class Label(models.Model):
     """How a visit came about, beside its result (``PastVisit``), for learning and evaluation.
 
-    ``probability``: of having been drawn, 1 where it was sure. ``origin``: of the nomination (tip,
-    register, officer, draw). ``group``: who visited, as a key that names nobody; a nuisance when
-    fitting, never an input when ranking.
+    ``probability``: of having been drawn, 1 where it was sure. ``origin``: draw, nomination or
+    register; that there was a tip is never written here, where everybody reads who sees the visit
+    (``risk.services.segments`` looks it up). ``chosen_on``: when its site was chosen. ``group``: who
+    visited, as a key that names nobody; a nuisance when fitting, never an input when ranking.
     """
 
     visit = models.OneToOneField(PastVisit, on_delete=models.CASCADE, related_name="label")
     arm = models.CharField(max_length=10, choices=Arm.choices, default=Arm.UNKNOWN)
     probability = models.FloatField(null=True, blank=True)
     origin = models.CharField(max_length=20, blank=True)
+    chosen_on = models.DateField(null=True, blank=True)
     group = models.CharField(max_length=40, blank=True)
     operation = models.CharField(max_length=20, blank=True)  # number of the one it was made in
     known_from = models.DateTimeField()

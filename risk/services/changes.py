@@ -8,7 +8,7 @@ from django.db import connection, transaction
 from audit.context import as_system
 from audit.errors import Conflict
 from risk.models import Refreshed, RunState, ScoringRun, Touched
-from risk.services import scoring
+from risk.services import nearby, scoring
 from targets.services.imports.changed import when_changed
 
 WHY = "what changed is scored anew, whoever learned it"
@@ -83,13 +83,24 @@ def _some(low: int, *, keep: bool) -> tuple[int, int]:
         )  # fmt: skip
         if not rows:
             return 0, 0
-        sites = sites_of(
-            {r.site_id for r in rows if r.site_id}, {r.company_id for r in rows if r.company_id}
-        )
-        scoring.refresh(sites)
+        told = {r.site_id for r in rows if r.site_id}
+        # With those that became part of another: they lose their rows.
+        sites = sorted(told.union(sites_of(told, {r.company_id for r in rows if r.company_id})))
+        count = scoring.refresh(sites, _others(rows, sites))
         if not keep:
             Touched.objects.filter(pk__in=[r.pk for r in rows]).delete()
-        return len(sites), rows[-1].pk
+        return count, rows[-1].pk
+
+
+def _others(rows: Sequence[Touched], sites: Sequence[int]) -> list[int]:
+    """Sites nearby that are scored anew too; for too many of them a whole run is asked for."""
+    run = ScoringRun.objects.shown()
+    if run is None:
+        return []
+    found = nearby.reached(run, scoring.versions_of(run), rows, sites, settings.RISK_REFRESH_NEAR)
+    if found is None:
+        ScoringRun.objects.filter(pk=run.pk).update(overtaken=True)
+    return found or []
 
 
 def _everything() -> int:

@@ -1,5 +1,6 @@
 """How a visit came about, kept beside its result, so that models can be judged by it."""
 
+import datetime as dt
 import hmac
 from collections.abc import Iterable, Mapping
 
@@ -26,17 +27,18 @@ def team_key(people: Iterable[int]) -> str:
 
 def label_visit(
     *, visit: PastVisit, arm: Arm, origin: str = "", group: str = "",
-    probability: float | None = None, operation: str = "",
+    probability: float | None = None, operation: str = "", chosen_on: dt.date | None = None,
 ) -> Label:  # fmt: skip
     """Say how a visit came about, once: what was said first stays (it was known then).
 
-    ``operation``: number of the operation it was made in.
+    ``operation``: number of the operation it was made in; ``chosen_on``: when the site was chosen.
     """
     with as_system("one person closes an operation, the results belong to every participant"):
         label, _made = Label.objects.get_or_create(
             visit=visit,
             defaults={"arm": arm, "origin": origin, "group": group, "probability": probability,
-                      "operation": operation, "known_from": timezone.now()},
+                      "operation": operation, "chosen_on": chosen_on,
+                      "known_from": timezone.now()},
         )  # fmt: skip
     return label
 

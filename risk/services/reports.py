@@ -37,10 +37,12 @@ DEFAULTS = {"capacity": 0.1, "window_days": 90, "seed": 1}
 
 @service
 def ask_report(*, actor: "Actor", version: ModelVersion, kind: str, **params: Any) -> Report:
-    """Queue a test of a version; ``params`` as in ``DEFAULTS`` (share of sites that can be
-    visited, days of a window, seed).
+    """Queue a test of a version; ``params`` as in ``DEFAULTS``: ``capacity`` (the share of the
+    visits that can be made, below 1, or visits of each window, from 1 on; an audit takes a share,
+    that of the newest backtest where none is given), days of a window, seed.
 
-    Raises NotAllowed, Conflict (state, or one is under way), RuleViolation for an empty draft.
+    Raises NotAllowed, Conflict (state, or one is under way), RuleViolation for an empty draft and
+    for a capacity that is neither.
     """
     report = new_report(actor=actor, version=version, kind=kind, **params)
     finish_tasks(actor=actor, subject=report.version, kind=PROPOSAL_TASK)
@@ -69,16 +71,48 @@ def new_report(*, actor: "Actor | None", version: ModelVersion, kind: str, **par
         )
     if not version.indicators.exists():
         raise RuleViolation(_("Put at least one indicator into the model first."))
+    if kind == ReportKind.AUDIT:
+        params.setdefault("capacity", _backtested(version))
+    params = DEFAULTS | params
+    _check_capacity(kind, params["capacity"])
     try:
         with transaction.atomic():
             report = Report.objects.create(
-                version=version, kind=kind, params=DEFAULTS | params,
+                version=version, kind=kind, params=params,
                 content_hash=version.content_hash, asked_by=actor.user if actor else None,
             )  # fmt: skip
     except IntegrityError:
         raise Conflict(_("This test is under way already.")) from None
     _record(actor, report, "asked")
     return report
+
+
+def _backtested(version: ModelVersion) -> float:
+    """The share chosen in the newest backtest: an audit looks at the choice that was tested."""
+    done = version.reports.filter(kind=ReportKind.BACKTEST, state=ReportState.DONE)
+    newest = done.order_by("-created_at", "-pk").first()
+    share = float(newest.params["capacity"] if newest else DEFAULTS["capacity"])
+    if newest and share >= 1 and newest.results["enough"]:
+        share = float(newest.results["total"]["chosen"])
+    return share if share < 1 else float(DEFAULTS["capacity"])  # all of them are no choice
+
+
+def _check_capacity(kind: str, capacity: float) -> None:
+    if 0 < capacity < 1:
+        return
+    if kind == ReportKind.AUDIT:
+        raise RuleViolation(
+            _(
+                "A bias audit chooses a share of the visits, of more than 0 and less than 100 per cent."
+            ),
+            field="capacity",
+        )
+    if not (capacity >= 1 and float(capacity).is_integer()):
+        raise RuleViolation(
+            _("The capacity is a share of more than 0 and less than 100 per cent, or a whole"
+              " number of visits from 1 on."),
+            field="capacity",
+        )  # fmt: skip
 
 
 @service

@@ -16,11 +16,13 @@ from numpy.typing import NDArray
 from risk.engine.definitions import MOST_POINTS
 from risk.learning.calibration import Curve
 from risk.learning.points import DOUBLING, LINE, STEPS, Points
+from risk.learning.protocol import folds
 
 Array = NDArray[Any]
 MILLION = 1_000_000
 HUNDRED = 100
 KNOTS = 60
+FOLDS = 5  # parts left out one by one for the curve of a boosted model
 
 
 @dataclass(frozen=True)
@@ -117,18 +119,41 @@ class Scorecard:
         self.curve = model.curve
 
     def _boosted(self, X: Array, y: Array, groups: Array | None) -> None:
+        """Points from boosted steps; the curve from scores of rows that their points had not seen.
+
+        On its own rows a boosted model looks surer than it is, and so would the curve.
+        """
+        y = np.asarray(y, dtype=float)
+        score = np.full(len(y), np.nan)
+        if min(y.sum(), (1 - y).sum()) > 1:  # else a part would have nothing to learn from
+            part = np.zeros(len(y), dtype=int)
+            for answer in (0, 1):
+                part[y == answer] = folds(int((y == answer).sum()), FOLDS, self.seed)
+            for fold in range(FOLDS):
+                train = part != fold
+                inspectors = None if groups is None else groups[train]
+                self._take(self._steps(X[train], y[train], inspectors))
+                score[~train] = self.score(X[~train])
+        self._take(self._steps(X, y, groups))
+        own = np.isnan(score)
+        score[own] = self.score(X[own])
+        self.curve = Curve.fit(score, y, seed=self.seed)
+
+    def _steps(self, X: Array, y: Array, groups: Array | None) -> list[Array]:
+        """What boosted steps give for ``[not known, bin 0, bin 1, ...]`` of each indicator."""
         from risk.learning.ebm import Boosted
 
         whole = np.floor(X)
-        model = Boosted(self.names, self._directions(), seed=self.seed).fit(whole, y, groups=groups)
+        # The curve is fitted here to whole points, so that its own needs no band.
+        model = Boosted(self.names, self._directions(), seed=self.seed, bands=0)
+        model.fit(whole, y, groups=groups)
         learnt = []
         for j, card in enumerate(self.cards):
             probe = np.full((len(card.points) + 1, len(self.cards)), np.nan)
             probe[1:, j] = np.arange(len(card.points))
             logits = model.contributions(probe)[:, j]
             learnt.append(logits * DOUBLING / np.log(2))
-        self._take(learnt)
-        self.curve = Curve.fit(self.score(X), np.asarray(y, dtype=float), seed=self.seed)
+        return learnt
 
     def _take(self, learnt: Sequence[Array]) -> None:
         """Whole points from ``[not known, bin 0, bin 1, ...]``, the direction kept after rounding."""

@@ -15,7 +15,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, F, Q, Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -25,7 +25,7 @@ from audit.services import record
 from risk.engine.asked import Asked, midnight
 from risk.engine.points import Curve, Rule, score_sql
 from risk.engine.values import values_sql
-from risk.engine.worth import Worths, worth_sql
+from risk.engine.worth import Reckoning, Worths, worth_sql
 from risk.models import ModelState, ModelVersion, Refreshed, RunPart, RunState, ScoringRun
 
 logger = logging.getLogger(__name__)
@@ -37,10 +37,21 @@ BATCH = 5_000
 Progress = Callable[[ScoringRun], None]
 
 
-def active_versions() -> list[ModelVersion]:
-    """The versions in use, with their models and indicators. Three queries."""
-    found = ModelVersion.objects.filter(state=ModelState.ACTIVE).select_related("model")
-    return _fetched(found)
+def known_when(day: dt.date) -> dt.datetime | None:
+    """The moment whose knowledge counts for a day: its end; None (now) for today."""
+    return midnight(day + dt.timedelta(days=1)) if day < timezone.localdate() else None
+
+
+def versions_on(day: dt.date) -> list[ModelVersion]:
+    """The versions in use when a day ended (today: now), with models and indicators. Three queries."""
+    known = known_when(day)
+    if known is None:
+        return _fetched(ModelVersion.objects.filter(state=ModelState.ACTIVE))
+    return _fetched(
+        ModelVersion.objects.filter(activated_at__lte=known).filter(
+            Q(retired_at__isnull=True) | Q(retired_at__gt=known)
+        )
+    )
 
 
 def _fetched(versions: Any) -> list[ModelVersion]:
@@ -57,26 +68,41 @@ def versions_of(run: ScoringRun) -> list[ModelVersion]:
 
 # ------------------------------------------------------------------------------- a run
 def start_scoring(as_of: dt.date | None = None) -> ScoringRun:
-    """The row of a run over the active models. Conflict when one is at work.
+    """The row of a run over the models in use. Conflict when one is at work.
 
-    A past day is scored with what was known when it ended.
+    A past day is scored with what was known when it ended, by the versions and settings of then;
+    Conflict when no model was in use.
     """
     today = timezone.localdate()
     day = as_of or today
     if day > today:
         raise Conflict(_("A day to come cannot be scored."))
-    now = timezone.now()
-    known = now if day == today else midnight(day + dt.timedelta(days=1))
+    now, known = timezone.now(), known_when(day)
     try:
         with transaction.atomic(), as_system(WHY):
-            versions = list(ModelVersion.objects.filter(state=ModelState.ACTIVE).order_by("pk"))
+            versions = versions_on(day)
+            if known is not None and not versions:
+                raise Conflict(_("No model was in use on that day."))
+            settled = None if known is None else _settled(known)
+            reckoning = Reckoning.of(_joint(versions), settled)
             run = ScoringRun.objects.create(
-                as_of=day, known_at=known, heartbeat_at=now, steps=len(versions) + 4
-            )
+                as_of=day, known_at=known or now, heartbeat_at=now, steps=len(versions) + 4,
+                reckoning=reckoning.plain(),
+            )  # fmt: skip
             run.versions.set(versions)
             return run
     except IntegrityError:
         raise Conflict(_("Scores are being computed now.")) from None
+
+
+def _settled(known: dt.datetime) -> Reckoning | None:
+    """By which settings the last run before a moment was reckoned; None where none was kept."""
+    ordinary = ScoringRun.objects.filter(
+        started_at__lt=known, started_at__date=F("as_of"),
+        state__in=[RunState.DONE, RunState.DROPPED],
+    )  # fmt: skip
+    last = ordinary.order_by("-pk").first()
+    return None if last is None else Reckoning.read(last.reckoning)
 
 
 def run_scoring(as_of: dt.date | None = None, progress: Progress | None = None) -> ScoringRun:
@@ -217,22 +243,19 @@ def _joint(versions: Sequence[ModelVersion]) -> list[ModelVersion]:
     ]  # fmt: skip
 
 
-def joint_of(run: ScoringRun) -> list[ModelVersion]:
-    """The versions of a run that move the joint list."""
-    return _joint(versions_of(run))
-
-
 def used(run: ScoringRun, version_id: int, p: float, coverage: int) -> float:
     """The probability that counts for the rank: of an unknown site at least the usual one."""
-    if coverage >= settings.RISK_COVERAGE_LEAST:
+    if coverage >= Reckoning.read(run.reckoning).least:
         return p
     return max(p, float(run.usual.get(str(version_id), 0.0)))
 
 
-def _worth_params(run: ScoringRun, joint: Sequence[ModelVersion]) -> dict[str, Any]:
-    counts = {v.pk: max(1, len(v.indicators.all())) for v in joint}
+def _worth_params(run: ScoringRun, versions: Sequence[ModelVersion]) -> dict[str, Any]:
+    reckoning = Reckoning.read(run.reckoning)
+    joint = [weight.version for weight in reckoning.joint]
+    counts = {v.pk: max(1, len(v.indicators.all())) for v in versions if v.pk in joint}
     return {
-        "run": run.pk, "versions": [v.pk for v in joint], "least": settings.RISK_COVERAGE_LEAST,
+        "run": run.pk, "versions": joint, "least": reckoning.least,
         "usual": json.dumps(run.usual), "counts": json.dumps(counts),
     }  # fmt: skip
 
@@ -247,23 +270,19 @@ USUAL = f"""SELECT version_id, coalesce(avg(p) FILTER (WHERE coverage >= %(least
 
 def _worth(run: ScoringRun) -> None:
     """What all joint models together say of each site, its rank and fifth."""
-    joint = _joint(versions_of(run))
-    if not joint:
+    worths, versions = Worths.of(Reckoning.read(run.reckoning)), versions_of(run)
+    if not worths.versions:
         return
     with connection.cursor() as cursor:
-        cursor.execute(
-            USUAL,
-            {"run": run.pk, "versions": [v.pk for v in joint],
-             "least": settings.RISK_COVERAGE_LEAST},
-        )  # fmt: skip
+        cursor.execute(USUAL, _worth_params(run, versions))
         run.usual = {str(version): float(p) for version, p in cursor.fetchall()}
-    rows = worth_sql(Worths.of(joint), OF_RUN)
+    rows = worth_sql(worths, OF_RUN)
     _call(
         f"""INSERT INTO "risk_worth_{run.pk:d}" (run_id, site_id, value, rank, level, coverage)
         SELECT %(run)s, site_id, value, place, {LEVEL.format(rank="place", count="n")}, coverage
           FROM (SELECT w.*, rank() OVER (ORDER BY value DESC) AS place, count(*) OVER () AS n
                   FROM ({rows}) w) x""",
-        _worth_params(run, joint),
+        _worth_params(run, versions),
     )
 
 
@@ -326,13 +345,16 @@ def drop_old() -> int:
 
 
 def due(now: dt.datetime | None = None) -> bool:
-    """Whether the day's run is still to begin: nothing of today is shown and the hour has come."""
+    """Whether a run is to begin: nothing of today is shown and the hour has come, or what is shown
+    was overtaken and has rested."""
     local = timezone.localtime(now)
     if local.hour < settings.RISK_RUN_HOUR:
         return False
+    rested = local - dt.timedelta(minutes=settings.RISK_RUN_REST_MINUTES)
     with transaction.atomic(), as_system(WHY):
+        fresh = Q(overtaken=False) | Q(finished_at__gt=rested)
         busy = ScoringRun.objects.filter(
-            Q(state=RunState.RUNNING) | Q(current=True, as_of=local.date())
+            Q(state=RunState.RUNNING) | Q(current=True, as_of=local.date()) & fresh
         )
         failed = ScoringRun.objects.filter(state=RunState.FAILED, as_of=local.date()).aggregate(
             n=Count("pk")
@@ -345,10 +367,12 @@ def due(now: dt.datetime | None = None) -> bool:
 
 
 # ------------------------------------------------------------------------------- a few sites
-def refresh(site_ids: Sequence[int]) -> int:
+def refresh(site_ids: Sequence[int], others: Sequence[int] = ()) -> int:
     """Score these sites anew in the run that is shown, with what is known now.
 
-    Returns the number of sites. Ranks of the others stay as they are until the next run.
+    ``others``: sites that may have changed by what was learned of the first; of these only what did
+    change is noted as made anew. Returns the number of sites. Ranks of all others stay as they are
+    until the next run.
     """
     if not site_ids:
         return 0
@@ -360,38 +384,62 @@ def refresh(site_ids: Sequence[int]) -> int:
             return 0
         versions = versions_of(run)
         for start in range(0, len(site_ids), BATCH):
-            _refresh(run, versions, list(site_ids[start : start + BATCH]))
-    return len(site_ids)
+            sites = list(site_ids[start : start + BATCH])
+            _note(run, sites, _refresh(run, versions, sites))
+        for start in range(0, len(others), BATCH):
+            sites = list(others[start : start + BATCH])
+            before = _scores(run, sites)
+            now = _refresh(run, versions, sites)
+            after = _scores(run, sites)
+            _note(run, [pk for pk in sites if after.get(pk) != before.get(pk)], now)
+    return len(site_ids) + len(others)
 
 
-def _refresh(run: ScoringRun, versions: Sequence[ModelVersion], sites: list[int]) -> None:
+def _scores(run: ScoringRun, sites: list[int]) -> dict[int, list[tuple[Any, ...]]]:
+    """Every model's numbers by site."""
+    found: dict[int, list[tuple[Any, ...]]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT site_id, version_id, points, p, p_low, p_high, coverage, parts FROM risk_score"
+            f" WHERE {THESE} ORDER BY version_id", [run.pk, sites],
+        )  # fmt: skip
+        for site, *row in cursor.fetchall():
+            found.setdefault(site, []).append(tuple(map(str, row)))
+    return found
+
+
+def _refresh(run: ScoringRun, versions: Sequence[ModelVersion], sites: list[int]) -> dt.datetime:
     """New rows of these sites, as of the run's own day: what a day's decay does to a number would
-    show which sites were touched."""
+    show which sites were touched. Returns the moment whose knowledge they hold."""
     now = timezone.now()
     asked = Asked.some(sites, run.as_of, now)
     _call(f"DELETE FROM risk_score WHERE {THESE}", [run.pk, sites])
     for version in versions:
         sql, params = statement(version, asked, run.pk)
         _call(f"INSERT INTO risk_score {sql}", params)
-    joint = _joint(versions)
-    if joint:
-        _refresh_worth(run, joint, sites)
+    if run.reckoning["joint"]:
+        _refresh_worth(run, versions, sites)
+    return now
+
+
+def _note(run: ScoringRun, sites: list[int], known: dt.datetime) -> None:
     _call(
         "INSERT INTO risk_refreshed (run_id, site_id, as_of, known_at)"
         " SELECT %s, unnest(%s::bigint[]), %s, %s ON CONFLICT (run_id, site_id)"
         " DO UPDATE SET as_of = excluded.as_of, known_at = excluded.known_at",
-        [run.pk, sites, run.as_of, now],
+        [run.pk, sites, run.as_of, known],
     )
 
 
-def _refresh_worth(run: ScoringRun, joint: Sequence[ModelVersion], sites: list[int]) -> None:
+def _refresh_worth(run: ScoringRun, versions: Sequence[ModelVersion], sites: list[int]) -> None:
     """The joint rows of these sites; where the worth is what it was, the rank stays too.
 
     A site is touched by whatever its owner learns, also by what no joint model reads: a rank that
     moved without a new number would tell everybody that something was learned.
     """
-    rows = worth_sql(Worths.of(joint), f"{OF_RUN} AND s.site_id = ANY (%(sites)s::bigint[])")
-    params = _worth_params(run, joint) | {"sites": sites, "count": run.sites}
+    worths = Worths.of(Reckoning.read(run.reckoning))
+    rows = worth_sql(worths, f"{OF_RUN} AND s.site_id = ANY (%(sites)s::bigint[])")
+    params = _worth_params(run, versions) | {"sites": sites, "count": run.sites}
     before = _numbers(f"SELECT site_id, value, coverage FROM risk_worth WHERE {THESE}",
                       [run.pk, sites])  # fmt: skip
     after = _numbers(rows, params)

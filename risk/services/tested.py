@@ -266,7 +266,6 @@ def audit(
         chosen,
         rows.y,
         rows.segments,
-        origin=rows.origin,
         random_arm=rows.random,
         weight=rows.weight,
     )

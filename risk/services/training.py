@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from django.conf import settings
-from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from numpy.typing import NDArray
@@ -14,7 +13,8 @@ from numpy.typing import NDArray
 from audit.errors import RuleViolation
 from risk.models import Arm, Direction, ModelIndicator, ModelKind
 from risk.services.scorecards import MILLION, Card, Scorecard, cell
-from targets.models import Fact, PastVisit, Site
+from risk.services.segments import UNKNOWN, Judged, segments
+from targets.models import PastVisit, Site
 
 if TYPE_CHECKING:
     from risk.models import ModelVersion
@@ -24,10 +24,6 @@ MOST_ROWS = 300_000  # the newest ones
 FEW = 20  # found and not found, before anything is said of a model
 TODAY = 5_000  # sites looked at for drift
 SIGNS = {Direction.UP: 1, Direction.DOWN: -1, Direction.FREE: 0}
-# Up to how many: code. Sizes of staff and ages of firms in years.
-SIZES = ((4, "0-4"), (9, "5-9"), (49, "10-49"), (10**9, "50-"))
-AGES = ((2, "0-2"), (5, "3-5"), (10, "6-10"), (10**9, "11-"))
-UNKNOWN = "?"
 
 
 @dataclass
@@ -35,8 +31,8 @@ class Rows:
     """One row a visit, oldest first. ``X`` as in ``scorecards``; ``day`` as ordinals.
 
     ``told``: the first day on which the result was known, as ordinals; ``value_day`` (rows,
-    indicators): the day each value is of, NaN where it has none. ``segments`` and ``origin`` are
-    labels for judging, never inputs as such.
+    indicators): the day each value is of, NaN where it has none. ``segments`` are labels for judging
+    (``risk.services.segments``), never inputs as such.
     """
 
     names: tuple[str, ...]
@@ -51,7 +47,6 @@ class Rows:
     office: Array
     last: Array
     segments: dict[str, Array]
-    origin: Array | None
     random: Array
     weight: Array  # one over the probability of a visit drawn by lot, NaN for all others
     asked: list[tuple[int, dt.date]]  # site and day of each row
@@ -141,7 +136,7 @@ def rows(version: "ModelVersion") -> Rows:
             "site_id", "on", "outcome", "label__arm", "label__origin", "label__group",
             "site__region__code", "site__industry__code", "site__staff_estimate",
             "site__company_id", "site__company__registered_on", "label__probability",
-            "told_on", "known_from",
+            "told_on", "known_from", "label__chosen_on",
         )[:MOST_ROWS]
     )[::-1]  # fmt: skip
     pairs = [(v[0], v[1]) for v in visits]
@@ -151,7 +146,6 @@ def rows(version: "ModelVersion") -> Rows:
     groups = np.array([v[5] or UNKNOWN for v in visits])
     day = np.array([v[1].toordinal() for v in visits], dtype=int)
     told = np.array([first_day_told(v[1], v[12], v[13]) for v in visits], dtype=int)
-    origin = np.array([v[4] or UNKNOWN for v in visits])
     return Rows(
         names=tuple(use.indicator.indicator.code for use in uses),
         cards=_cards(uses),
@@ -162,8 +156,7 @@ def rows(version: "ModelVersion") -> Rows:
         group=groups if len(set(groups.tolist())) > 1 else None,
         office=np.array([v[6] or UNKNOWN for v in visits]),
         last=_last([v[0] for v in visits], y, day, told),
-        segments=_segments(visits, version.model.authority_id),
-        origin=origin if len(set(origin.tolist())) > 1 else None,
+        segments=segments([_judged(v) for v in visits], version.model.authority_id),
         random=np.array([v[3] == Arm.RANDOM for v in visits], dtype=bool),
         asked=pairs,
         weight=np.array(  # the database holds a probability for every random one
@@ -193,34 +186,11 @@ def _last(sites: list[int], y: Array, day: Array, told: Array) -> Array:
     return result
 
 
-def _segments(visits: list[Any], authority: int) -> dict[str, Array]:
-    """Labels by which a model is judged: where, what, how large, how old, and posted workers.
-
-    Industry, staff and age of the firm are inputs of the starter models too; they are looked at here
-    because they are. Posted workers stand for firms whose workers come from abroad, so for
-    nationality: no starter model has them as an input, and the audit shows when one does.
-    """
-    posting = set(
-        Fact.objects.filter(Q(shared=True) | Q(authority=authority))
-        .filter(kind="posted_workers", company__isnull=False)
-        .values_list("company_id", flat=True)
-        .distinct()
-    )
-    return {
-        "region": np.array([v[6] or UNKNOWN for v in visits]),
-        "industry": np.array([(v[7] or UNKNOWN)[:2] for v in visits]),
-        "size": np.array([_step(v[8], SIZES) for v in visits]),
-        "firm_age": np.array([_step(_years(v[10], v[1]), AGES) for v in visits]),
-        "posted": np.array(["yes" if v[9] in posting else "no" for v in visits]),
-    }
-
-
-def _years(since: dt.date | None, day: dt.date) -> int | None:
-    return None if since is None else (day - since).days // 365
-
-
-def _step(value: int | None, steps: tuple[tuple[int, str], ...]) -> str:
-    return UNKNOWN if value is None else next(code for most, code in steps if value <= most)
+def _judged(visit: Any) -> Judged:
+    return Judged(
+        site=visit[0], company=visit[9], on=visit[1], chosen_on=visit[14], origin=visit[4] or "",
+        region=visit[6], industry=visit[7], staff=visit[8], registered_on=visit[10],
+    )  # fmt: skip
 
 
 def fit(version: "ModelVersion", rows: Rows) -> dict[str, Any]:

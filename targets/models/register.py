@@ -397,7 +397,8 @@ class PastVisit(ClassifiedModel):
     told_on = models.DateField(null=True, blank=True)
     source = models.CharField(max_length=40)
     source_key = models.CharField(max_length=120)
-    # The import that last said this, and what it said over: [{"run": id, "values": {...}}, ...].
+    # The import that last said this, and what it said over: [{"run": id, column: value, ...}, ...];
+    # with "until", the moment, where Tarkka itself recorded the result again.
     run_id = models.BigIntegerField(null=True, blank=True)
     previous = models.JSONField(default=list, blank=True)
 

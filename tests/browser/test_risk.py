@@ -103,6 +103,7 @@ def test_a_proxy_is_stopped_mended_and_the_method_told_anew(visitor, monkeypatch
     page.get_by_label("Earlier findings", exact=True).check()
     page.get_by_label("Posted workers", exact=True).check()
     browser.press("Save the draft")
+    browser.press("Run the backtest")  # the form with the capacity
     run(browser, "Run the backtest")
     picture(page, "backtest")
     audit = run(browser, "Run the bias audit")
@@ -121,6 +122,7 @@ def test_a_proxy_is_stopped_mended_and_the_method_told_anew(visitor, monkeypatch
     browser.press("Choose indicators and points")
     page.get_by_label("Posted workers", exact=True).uncheck()
     browser.press("Save the draft")
+    browser.press("Run the backtest")  # the form with the capacity
     run(browser, "Run the backtest")
     assert run(browser, "Run the bias audit").passed is True
     version = ModelVersion.objects.get(number=2)

@@ -182,6 +182,7 @@ def test_closing_waits_for_outcomes_and_keeps_results_for_the_future(cast):
         )  # fmt: skip
         assert (label.arm, label.origin, label.probability) == told
     assert sum(label.arm == "random" for label in labels) == 2
+    assert {label.chosen_on for label in labels} == {timezone.localdate()}
     # One key a team, which names nobody.
     assert len({(label.visit.authority.code, label.group) for label in labels}) == 2
     assert all(len(label.group) == 16 for label in labels)

@@ -147,12 +147,15 @@ ROUTES: dict[str, tuple[str, str | None, set[tuple[str, str]] | str, int]] = {
     "risk:model_create": ("get", None, of(*CODES, roles=("analyst",)), 403),
     "risk:model_detail": ("get", "own_model", of("OSH", roles=TARGETING), 4),
     "risk:model_edit": ("get", "own_model", {("OSH", "analyst")}, 4),
+    "risk:model_backtest": ("get", "own_model", of("OSH", roles=("analyst", "manager")), 4),
     "risk:model_step": ("post", "own_model", set(), 4),  # no step, no answer
     "risk:model_approve": ("get", "own_model", {("OSH", "manager")}, 4),
     "risk:model_activate": ("get", "own_model", {("OSH", "manager")}, 4),
     "risk:model_retire": ("get", "own_model", set(), 4),  # a draft is given up, not retired
     "risk:model_card": ("get", "own_model", of("OSH", roles=TARGETING), 4),
     "risk:report_cancel": ("post", "own_test", of("OSH", roles=("analyst", "manager")), 4),
+    "risk:run_list": ("get", None, RISK_READERS, 403),
+    "risk:run_detail": ("get", "scoring_run", RISK_READERS, 403),
     "risk:site_reasons": ("get", "site", EVERYBODY, 0),
     "risk:random_arm": ("get", None, RISK_READERS, 403),
     "risk:overrides": ("get", None, of(*CODES, roles=("analyst", "manager")), 403),

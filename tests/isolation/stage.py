@@ -17,6 +17,8 @@ from planning.models import DayPlan, Operation, Overlap, PlannedVisit
 from planning.optimise import lottery
 from planning.services import add_absence, add_vehicle, set_hold
 from planning.services.inputs import freeze
+from risk.engine.worth import Reckoning
+from risk.models import ScoringRun
 from risk.services.indicators import new_indicator_version
 from risk.services.reports import new_report
 from targets.models import (
@@ -255,6 +257,14 @@ def selection_values(operation: Operation, site: Site, lead: Any) -> dict[str, d
     }
 
 
+def scoring_run() -> ScoringRun:
+    now = timezone.now()
+    return ScoringRun.objects.create(
+        as_of=timezone.localdate(), known_at=now, finished_at=now, state="done",
+        reckoning=Reckoning.of([]).plain(),
+    )  # fmt: skip
+
+
 def risk_values(cast: Cast) -> dict[str, dict[str, Any]]:
     """What OSH keeps to itself of how it chooses: a sealed indicator, a model of its own, a test."""
     analyst = cast.actors["OSH", "analyst"]
@@ -266,6 +276,7 @@ def risk_values(cast: Cast) -> dict[str, dict[str, Any]]:
         "sealed": {"public_id": sealed.indicator.public_id},
         "sealed_draft": {"public_id": draft.public_id},
         "own_model": {"public_id": model.public_id},
+        "scoring_run": {"public_id": scoring_run().public_id},
         "own_test": {"public_id": new_report(
             actor=analyst, version=tested, kind="backtest").public_id},
     }  # fmt: skip

@@ -18,6 +18,7 @@ from risk.models import (
     ModelVersion,
     Report,
     RiskModel,
+    ScoringRun,
 )
 from targets.models import Dataset, Erasure, ImportMapping, ImportRun, MatchPair
 from tests.factories import (
@@ -46,6 +47,7 @@ PINNED = {
     "targets:pair_list": 11,
     "risk:indicator_list": 12,
     "risk:model_list": 9,
+    "risk:run_list": 9,
     "worklist:task_list": 10,
     "worklist:inbox": 9,
     "worklist:my_work": 8,
@@ -110,6 +112,9 @@ def grow_risk(lead: Any) -> None:
     version = ModelVersion.objects.create(model=model, number=1)
     ModelIndicator.objects.create(version=version, indicator=row, place=0)
     Report.objects.create(version=version, kind="backtest", state="done")
+    run = ScoringRun.objects.create(as_of=timezone.localdate(), known_at=timezone.now())
+    run.versions.add(version)
+    ScoringRun.objects.filter(pk=run.pk).update(state="done")
 
 
 def costs(client) -> dict[str, int]:
@@ -149,5 +154,5 @@ def test_every_list_is_among_those_measured():
         "mails",
     }  # measured through the lists they are made of
     assert (
-        len(set(ListPage.registry) - others) == len(PINNED) - 2
-    )  # my work and the models are no ListPage
+        len(set(ListPage.registry) - others) == len(PINNED) - 3
+    )  # my work, the models and their runs are no ListPage

@@ -20,7 +20,11 @@ class Command(BaseCommand):
         parser.add_argument("model", help="code of the model")
         parser.add_argument("--version-number", type=int, help="default: the newest")
         parser.add_argument("--kind", choices=ReportKind.values, default=ReportKind.BACKTEST)
-        parser.add_argument("--capacity", type=float, default=reports.DEFAULTS["capacity"])
+        parser.add_argument(
+            "--capacity", type=float,
+            help="share of the visits below 1, or visits of each window from 1 on; default"
+            f" {reports.DEFAULTS['capacity']}, of an audit that of the newest backtest",
+        )  # fmt: skip
         parser.add_argument("--window-days", type=int, default=reports.DEFAULTS["window_days"])
         parser.add_argument("--seed", type=int, default=reports.DEFAULTS["seed"])
         parser.add_argument("--json", action="store_true", help="print the whole result as JSON")
@@ -34,11 +38,11 @@ class Command(BaseCommand):
             if version is None:
                 raise CommandError(f"no such model or version: {options['model']}")
             try:
+                names = ("capacity", "window_days", "seed")
+                params = {name: options[name] for name in names if options[name] is not None}
                 asked = reports.new_report(
-                    actor=None, version=version, kind=options["kind"],
-                    capacity=options["capacity"], window_days=options["window_days"],
-                    seed=options["seed"],
-                )  # fmt: skip
+                    actor=None, version=version, kind=options["kind"], **params
+                )
             except DomainError as refused:
                 raise CommandError(str(refused)) from None
         report = reports.claim(asked.pk)

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
+from django.utils import timezone
 
 from audit.context import as_system
 from audit.errors import Conflict
@@ -48,7 +49,7 @@ class Command(BaseCommand):
                 raise CommandError(f"There is no site {wanted}.")
             if as_of is None:
                 scoring.refresh([found.pk])
-            for version in scoring.active_versions():
+            for version in scoring.versions_on(as_of or timezone.localdate()):
                 opened = explain(version, found.pk, as_of)
                 self.stdout.write(
                     f"{version}: {opened.points / 100:.2f} points, p {opened.p:.3f}"

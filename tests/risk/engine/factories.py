@@ -1,5 +1,6 @@
 """Indicators and models for tests of the engine."""
 
+import datetime as dt
 import itertools
 from typing import Any
 
@@ -32,9 +33,9 @@ def make_indicator(
 def make_model(
     indicators: list[IndicatorVersion], *, authority: str = "OSH", joint: bool = True,
     params: dict[str, Any] | None = None, state: str = "active", severity: float = 1,
-    visit_days: float = 1,
+    visit_days: float = 1, activated: dt.datetime | None = None,
 ) -> ModelVersion:  # fmt: skip
-    """A model whose only version is active."""
+    """A model whose only version is active, for years unless ``activated`` says since when."""
     number = next(_numbers)
     model = RiskModel.objects.create(
         code=f"model-{number}", authority=make_authority(authority), joint=joint,
@@ -45,6 +46,8 @@ def make_model(
     for place, indicator in enumerate(indicators):
         ModelIndicator.objects.create(version=version, indicator=indicator, place=place)
     ModelVersion.objects.filter(pk=version.pk).update(
-        state=state, content_hash="0" * 64, activated_at=timezone.now()
+        state=state,
+        content_hash="0" * 64,
+        activated_at=activated or timezone.now() - dt.timedelta(days=3650),
     )
     return ModelVersion.objects.get(pk=version.pk)

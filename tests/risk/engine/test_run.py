@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from audit.context import acting_as
 from audit.errors import Conflict
-from risk.engine.worth import Worths
+from risk.engine.worth import Reckoning, Worths
 from risk.models import Refreshed, RunPart, RunState, Score, ScoringRun, Touched, Worth
 from risk.services import changes, scoring
 from targets.models import RegisterChange, Site
@@ -221,7 +221,7 @@ def test_the_worth_in_sql_is_the_formula(sites):
         )  # fmt: skip
     make_past_visit(sites[1], shared=True)
     run = scoring.run_scoring()
-    worths = Worths.of(scoring.joint_of(run))
+    worths = Worths.of(Reckoning.read(run.reckoning))
     assert len(worths.teams) == 7
     for site in sites:
         rows = {s.version_id: s.p for s in Score.objects.filter(run=run, site=site)}

@@ -173,12 +173,15 @@ def test_from_draft_to_use_in_the_browser(analyst, as_user):
     page = reverse("risk:model_detail", args=[version.public_id])
     step = reverse("risk:model_step", args=[version.public_id])
     assert "Run the backtest" in text(client.get(page))
-    client.post(step, {"step": "backtest"})
+    backtest = reverse("risk:model_backtest", args=[version.public_id])
+    assert 'value="10"' in text(client.get(backtest))
+    client.post(backtest, {"unit": "share", "capacity": "10"})
     assert "every 2s" in text(client.get(page))
     run_report(version.reports.get().pk)
     shown = text(client.get(page))
     for words in ("Result of the last visit", "Order as visited", "Promised and found",
-                  "Times better than chance", "Run the bias audit"):  # fmt: skip
+                  "Times better than chance", "Run the bias audit",
+                  "Capacity: 10 per cent of the visits of each window"):  # fmt: skip
         assert words in shown, words
     test_now(analyst, version, "audit", capacity=0.3)
     shown = text(client.get(page))

@@ -71,7 +71,8 @@ def test_enough_new_results_make_one_proposal_and_people_decide(analyst, as_user
     assert f"because {proposal.new_labels} results came since version 1 was" in page
     assert "Version 1, in use" in page
     # The ordinary way from here: a person asks for the test, which ends the task.
-    client.post(reverse("risk:model_step", args=[draft.public_id]), {"step": "backtest"})
+    asked = {"unit": "share", "capacity": "10"}
+    client.post(reverse("risk:model_backtest", args=[draft.public_id]), asked)
     task.refresh_from_db()
     assert task.state == "done"
     run_report(Report.objects.get(state="waiting").pk)

@@ -109,7 +109,7 @@ def test_tips_that_prove_worse_than_their_score_are_found() -> None:
     origin = np.where(np.random.default_rng(2).random(8000) < 0.4, "tip", "register")
     w["y"] = np.where((origin == "tip") & (np.arange(8000) % 2 == 0), 0, w["y"])
     chosen = top(w["score"])
-    report = audit(w["score"], chosen, visited(w, chosen), {}, origin=origin)
+    report = audit(w["score"], chosen, visited(w, chosen), {"origin": origin})
     assert ("origin=tip", "equal_score_chosen") in codes(report)
 
 

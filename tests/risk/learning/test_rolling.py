@@ -59,7 +59,15 @@ def test_report_has_model_baselines_segments_and_drift() -> None:
     assert total["model"]["inspector_adjusted"]["auc"][0] > 0.65
     assert total["model"]["within_office"]["days_earlier"][0] > 2
     assert total["segments"]["size"]["large"] == {"n": 10, "too_few": True}
-    assert set(total["segments"]["region"]["Far"]) >= {"rate", "predicted", "chosen", "precision"}
+    near, far = total["segments"]["region"]["Near"], total["segments"]["region"]["Far"]
+    told = {m: v for m, v in near.items() if m not in ("n", "n_chosen")}
+    assert {"rate", "predicted", "chosen", "precision", "lift", "brier", "ece"} < set(told)
+    for measure, (value, low, high) in told.items():
+        assert low < value < high, measure
+    assert near["auc"][2] - near["auc"][1] < far["auc"][2] - far["auc"][1]
+    # The chosen of all groups are those of the whole.
+    chosen = sum(row["n"] * row["chosen"][0] for row in (near, far))
+    assert chosen == pytest.approx(round(0.1 * total["n"]))
     assert max(report["windows"][0]["drift"].values()) < 0.1
     value, low, high = report["windows"][0]["model"]["auc"]
     assert low < value < high
@@ -67,6 +75,30 @@ def test_report_has_model_baselines_segments_and_drift() -> None:
     # Without rounds there is no interval, and it is said so.
     assert backtest(panel(), make, SPANS, rounds=0)["total"]["model"]["auc"][1] is None
     assert backtest(panel(), make, SPANS, rounds=60) == report
+
+
+def test_capacity_may_be_a_number_of_visits_of_each_window() -> None:
+    """Twenty a window are the twenty of each, also where windows are of unequal size."""
+    data = panel()
+    keep = (data.day >= 250) | (np.arange(len(data.day)) % 8 == 0)
+    small = replace(
+        data, X=data.X[keep], y=data.y[keep], day=data.day[keep], group=None, office=None,
+        last=data.last[keep], segments={"all": np.full(int(keep.sum()), "all")},
+    )  # fmt: skip
+    report = backtest(small, make, SPANS, capacity=20, rounds=60)
+    total = report["total"]
+    parts = [w["model"]["precision"][0] for w in report["windows"]]
+    assert total["model"]["precision"][0] == pytest.approx(np.mean(parts))
+    assert total["segments"]["all"]["all"]["n_chosen"] == pytest.approx(80)
+    assert total["segments"]["all"]["all"]["precision"] == total["model"]["precision"]
+    # Random order chooses twenty of each window too, not the whole of the smallest.
+    rates = [w["rate"] for w in report["windows"]]
+    assert total["random"]["precision"][0] == pytest.approx(np.mean(rates))
+    low, high = total["model"]["precision"][1:]
+    assert low < high
+    # More than there are is all of them.
+    every = backtest(small, make, SPANS, capacity=10_000, rounds=0)["total"]
+    assert every["model"]["lift"][0] == pytest.approx(1)
 
 
 def test_training_sees_only_rows_before_the_window() -> None:
