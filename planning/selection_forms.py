@@ -201,7 +201,7 @@ class PresenceRuleForm(forms.Form):
     def __init__(self, *args: Any, operation: Operation, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         taking = operation.participations.accepted().values("authority")
-        self.fields["kind"].choices = terms.choices(TermKind.PREMISES, _("Choose"))  # type: ignore[attr-defined]
+        self.fields["kind"].choices = terms.choices(TermKind.PREMISES, gettext("Choose"))  # type: ignore[attr-defined]
         self.fields["authority"].queryset = (  # type: ignore[attr-defined]
             Authority.objects.filter(pk__in=taking).order_by("code")
         )
