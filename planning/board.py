@@ -435,14 +435,12 @@ def pulse(actor: "Actor", public_id: Any) -> "WithAnnotations[Operation, _Last] 
         operation=OuterRef("pk"), round=OuterRef("round"), kind=RunKind.PLAN,
         state=SolverState.DONE,
     ).order_by("-number")  # fmt: skip
-    return (
-        with_mark(boards_open_to(actor).filter(public_id=public_id))
-        .annotate(
-            last_change=Coalesce(Subquery(last.values("number")[:1]), 0),
-            last_plan=Coalesce(Subquery(plans.values("number")[:1]), 0),
-        )
-        .first()
-    )
+    rows: Any = with_mark(boards_open_to(actor).filter(public_id=public_id))
+    found: WithAnnotations[Operation, _Last] | None = rows.annotate(
+        last_change=Coalesce(Subquery(last.values("number")[:1]), 0),
+        last_plan=Coalesce(Subquery(plans.values("number")[:1]), 0),
+    ).first()
+    return found
 
 
 def changes_after(operation: Operation, number: int) -> list[BoardChange]:

@@ -25,10 +25,11 @@ CRITERIA = (
 SHOWN = 5  # changes that are named
 
 
-def _events(verbs: tuple[str, ...]) -> QuerySet[Event]:
+def _events(verbs: tuple[str, ...], among: QuerySet[Event] | None = None) -> QuerySet[Event]:
     """Of one operation (``context_id``), newest first."""
+    rows = Event.objects.all() if among is None else among
     label = Operation._meta.label_lower
-    return Event.objects.filter(context_type=label, verb__in=verbs).order_by("-at", "-pk")
+    return rows.filter(context_type=label, verb__in=verbs).order_by("-at", "-pk")
 
 
 def with_mark(rows: QuerySet[Operation]) -> QuerySet[Operation]:
@@ -77,10 +78,8 @@ def takes_part(actor: "Actor", operation: Operation) -> bool:
 def changes_since(actor: "Actor", operation: Operation, seen: int) -> list[dict[str, Any]]:
     """What was changed after the event ``seen``, newest first: ``words``, ``who``, ``at``."""
     verbs = POOL + CRITERIA if takes_part(actor, operation) else POOL
-    rows = (
-        _events(verbs).visible_to(actor).filter(context_id=operation.pk, pk__gt=seen)
-        .select_related("user", "authority")[:SHOWN]
-    )  # fmt: skip
+    readable = Event.objects.visible_to(actor).filter(context_id=operation.pk, pk__gt=seen)
+    rows = _events(verbs, readable).select_related("user", "authority")[:SHOWN]
     return [
         {"words": describe(event), "at": event.at,
          "who": f"{event.user.full_name}, {event.authority.short}"
