@@ -185,7 +185,7 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
         choice, _, spent = timed(lambda: greedy_alone(problem))
         site = np.flatnonzero(choice.column >= 0)
         team = build(problem).team[choice.column[site]].astype(int)
-        found["rows"]["prices and greedy"] = measures(
+        found["rows"]["price-guided greedy"] = measures(
             problem, site, choice.period[site], members(team, count), plan.bound
         )
         found["greedy_cpu_seconds"] = spent

@@ -23,6 +23,7 @@ from planning.candidates import (
     gauges,
     window_weeks,
 )
+from planning.deviations import deviations, plan_of
 from planning.models import (
     AvailabilityState,
     BoardChange,
@@ -33,6 +34,7 @@ from planning.models import (
     SelectionRun,
     SolverState,
 )
+from planning.news import with_mark
 from planning.services.board import follows, usual_team
 from planning.words import CODES
 from risk.models import Arm
@@ -74,6 +76,7 @@ class Card:
     planned: bool
     order: int = 0
     place: str = ""
+    deviates: bool = False  # the decision departs from the plan that was followed
 
     @property
     def little_known(self) -> bool:
@@ -113,14 +116,6 @@ class Card:
     @property
     def follows_drop(self) -> bool:
         return follows(self.candidate, ChoiceState.DROPPED, (), None, planned=self.planned)
-
-    @property
-    def deviates(self) -> bool:
-        choice = self.candidate.choice
-        if choice is None or choice.as_proposed:
-            return False
-        dropped = choice.state == ChoiceState.DROPPED
-        return choice.run_id is not None or (dropped and choice.arm == Arm.RANDOM)
 
     @property
     def code_words(self) -> Any:
@@ -237,16 +232,27 @@ def _texts(candidate: Candidate) -> list[str]:
 
 @dataclass
 class Board:
-    """Everything a page of the board needs. ``last``: number of the last change in it."""
+    """Everything a page of the board needs. ``last``: number of the last change in it.
+
+    ``plan``: the newest, whose visits are proposed; ``followed``: what decisions are held against.
+    """
 
     operation: Operation
     plan: SelectionRun | None
+    followed: SelectionRun | None
     cards: list[Card]
     wishes: Wishes
     meters: list[Meter]
     last: int
     weeks: list[dt.date]
     authorities: dict[int, Authority]
+
+    @property
+    def newer(self) -> int | None:
+        """Number of a plan that was made after the one people followed."""
+        if self.plan is None or self.followed is None or self.plan.number <= self.followed.number:
+            return None
+        return self.plan.number
 
     @property
     def matching(self) -> list[Card]:
@@ -324,10 +330,12 @@ def board_of(operation: Operation, query: QueryDict) -> Board:
     )
     whole = changes.filter(site__isnull=True).aggregate(last=Max("number"))["last"] or 0
     authorities = Authority.objects.in_bulk(_mentioned(rows))
+    followed = plan_of(operation)
+    departed = _departed(rows, followed)
     cards = [
         Card(
             row, _column(row), row.choice.version if row.choice else touched.get(row.site.pk, 0),
-            _team(row, authorities), plan is not None,
+            _team(row, authorities), plan is not None, deviates=row.site.pk in departed,
         )
         for row in rows
     ]  # fmt: skip
@@ -335,9 +343,19 @@ def board_of(operation: Operation, query: QueryDict) -> Board:
     for number, card in enumerate(cards, start=1):
         card.order, card.place = number, _place(card, wishes.view)
     return Board(
-        operation, plan, cards, wishes, [Meter(gauge) for gauge in gauges(operation)],
+        operation, plan, followed, cards, wishes, [Meter(gauge) for gauge in gauges(operation)],
         max([whole, *touched.values()]), window_weeks(operation), authorities,
     )  # fmt: skip
+
+
+def _departed(rows: list[Candidate], followed: SelectionRun | None) -> set[int]:
+    """Sites (ids) decided otherwise than in the plan that was followed. One query.
+
+    Without a plan only a drawn site that was left out: the joint list is held against what was
+    decided when all of it is.
+    """
+    found = deviations([row.choice for row in rows if row.choice is not None], followed)
+    return {d.choice.site_id for d in found if followed is not None or d.kinds == ["drawn"]}
 
 
 def _mentioned(rows: list[Candidate]) -> set[int]:
@@ -397,6 +415,9 @@ def _place(card: Card, view: str) -> str:
 class _Last(TypedDict):
     last_change: int
     last_plan: int
+    last_event: int
+    open_sites: int
+    closed_sites: int
 
 
 def boards_open_to(actor: "Actor") -> QuerySet[Operation]:
@@ -407,21 +428,19 @@ def boards_open_to(actor: "Actor") -> QuerySet[Operation]:
 
 
 def pulse(actor: "Actor", public_id: Any) -> "WithAnnotations[Operation, _Last] | None":
-    """The operation with ``last_change`` and ``last_plan``, or None if it is not shown. One query."""
+    """The operation with ``last_change``, ``last_plan`` and its mark (``planning.news``), or None if
+    it is not shown. One query."""
     last = BoardChange.objects.filter(operation=OuterRef("pk")).order_by("-number")
     plans = SelectionRun.objects.filter(
         operation=OuterRef("pk"), round=OuterRef("round"), kind=RunKind.PLAN,
         state=SolverState.DONE,
     ).order_by("-number")  # fmt: skip
-    return (
-        boards_open_to(actor)
-        .filter(public_id=public_id)
-        .annotate(
-            last_change=Coalesce(Subquery(last.values("number")[:1]), 0),
-            last_plan=Coalesce(Subquery(plans.values("number")[:1]), 0),
-        )
-        .first()
-    )
+    rows: Any = with_mark(boards_open_to(actor).filter(public_id=public_id))
+    found: WithAnnotations[Operation, _Last] | None = rows.annotate(
+        last_change=Coalesce(Subquery(last.values("number")[:1]), 0),
+        last_plan=Coalesce(Subquery(plans.values("number")[:1]), 0),
+    ).first()
+    return found
 
 
 def changes_after(operation: Operation, number: int) -> list[BoardChange]:

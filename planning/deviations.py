@@ -75,16 +75,22 @@ def _plans(operation: Operation) -> QuerySet[SelectionRun]:
     return done.defer("inputs", "result", "prices").order_by("-number")
 
 
+def adopted(operation: Operation) -> int | None:
+    """Number of the plan taken onto the board as a whole last; None: none was. One query."""
+    whole = operation.board.filter(site=None, undoes=None, undone_by=None)
+    number: int | None = whole.order_by("-number").values_list("after__run", flat=True).first()
+    return number
+
+
 def plan_of(operation: Operation) -> SelectionRun | None:
     """The plan that people followed; what they decide is compared with it. Three queries at most.
 
     It is the one taken onto the board last; where none was, the newest on which somebody decided
     anything; else the newest. A newer one that nobody followed is not what was decided from.
     """
-    whole = operation.board.filter(site=None, undoes=None, undone_by=None)
-    adopted = whole.order_by("-number").values_list("after__run", flat=True).first()
-    if adopted is not None:
-        return _plans(operation).filter(number=adopted).first()
+    number = adopted(operation)
+    if number is not None:
+        return _plans(operation).filter(number=number).first()
     decided = _plans(operation).filter(pk__in=operation.choices.values("run"))
     return decided.first() or _plans(operation).first()
 

@@ -1,7 +1,6 @@
 """The decision record: its content as data, and as PDF."""
 
 import hashlib
-from collections.abc import Iterable
 from typing import Any
 
 from django.conf import settings
@@ -14,6 +13,7 @@ from django.utils.translation import override
 from audit.context import as_system
 from authorities.models import Authority
 from planning.deviations import deviations, newer_plan, plan_of, reason_of
+from planning.draw_words import draws_words
 from planning.models import (
     ChoiceState,
     DecisionRecord,
@@ -25,12 +25,12 @@ from planning.models import (
     SignOff,
     TargetChoice,
 )
+from planning.record_inputs import input_facts, input_sections
 from planning.selectors import draw_of, nominations_of
 from planning.services.inputs import settings_of
 from planning.services.parts import choices_of, selection_hash
 from planning.services.signing import decided_at
 from planning.words import method_words, not_adopted
-from risk.models import ScoringRun
 from ui.pdf import render_pdf
 
 
@@ -44,7 +44,7 @@ def _day(value: Any) -> str:
 
 def decision_content(operation: Operation) -> dict[str, Any]:
     """Everything the decision record shows, in the active language. Constant queries."""
-    choices, plan, draw = choices_of(operation), plan_of(operation), draw_of(operation)
+    choices, plan, draw = choices_of(operation), _whole(plan_of(operation)), draw_of(operation)
     short = {a.pk: a.short for a in Authority.objects.all()}
     fingerprint = selection_hash(operation)
     return {
@@ -60,10 +60,15 @@ def decision_content(operation: Operation) -> dict[str, Any]:
         "sections": [
             *_choice_sections(operation, choices, short),
             _deviation_section(choices, plan), _meeting_section(operation),
-            _signature_section(operation),
+            _signature_section(operation), *(input_sections(plan) if plan else []),
         ],
         "note": _("The score proposes, people decide. Every pick and every drop has a reason."),
     }  # fmt: skip
+
+
+def _whole(plan: SelectionRun | None) -> SelectionRun | None:
+    """The plan with what it was made from."""
+    return SelectionRun.objects.get(pk=plan.pk) if plan else None
 
 
 def _fact(label: str, value: Any) -> dict[str, str]:
@@ -89,17 +94,7 @@ def _facts_of_plan(
     operation: Operation, plan: SelectionRun | None, choices: list[TargetChoice]
 ) -> list[dict[str, str]]:
     """By which models sites were ranked and by which run of the solver they were proposed."""
-    moment = plan.asked_at if plan else max((c.decided_at for c in choices), default=None)
-    scored = (
-        ScoringRun.objects.filter(finished_at__lte=moment).order_by("-id").first()
-        if moment
-        else None
-    )
-    versions: Iterable[object] = (
-        scored.versions.filter(model__joint=True).select_related("model") if scored else []
-    )
-    models = sorted(str(version) for version in versions)
-    facts = [_fact(_("Risk models"), ", ".join(models) or _("None"))]
+    facts = [_fact(_("Risk models"), ", ".join(_models(plan, choices)) or _("None"))]
     if plan is None:
         return [*facts, _fact(_("Plan of the solver"), _("none: decided from the joint list"))]
     newer = newer_plan(operation, plan)
@@ -108,12 +103,21 @@ def _facts_of_plan(
         *facts,
         _fact(_("Plan of the solver"), plan.number), *later,
         _fact(_("Solver"), plan.solver),
+        *(_fact(*fact) for fact in input_facts(plan)),
         _fact(_("Fingerprint of its inputs"), plan.inputs_hash),
         _fact(_("Worth of the plan"), _decimal(plan.value)),
         _fact(_("No plan is worth more than"), _decimal(plan.bound)),
         _fact(_("Distance from the best"),
               f"{_decimal(plan.gap_percent)} %" if plan.gap_percent is not None else "–"),
     ]  # fmt: skip
+
+
+def _models(plan: SelectionRun | None, choices: list[TargetChoice]) -> list[str]:
+    """Versions by which sites were ranked: those of the plan's inputs, else as each decision kept
+    them when it was made."""
+    if plan is not None:
+        return list((plan.inputs or {}).get("models", []))
+    return sorted({part["model"] for choice in choices for part in choice.contributions})
 
 
 def _facts_of_draw(operation: Operation, draw: Draw | None) -> list[dict[str, str]]:
@@ -123,6 +127,8 @@ def _facts_of_draw(operation: Operation, draw: Draw | None) -> list[dict[str, st
         return [*facts, _fact(_("Why nothing was drawn"), reason)] if reason else facts
     seed = bytes(draw.seed).hex() if draw.state == DrawState.REVEALED else _("not shown yet")
     return [
+        _fact(_("Draw: random share"), f"{draw.share} %"),
+        _fact(_("Draw: number of draws"), draws_words(draw) or "–"),
         _fact(_("Draw: fingerprint of the frame"), draw.frame_hash),
         _fact(_("Draw: fingerprint of the seed"), draw.commitment),
         _fact(_("Draw: seed"), seed),

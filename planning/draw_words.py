@@ -5,7 +5,7 @@ from django.utils.translation import ngettext
 
 from planning.answers import Names
 from planning.models import Draw, Operation
-from planning.optimise.draw_room import CAPACITY, RESOURCE, Limit
+from planning.optimise.draw_room import CAPACITY, MINIMUM, RESOURCE, Limit
 
 
 def limit_words(operation: Operation, limit: Limit) -> str:
@@ -18,6 +18,8 @@ def _words(operation: Operation, kind: str, key: str) -> str:
         return _("inspector-days of %(pool)s") % {"pool": names.pool(key)}
     if kind == RESOURCE:
         return names.resources.get(key, key)
+    if kind == MINIMUM:
+        return _("at least so many visits, by all means (%(quota)s)") % {"quota": names.quota(key)}
     return _("at most so many visits (%(quota)s)") % {"quota": names.quota(key)}
 
 

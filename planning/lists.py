@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from authorities.models import Area, Authority
 from planning.models import Nomination, Operation, OperationState, Participation, PoolEntry
+from planning.news import opened
 from planning.permissions import can, may_pool
 from planning.services.pool import OPEN
 from targets.lists import SiteList
@@ -156,6 +157,7 @@ class PoolList(SiteList):
         "as well once selection has begun."
     )
     exportable = False
+    template = "planning/pool.html"
 
     def __init__(self, actor: Any, query: Any, *, public_id: Any = None) -> None:
         super().__init__(actor, query)
@@ -167,6 +169,10 @@ class PoolList(SiteList):
     def queryset(self) -> QuerySet[Any]:
         rows = PoolEntry.objects.visible_to(self.actor).filter(operation=self.operation)
         return super().queryset().filter(pk__in=rows.values("site"))
+
+    def extra_context(self) -> dict[str, Any]:
+        news = opened(self.actor, self.operation, "pool")
+        return super().extra_context() | {"operation": self.operation} | news
 
     def actions(self) -> list[dict[str, Any]]:
         if not self._open():

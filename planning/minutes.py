@@ -1,5 +1,6 @@
 """The minutes in words: what each line says, and the document of a closed meeting."""
 
+import datetime as dt
 import hashlib
 from typing import Any
 
@@ -12,7 +13,14 @@ from django.utils.translation import gettext_lazy, override
 
 from audit.context import as_system
 from authorities.models import Authority
-from planning.models import ItemState, Meeting, MeetingState, MinuteLine, Minutes
+from planning.models import (
+    ChoiceState,
+    ItemState,
+    Meeting,
+    MeetingState,
+    MinuteLine,
+    Minutes,
+)
 from planning.services.meetings import minutes_content
 from ui.pdf import render_pdf
 
@@ -24,6 +32,9 @@ SENTENCES: dict[str, Any] = {
     ),
     "joined": gettext_lazy("%(person)s joined for %(authority)s."),
     "left": gettext_lazy("%(person)s (%(authority)s) left."),
+    "lapsed": gettext_lazy(
+        "%(person)s (%(authority)s) has not been heard of for a while and counts as gone."
+    ),
     "quorum_reached": gettext_lazy("Authorities present: %(count)s. The meeting can decide."),
     "quorum_lost": gettext_lazy("Authorities present: %(count)s. The meeting cannot decide."),
     "item_added": gettext_lazy("%(site)s was put on the agenda by %(person)s (%(authority)s)."),
@@ -32,12 +43,16 @@ SENTENCES: dict[str, Any] = {
     "set_aside": gettext_lazy("%(site)s was set aside."),
     "consent": gettext_lazy("%(authority)s consents to %(site)s (%(person)s). %(reason)s"),
     "veto": gettext_lazy("%(authority)s vetoes %(site)s (%(person)s): %(reason)s"),
-    "picked": gettext_lazy("Decided: %(site)s is selected. Reason: %(reason)s"),
+    "picked": gettext_lazy(
+        "Decided: %(site)s is selected. Team: %(team)s. Week: %(week)s. Reason: %(reason)s"
+    ),
     "dropped": gettext_lazy("Decided: %(site)s is left out. Reason: %(reason)s"),
     "undecided": gettext_lazy("%(site)s was left undecided."),
     "note": gettext_lazy("%(person)s (%(authority)s): %(text)s"),
     "closed": gettext_lazy("%(person)s (%(authority)s) closed the meeting."),
 }
+
+CLOSING = (*ChoiceState.values, "undecided")  # kinds of the lines that close an item
 
 
 def short_names() -> dict[str, str]:
@@ -48,8 +63,27 @@ def short_names() -> dict[str, str]:
 def words_of(line: MinuteLine, names: dict[str, str]) -> str:
     """The line as a sentence in the reader's language."""
     code = line.data.get("authority", "")
-    values = line.data | {"authority": names.get(code, code)}
+    values = line.data | {"authority": names.get(code, code)} | _who_and_when(line, names)
     return (str(SENTENCES[line.kind]) % values).strip()
+
+
+def _who_and_when(line: MinuteLine, names: dict[str, str]) -> dict[str, str]:
+    """Team and week of a line that selects a site, as they were decided; else nothing."""
+    if line.kind != ChoiceState.PICKED:
+        return {}
+    week = line.data.get("week")  # lines from before this was written have neither
+    return {
+        "team": ", ".join(names.get(code, code) for code in line.data.get("team", [])) or "–",
+        "week": date_format(dt.date.fromisoformat(week), "W") if week else _("any"),
+    }
+
+
+def _there(line: MinuteLine, names: dict[str, str]) -> str:
+    """Who was there when an item was closed and could hear of it: "Tax (A. B., C. D.), POL (E. F.)"."""
+    return ", ".join(
+        f"{names.get(code, code)} ({', '.join(people)})"
+        for code, people in line.data.get("present", [])
+    )
 
 
 def minutes_document(meeting: Meeting) -> dict[str, Any]:
@@ -59,6 +93,11 @@ def minutes_document(meeting: Meeting) -> dict[str, Any]:
     lines = list(meeting.lines.order_by("number"))
     places = meeting.places.select_related("user", "authority")
     items = meeting.items.filter(state=ItemState.CLOSED).select_related("site")
+    # What was said last of a site counts: the group may have come back to it.
+    decided = {
+        x.site_id: _who_and_when(x, names) | {"present": _there(x, names)}
+        for x in lines if x.kind in CLOSING
+    }  # fmt: skip
     none = _("None")
     return {
         "title": _("Minutes of meeting %(number)s: %(name)s")
@@ -81,10 +120,14 @@ def minutes_document(meeting: Meeting) -> dict[str, Any]:
                       for p in places],
              "empty": none},
             {"title": _("Decisions"),
-             "head": [_("Site"), _("Decision"), _("Reason"), _("Kept off by their veto")],
+             "head": [_("Site"), _("Decision"), _("Team"), _("Week"), _("Reason"),
+                      _("Kept off by their veto"), _("Present")],
              "rows": [
                  [i.site.name, i.get_result_display() if i.result else _("Left undecided"),
-                  i.reason, ", ".join(by_id[pk] for pk in i.kept_off)]
+                  decided.get(i.site_id, {}).get("team", "–"),
+                  decided.get(i.site_id, {}).get("week", "–"),
+                  i.reason, ", ".join(by_id[pk] for pk in i.kept_off),
+                  decided.get(i.site_id, {}).get("present", "–")]
                  for i in items
              ],
              "empty": none},

@@ -153,8 +153,10 @@ class DecisionRecordQuerySet(_OfOperationQuerySet["DecisionRecord"]):
 
         records = super().visible_to(actor)
         with as_system("what a recused person may not see is looked for in their place"):
+            kept = kept_from(actor.user)
             about = self.model._default_manager.filter(
-                operation__choices__site__in=kept_from(actor.user)
+                models.Q(operation__choices__site__in=kept)
+                | models.Q(operation__terms__site__in=kept)  # pinned or excluded
             )
             named = list(about.values_list("pk", flat=True))
         return records.exclude(pk__in=named)

@@ -14,6 +14,7 @@ from planning.models import (
     AgendaItem,
     ItemState,
     Meeting,
+    MeetingState,
     MinuteLine,
     ParticipationState,
     Voice,
@@ -21,6 +22,7 @@ from planning.models import (
 )
 from planning.services.board import version_of
 from planning.services.meetings import left_out_by
+from planning.services.presence import not_for_all, places
 
 
 @dataclass
@@ -48,10 +50,16 @@ class Room:
     items: list[AgendaItem] = field(default_factory=list)
     current: Current | None = None
     lines: list[tuple[MinuteLine, str]] = field(default_factory=list)  # newest first
+    hidden: set[int] = field(default_factory=set)  # sites that somebody who is there may not see
 
     @property
     def last(self) -> int:
         return self.lines[0][0].number if self.lines else 0
+
+    @property
+    def not_for_all(self) -> bool:
+        """Whether somebody who is there is kept away from what is being discussed."""
+        return self.current is not None and self.current.item.site_id in self.hidden
 
     @property
     def can_decide(self) -> bool:
@@ -64,7 +72,7 @@ def last_line(meeting: Meeting) -> int:
 
 
 def room(meeting: Meeting) -> Room:
-    """The meeting as every participant may see it. Fifteen queries at most."""
+    """The meeting as every participant may see it. Seventeen queries at most."""
     authorities = [
         place.authority
         for place in meeting.operation.participations.filter(state=ParticipationState.ACCEPTED)
@@ -72,7 +80,7 @@ def room(meeting: Meeting) -> Room:
         .order_by("-is_lead", "pk")
     ]
     people: dict[int, list[str]] = {}
-    for place in meeting.places.filter(left_at__isnull=True).select_related("user"):
+    for place in places(meeting).select_related("user"):
         people.setdefault(place.authority_id, []).append(place.user.full_name)
     items = list(meeting.items.select_related("site__municipality", "site__industry"))
     names = short_names()
@@ -82,11 +90,31 @@ def room(meeting: Meeting) -> Room:
         missing=[a for a in authorities if a.pk not in people],
         items=items,
         lines=[(x, words_of(x, names)) for x in meeting.lines.order_by("-number")],
+        hidden=not_for_all(meeting) if meeting.state == MeetingState.OPEN else set(),
     )
     item = next((i for i in items if i.state == ItemState.OPEN), None)
     if item is not None:
         found.current = _current(meeting, item, authorities)
     return found
+
+
+def wall(meeting: Meeting) -> Room:
+    """What the projector shows: nothing of a site that somebody who is there must not hear of.
+
+    As if it were not on the agenda, so that the wall does not tell that there is anything.
+    """
+    found = room(meeting)
+    found.items = [item for item in found.items if item.site_id not in found.hidden]
+    if found.not_for_all:
+        found.current = None
+    return found
+
+
+def on_the_wall(meeting: Meeting) -> str:
+    """The item that the projector shows now, by which it asks whether there is news; "" for none."""
+    item = meeting.items.filter(state=ItemState.OPEN).first()
+    shown = item is not None and item.site_id not in not_for_all(meeting)
+    return str(item.public_id) if item is not None and shown else ""
 
 
 def _current(meeting: Meeting, item: AgendaItem, authorities: list[Authority]) -> Current:

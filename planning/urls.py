@@ -43,6 +43,7 @@ urlpatterns = [
     path("<uuid:public_id>/pool/", pool.pool, name="pool"),
     path("<uuid:public_id>/pool/take/", pool.pool_take, name="pool_take"),
     path("<uuid:public_id>/criteria/", criteria.criteria, name="criteria"),
+    path("<uuid:public_id>/news/", criteria.news, name="news"),
     path("<uuid:public_id>/criteria/sites/<uuid:site>/", criteria.terms, name="terms"),
     path("<uuid:public_id>/criteria/quotas/<int:number>/remove/", criteria.quota_remove,
          name="quota_remove"),

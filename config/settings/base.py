@@ -206,6 +206,8 @@ SOLVER_THREADS = env.integer("SOLVER_THREADS", 2)  # cores that one search for a
 POOL_MOST = env.integer("POOL_MOST", 20_000)
 # Inspector-days of a visit with preparation and report, of an authority without a risk model.
 VISIT_HALF_DAYS = env.integer("VISIT_HALF_DAYS", 3)
+# Whoever is in a meeting and was not heard of for so long counts as gone (pages tell every 20 s).
+MEETING_SILENCE_SECONDS = env.integer("MEETING_SILENCE_SECONDS", 180)
 REST_DAYS = env.integer("REST_DAYS", 30)  # between visits to one site, by whomever
 
 # ------------------------------------------------------------------ language and time

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from authorities.models import Authority
@@ -58,19 +59,28 @@ class Meeting(models.Model):
 
 
 class MeetingPlace(models.Model):
-    """A person in the meeting for an authority, from when to when."""
+    """A person in the meeting for an authority, from when to when.
+
+    ``heard_at``: when their page, or they, last gave a sign; ``lapsed``: they did not leave, nothing
+    was heard of them any more.
+    """
 
     meeting = models.ForeignKey(Meeting, on_delete=models.CASCADE, related_name="places")
     authority = models.ForeignKey(Authority, on_delete=models.PROTECT, related_name="+")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     joined_at = models.DateTimeField(auto_now_add=True)
+    heard_at = models.DateTimeField(default=timezone.now)
     left_at = models.DateTimeField(null=True, blank=True)
+    lapsed = models.BooleanField(default=False)
 
     objects = OfMeetingQuerySet.as_manager()
 
     class Meta:
         ordering = ["meeting", "joined_at", "id"]
         constraints = [
+            models.CheckConstraint(
+                condition=Q(lapsed=False) | Q(left_at__isnull=False), name="meeting_lapsed_when"
+            ),
             models.UniqueConstraint(
                 fields=["meeting", "user"], condition=Q(left_at__isnull=True),
                 name="meeting_there_once",

@@ -320,7 +320,7 @@ def set_terms(
     row.save()
     row.needs.set([r for r in needs if r.operation_id == operation.pk])
     record(
-        actor=actor, verb=f"criteria.{fixed}", subject=operation, context=operation,
+        actor=actor, verb=f"criteria.{fixed}", subject=row, context=operation,
         data={"site": site.name, "reason": reason.strip()},
     )  # fmt: skip
     return row

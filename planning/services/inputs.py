@@ -37,7 +37,6 @@ from planning.optimise.problem import (
     Weights,
 )
 from planning.workdays import monday, weeks
-from risk.models import ScoringRun
 from targets.models import PastVisit
 
 FORM = 1  # of the frozen data
@@ -153,19 +152,18 @@ def freeze(
     regions = {r.pk: r.code for r in operation.regions.order_by("code", "pk")}
     teams = FullTeams(chances, people, chosen.min_people, chosen.most_authorities,
                       idle=_idle(days, served, chances, list(regions), by_week))  # fmt: skip
-    run = ScoringRun.objects.shown()
     visited = _last_visits(rows)
     sites = [_site(row, chances, teams, codes, window, by_week, visited, as_drawn) for row in rows]
     _add_travel(sites)
     return {
         "form": FORM, "operation": operation.number, "round": operation.round,
         "on": today.isoformat(),
-        "models": sorted(str(v) for v in run.versions.filter(model__joint=True)) if run else [],
+        "models": sorted({str(m.version) for row in rows for m in row.card.models}),
         "weights": {f.name: float(getattr(chosen, f.name, getattr(Weights, f.name)))
                     for f in fields(Weights)},
         "rules": {"random_share": chosen.random_share, "joint_share": chosen.joint_share,
                   "most_per_firm": chosen.most_per_firm, "min_people": chosen.min_people,
-                  "most_authorities": chosen.most_authorities},
+                  "most_authorities": chosen.most_authorities, "rest_days": settings.REST_DAYS},
         "periods": [week.isoformat() for week, _days in window] if by_week else ["window"],
         "authorities": [
             {"code": p.authority.code, "severity": chances.severity(p.authority_id),
@@ -177,6 +175,8 @@ def freeze(
         "quotas": _quotas(operation, codes, float(chosen.penalty)),
         "together": sorted([codes[one], codes[other]]
                            for one, others in chances.together.items() for other in others),
+        "present": sorted([kind, codes[pk]]
+                          for kind, ones in chances.present.items() for pk in ones),
         "resources": _resources(operation, len(window), by_week),
         "sites": sites,
     }  # fmt: skip

@@ -33,6 +33,7 @@ from planning.models import (
 )
 from planning.optimise import lottery
 from planning.optimise.draw_room import Limit, Room
+from planning.optimise.problem import Bools, Problem
 from planning.permissions import may_select
 from planning.selectors import draw_of
 from planning.services.common import check, check_state, lock
@@ -202,7 +203,7 @@ def _freeze(operation: Operation, share: int) -> _Frozen:
         row.available and not (row.terms and row.terms.fixed != Fixed.FREE) and bool(site["team"])
         for row, site in zip(rows, frozen["sites"], strict=True)
     ]
-    room = Room(problem, np.array(free, bool))
+    room = Room(problem, np.array(free, bool), _able_undrawn(operation, rows, problem))
     lots = [
         _lot(rows[i], frozen["sites"][i]) for i in np.flatnonzero(room.drawable)
     ]  # fmt: skip
@@ -213,6 +214,13 @@ def _freeze(operation: Operation, share: int) -> _Frozen:
     wanted = lottery.draws_for(lots, float(problem.capacity.sum()) * share / 100)
     draws, tight = room.surely(lottery.groups_of(lots), wanted)
     return _Frozen(lottery.Frame(tuple(lots), draws), wanted, tight)
+
+
+def _able_undrawn(operation: Operation, rows: list[Candidate], problem: Problem) -> Bools | None:
+    """[n, A] who can come to sites that are not drawn: for what hard minimums need beside the draw."""
+    if not any(quota.hard and quota.minimum for quota in problem.quotas):
+        return None
+    return problem_of(freeze(operation, rows=rows)).able
 
 
 def _lot(row: Candidate, site: dict[str, Any]) -> lottery.Row:

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from audit.context import as_system, service
 from audit.errors import Conflict, NotAllowed, RuleViolation
 from audit.services import record
-from authorities.models import Membership, Role
+from authorities.models import Authority, Membership, Role
 from planning.candidates import Candidate, candidates
 from planning.models import (
     AgendaItem,
@@ -23,16 +23,28 @@ from planning.models import (
     Meeting,
     MeetingPlace,
     MeetingState,
-    MinuteLine,
     Operation,
     OperationState,
     ParticipationState,
+    TargetChoice,
     Voice,
     VoiceState,
 )
 from planning.services.board import candidate_of, choose, usual_team
 from planning.services.common import check, check_state, lock, own_participation
 from planning.services.parts import digest
+from planning.services.presence import (
+    has_quorum,
+    heard,
+    lapse,
+    lapsed_place,
+    participants,
+    present,
+    quorum_changed,
+    silent,
+    who_is_there,
+    write,
+)
 from planning.services.tasks import operation_url
 from targets.models import Site
 from worklist.services import notify
@@ -43,26 +55,7 @@ if TYPE_CHECKING:
 SPEAKERS = (Role.COORDINATOR, Role.MANAGER)
 
 
-# ------------------------------------------------------------------ who is there
-def participants(operation: Operation) -> set[int]:
-    """Ids of the authorities that take part."""
-    return set(
-        operation.participations.filter(state=ParticipationState.ACCEPTED).values_list(
-            "authority_id", flat=True
-        )
-    )
-
-
-def present(meeting: Meeting) -> set[int]:
-    """Ids of the participating authorities of which somebody is in the meeting."""
-    there = meeting.places.filter(left_at__isnull=True).values_list("authority_id", flat=True)
-    return set(there) & participants(meeting.operation)
-
-
-def has_quorum(meeting: Meeting) -> bool:
-    return len(present(meeting)) >= meeting.quorum
-
-
+# ------------------------------------------------------------------ vetoes
 def vetoes(item: AgendaItem) -> set[int]:
     """Ids of the authorities that veto the item."""
     return set(item.voices.filter(state=VoiceState.VETO).values_list("authority_id", flat=True))
@@ -91,17 +84,6 @@ def kept_off(operation: Operation) -> dict[int, set[int]]:
 
 
 # ------------------------------------------------------------------ the minutes
-def _write(meeting: Meeting, kind: str, *, site: Site | None = None, **data: Any) -> None:
-    """Add a line; ``data`` is kept as it is said now."""
-    with as_system("lines that a recused person does not see have numbers too"):
-        last = meeting.lines.aggregate(last=Max("number"))["last"] or 0
-    if site is not None:
-        data |= {"site": site.name, "site_id": str(site.public_id)}
-    MinuteLine.objects.create(
-        meeting=meeting, number=last + 1, at=timezone.now(), kind=kind, site=site, data=data
-    )
-
-
 def _by(actor: "Actor") -> dict[str, Any]:
     return {"person": actor.user.full_name, "authority": actor.authority.code}
 
@@ -146,7 +128,7 @@ def open_meeting(*, actor: "Actor", operation: Operation, quorum: int | None = N
         AgendaItem(meeting=meeting, site=site, order=order)
         for order, site in enumerate(_agenda(operation), start=1)
     )
-    _write(meeting, "opened", **_by(actor), quorum=quorum, count=count)
+    write(meeting, "opened", **_by(actor), quorum=quorum, count=count)
     record(
         actor=actor, verb="meeting.opened", subject=meeting, context=operation,
         data={"number": meeting.number},
@@ -187,9 +169,11 @@ def close_meeting(*, actor: "Actor", meeting: Meeting) -> Meeting:
     operation = lock(meeting.operation)
     check(actor, "manage", operation)
     meeting = _locked(meeting, operation)
+    heard(actor, meeting)
+    lapse(meeting)
     if meeting.items.filter(state=ItemState.OPEN).exists():
         raise RuleViolation(_("Close the item that is being discussed first."))
-    _write(meeting, "closed", **_by(actor))
+    write(meeting, "closed", **_by(actor))
     meeting.sha256 = digest(minutes_content(meeting))
     meeting.state, meeting.closed_at = MeetingState.CLOSED, timezone.now()
     meeting.places.filter(left_at__isnull=True).update(left_at=meeting.closed_at)
@@ -223,10 +207,28 @@ def _under_way(actor: "Actor", meeting: Meeting, *, chair: bool = False) -> Meet
     own_participation(actor, operation)
     meeting = _locked(meeting, operation)
     check_state(operation, OperationState.SELECTING)
+    heard(actor, meeting)
+    lapse(meeting)
     return meeting
 
 
 # ------------------------------------------------------------------ coming and going
+@service
+def hear(*, actor: "Actor", meeting: Meeting) -> None:
+    """The actor's page of the room is open. Comes again and again, so that it locks nothing unless
+    there is something to note: whoever fell silent is back, or somebody else has fallen silent."""
+    own_participation(actor, meeting.operation)
+    if meeting.state != MeetingState.OPEN:
+        return
+    back = lapsed_place(actor, meeting)
+    heard(actor, meeting)
+    if not back and not silent(meeting).exists():
+        return
+    meeting = _under_way(actor, meeting)
+    if lapsed_place(actor, meeting):
+        _join(actor, meeting)
+
+
 @service
 def join(*, actor: "Actor", meeting: Meeting) -> None:
     """Be in the meeting for the acting authority; asked again, nothing doubles."""
@@ -242,8 +244,8 @@ def _join(actor: "Actor", meeting: Meeting) -> None:
         here.left_at = timezone.now()
         here.save(update_fields=["left_at"])
     MeetingPlace.objects.create(meeting=meeting, authority=actor.authority, user=actor.user)
-    _write(meeting, "joined", **_by(actor))
-    _quorum_changed(meeting, before)
+    write(meeting, "joined", **_by(actor))
+    quorum_changed(meeting, before)
 
 
 @service
@@ -255,14 +257,8 @@ def leave(*, actor: "Actor", meeting: Meeting) -> None:
         left_at=timezone.now()
     )
     if left:
-        _write(meeting, "left", **_by(actor))
-        _quorum_changed(meeting, before)
-
-
-def _quorum_changed(meeting: Meeting, before: bool) -> None:
-    after = has_quorum(meeting)
-    if after != before:
-        _write(meeting, "quorum_reached" if after else "quorum_lost", count=len(present(meeting)))
+        write(meeting, "left", **_by(actor))
+        quorum_changed(meeting, before)
 
 
 # ------------------------------------------------------------------ the agenda
@@ -278,7 +274,7 @@ def add_item(*, actor: "Actor", meeting: Meeting, site: Site) -> AgendaItem:
     with as_system("items that a recused person does not see have places too"):
         last = meeting.items.aggregate(last=Max("order"))["last"] or 0
     item = AgendaItem.objects.create(meeting=meeting, site=site, order=last + 1)
-    _write(meeting, "item_added", site=site, **_by(actor))
+    write(meeting, "item_added", site=site, **_by(actor))
     return item
 
 
@@ -298,7 +294,7 @@ def move_item(*, actor: "Actor", item: AgendaItem, up: bool) -> None:
     item.order, other.order = other.order, item.order
     item.save(update_fields=["order"])
     other.save(update_fields=["order"])
-    _write(meeting, "moved", site=item.site, order=item.order, **_by(actor))
+    write(meeting, "moved", site=item.site, order=item.order, **_by(actor))
 
 
 @service
@@ -314,10 +310,10 @@ def open_item(*, actor: "Actor", item: AgendaItem) -> None:
     for other in meeting.items.filter(state=ItemState.OPEN).select_related("site"):
         other.state = ItemState.WAITING
         other.save(update_fields=["state"])
-        _write(meeting, "set_aside", site=other.site)
+        write(meeting, "set_aside", site=other.site)
     item.state, item.closed_at, item.result, item.kept_off = ItemState.OPEN, None, "", []
     item.save(update_fields=["state", "closed_at", "result", "kept_off"])
-    _write(meeting, "item_opened", site=item.site, **_by(actor))
+    write(meeting, "item_opened", site=item.site, **_by(actor))
 
 
 @service
@@ -338,7 +334,7 @@ def give_voice(*, actor: "Actor", item: AgendaItem, state: str, reason: str = ""
         item=item, authority=actor.authority,
         defaults={"state": state, "reason": reason, "given_by": actor.user},
     )  # fmt: skip
-    _write(meeting, state, site=item.site, reason=reason, **_by(actor))
+    write(meeting, state, site=item.site, reason=reason, **_by(actor))
     return voice
 
 
@@ -364,10 +360,10 @@ def decide(
     """
     meeting = _under_way(actor, item.meeting, chair=True)
     item = _discussed(meeting, item)
-    if not has_quorum(meeting):
+    if not has_quorum(meeting, item.site):
         raise RuleViolation(
             _("Nothing is decided now: %(there)s of the %(quorum)s authorities needed are present.")
-            % {"there": len(present(meeting)), "quorum": meeting.quorum}
+            % {"there": len(present(meeting, item.site)), "quorum": meeting.quorum}
         )
     off, candidate = vetoes(item), candidate_of(meeting.operation, item.site)
     picked = state == ChoiceState.PICKED
@@ -376,12 +372,22 @@ def decide(
             _("The lead, or everybody who could come, vetoes this site: it can only be left out."),
             field="state",
         )
-    choose(
+    choice = choose(
         actor=actor, operation=meeting.operation, site=item.site, state=state, reason=reason,
         code=code, version=version, team=_team(candidate, meeting.operation, off) if picked and off else None,
     )  # fmt: skip
-    _close(meeting, item, result=state, reason=reason.strip(), kept_off=off, actor=actor)
+    _close(meeting, item, result=state, reason=reason.strip(), kept_off=off, actor=actor,
+           said=_who_and_when(choice) if picked else {})  # fmt: skip
     return item
+
+
+def _who_and_when(choice: TargetChoice) -> dict[str, Any]:
+    """Team (authority codes) and week (a Monday, "" for any) as they were decided."""
+    team = Authority.objects.filter(pk__in=choice.team).order_by("code")
+    return {
+        "team": list(team.values_list("code", flat=True)),
+        "week": choice.week.isoformat() if choice.week else "",
+    }
 
 
 def _team(candidate: Candidate, operation: Operation, off: set[int]) -> list[int]:
@@ -397,17 +403,18 @@ def leave_undecided(*, actor: "Actor", item: AgendaItem) -> None:
     """Close the item without a decision."""
     meeting = _under_way(actor, item.meeting, chair=True)
     item = _discussed(meeting, item)
-    _close(meeting, item, result="", reason="", kept_off=set(), actor=actor)
+    _close(meeting, item, result="", reason="", kept_off=set(), actor=actor, said={})
 
 
 def _close(
     meeting: Meeting, item: AgendaItem, *, result: str, reason: str, kept_off: set[int],
-    actor: "Actor",
+    actor: "Actor", said: dict[str, Any],
 ) -> None:  # fmt: skip
     item.state, item.closed_at = ItemState.CLOSED, timezone.now()
     item.result, item.reason, item.kept_off = result, reason, sorted(kept_off)
     item.save(update_fields=["state", "closed_at", "result", "reason", "kept_off"])
-    _write(meeting, result or "undecided", site=item.site, reason=reason, **_by(actor))
+    write(meeting, result or "undecided", site=item.site, reason=reason,
+          present=who_is_there(meeting, item.site), **said, **_by(actor))  # fmt: skip
 
 
 @service
@@ -416,4 +423,4 @@ def add_note(*, actor: "Actor", meeting: Meeting, text: str) -> None:
     meeting = _under_way(actor, meeting, chair=True)
     if not text.strip():
         raise RuleViolation(_("Write what is to stand in the minutes."), field="text")
-    _write(meeting, "note", text=text.strip(), **_by(actor))
+    write(meeting, "note", text=text.strip(), **_by(actor))

@@ -26,8 +26,9 @@ from planning.board import (
     undoable,
 )
 from planning.board_forms import UNDECIDED, BoardFilter, DecisionForm, initial_of
-from planning.deviations import deviations, newer_plan, plan_of, what_was_proposed
+from planning.deviations import adopted, deviations, newer_plan, plan_of, what_was_proposed
 from planning.models import BoardChange, Operation, OperationState
+from planning.news import mark, mark_of
 from planning.permissions import may_select
 from planning.services import adopt, choose, undo, undo_choice
 from planning.services.availability import OPEN_STATES, not_available_words
@@ -40,7 +41,7 @@ from risk.selectors import joint_scores
 from targets.models import Site
 from ui.forms import add_error
 
-LIVE_PARAMETERS = ("after", "plan", "was")
+LIVE_PARAMETERS = ("after", "plan", "was", "mark")
 AT_ONCE = 40  # changes that are shown one by one; more, and the whole board is shown anew
 LINES = 50  # of the history on a page
 
@@ -72,10 +73,11 @@ def _context(request: HttpRequest, board: Board) -> dict[str, Any]:
     live = QueryDict(query, mutable=True)
     live.update({
         "after": str(board.last), "plan": str(board.plan.number if board.plan else 0),
-        "was": operation.state,
+        "was": operation.state, "mark": mark(actor, operation),
     })  # fmt: skip
     return {
         "board": board, "operation": operation, "changing": changing, "selecting": selecting,
+        "newer": not_adopted(board.newer) if board.newer else "",
         "address": address, "query": query, "wishes": board.wishes,
         "may_reserve": actor.has_role("coordinator", "manager") and operation.state in OPEN_STATES,
         "unavailable_words": not_available_words(),
@@ -112,8 +114,8 @@ def board_changes(request: HttpRequest, public_id: str) -> HttpResponse:
     if operation is None:
         raise Http404
     seen = _number(request.GET.get("after", ""))
-    same = (request.GET.get("plan"), request.GET.get("was")) == (
-        str(operation.last_plan), operation.state,
+    same = (request.GET.get("plan"), request.GET.get("was"), request.GET.get("mark")) == (
+        str(operation.last_plan), operation.state, mark_of(operation),
     )  # fmt: skip
     if same and operation.last_change <= seen:
         return HttpResponse(status=204)
@@ -129,6 +131,7 @@ def _live(request: HttpRequest, operation: Operation, seen: int, *, whole: bool)
     actor = request.actor  # type: ignore[attr-defined]
     shown, changes = board_of(operation, request.GET), changes_after(operation, seen)
     whole = whole or len(changes) > AT_ONCE or any(change.site_id is None for change in changes)
+    whole = whole or _held_against_another(shown, changes)
     touched = {change.site_id for change in changes}
     listed = {column_card.candidate.site.pk for column_card in shown.matching if column_card.place}
     context = _context(request, shown) | {
@@ -148,6 +151,18 @@ def _live(request: HttpRequest, operation: Operation, seen: int, *, whole: bool)
         ],
     }  # fmt: skip
     return render(request, "planning/board_live.html", context)
+
+
+def _held_against_another(shown: Board, changes: list[BoardChange]) -> bool:
+    """Whether cards that nobody touched may be compared with another plan than before: while none
+    is taken over as a whole, a decision on a newer one makes that the plan that is followed."""
+    followed = shown.followed
+    if followed is None or not changes:
+        return False
+    named = {(stored or {}).get("run") for c in changes for stored in (c.before, c.after)}
+    runs = {card.candidate.choice.run_id for card in shown.cards if card.candidate.choice}
+    several = named - {None, followed.number} or runs - {None, followed.pk}
+    return bool(several) and adopted(shown.operation) is None
 
 
 def _done(

@@ -7,8 +7,9 @@ from django import forms
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_GET, require_POST
 
 from audit.errors import DomainError
 from authorities.access import acting, require
@@ -23,6 +24,7 @@ from planning.models import (
     SiteTerms,
     TeamRule,
 )
+from planning.news import changes_since, mark, opened
 from planning.permissions import may_select
 from planning.selection_forms import (
     DaysForm,
@@ -38,6 +40,8 @@ from planning.services.inputs import settings_of
 from planning.views.base import attempt, fetch, frame
 from targets.models import Site
 from ui.forms import add_error, form_response
+
+NEWS_PAGES = ("criteria", "pool")  # that tell what was changed since they were opened
 
 
 def open_selection(request: HttpRequest, public_id: Any) -> Operation:
@@ -117,6 +121,7 @@ def criteria(request: HttpRequest, public_id: str) -> HttpResponse:
         "resources": operation.resources.order_by("kind", "name"),
         "terms": operation.terms.exclude(fixed="free").select_related("site", "set_by", "set_for"),
     }  # fmt: skip
+    context |= opened(actor, operation, "criteria")
     status = 422 if form is not None and form.errors else 200
     return render(request, "planning/criteria.html", context, status=status)
 
@@ -126,6 +131,31 @@ def _named_kinds(operation: Operation) -> list[tuple[PresenceRule, str]]:
     kinds = labels(TermKind.PREMISES)
     rules = operation.presence_rules.select_related("authority")
     return [(rule, kinds.get(rule.kind, rule.kind)) for rule in rules]
+
+
+@require_GET
+@acting()
+def news(request: HttpRequest, public_id: str) -> HttpResponse:
+    """For an open page: who changed what it shows since it was opened; 204 when nobody did."""
+    actor = request.actor  # type: ignore[attr-defined]
+    page, shown = request.GET.get("page", "criteria"), request.GET.get("shown", "")
+    if page not in NEWS_PAGES:
+        raise Http404
+    operation = fetch(request, public_id) if page == "pool" else open_selection(request, public_id)
+    if operation.state in ("draft", "inviting"):
+        raise Http404
+    now = mark(actor, operation)
+    if now == request.GET.get("mark"):
+        return HttpResponse(status=204)
+    since = shown.partition("-")[0]
+    context = {
+        "operation": operation, "news_page": page, "news_mark": now, "news_shown": shown,
+        "news_told": now != shown, "news_url": reverse(f"planning:{page}", args=[public_id]),
+        "news_changes": changes_since(
+            actor, operation, int(since) if since.isdecimal() and len(since) < 19 else 0
+        ),
+    }  # fmt: skip
+    return render(request, "planning/news.html", context)
 
 
 @require_POST

@@ -15,9 +15,10 @@ from authorities.access import acting
 from planning.meeting_forms import AddForm, DecideForm, NoteForm, OpenForm, VoiceForm
 from planning.models import AgendaItem, Meeting, MeetingState, Minutes
 from planning.permissions import can
-from planning.room import Room, last_line, room
+from planning.room import Room, last_line, on_the_wall, room, wall
 from planning.services import meetings as services
 from planning.services.availability import not_available_words
+from planning.services.presence import places
 from planning.views.base import attempt, fetch, frame
 from ui.forms import add_error, form_response
 
@@ -97,8 +98,7 @@ def _room_context(request: HttpRequest, found: Room, **bound: forms.Form) -> dic
     return {
         "operation": row.operation, "meeting": row, "room": found, "going": going,
         "item_id": _current_id(found), "unavailable_words": not_available_words(),
-        "here": row.places.filter(
-            user=actor.user, authority=actor.authority, left_at__isnull=True).exists(),
+        "here": places(row).filter(user=actor.user, authority=actor.authority).exists(),
         "speaks": actor.has_role(*services.SPEAKERS),
         "voice_form": bound.get("voice", VoiceForm(prefix="voice")),
         "decide_form": bound.get("decide", DecideForm(prefix="decide")),
@@ -138,9 +138,12 @@ def _with_form(
 @require_POST
 @acting()
 def meeting_step(request: HttpRequest, public_id: str, step: str) -> HttpResponse:
-    """Join, leave, write a note, put a site on the agenda, close."""
+    """Join, leave, be there, write a note, put a site on the agenda, close."""
     actor = request.actor  # type: ignore[attr-defined]
     row = _fetch(request, public_id)
+    if step == "here":  # the open page says so by itself
+        services.hear(actor=actor, meeting=row)
+        return HttpResponse(status=204)
     if step == "note":
         return _with_form(
             request, row, "note", NoteForm(request.POST, prefix="note"),
@@ -213,10 +216,12 @@ def meeting_projector(request: HttpRequest, public_id: str) -> HttpResponse:
     """For the wall: the item in big type, and only what every participant may see."""
     row = _fetch(request, public_id)
     news = request.headers.get("HX-Request") and "after" in request.GET
-    if news and request.GET["after"] == str(last_line(row)):
+    seen = (request.GET.get("after"), request.GET.get("item", ""))
+    if news and seen == (str(last_line(row)), on_the_wall(row)):
         return HttpResponse(status=204)
+    found = wall(row)
     context = {
-        "operation": row.operation, "meeting": row, "room": room(row),
+        "operation": row.operation, "meeting": row, "room": found, "item_id": _current_id(found),
         "going": row.state == MeetingState.OPEN, "unavailable_words": not_available_words(),
     }  # fmt: skip
     name = "planning/projector_live.html" if news else "planning/projector.html"

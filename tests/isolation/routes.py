@@ -193,6 +193,7 @@ ROUTES: dict[str, tuple[str, str | None, set[tuple[str, str]] | str, int]] = {
     "planning:team_rule_remove": ("post", "team_rule", PARTICIPANTS, 404),
     "planning:presence_rule_remove": ("post", "presence_rule", PARTICIPANTS, 404),
     "planning:resource_remove": ("post", "resource", PARTICIPANTS, 404),
+    "planning:news": ("get", "operation", PARTICIPANTS, 404),
     "planning:runs": ("get", "operation", PARTICIPANTS, 404),
     "planning:draw_step": ("post", "draw_step", PARTICIPANTS, 404),
     "planning:draw_frame": ("get", "operation", PARTICIPANTS, 404),

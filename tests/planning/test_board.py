@@ -1,5 +1,6 @@
 """The board: what follows the proposal, what deviates, who was first, undoing, taking over."""
 
+import re
 import uuid
 from typing import Any
 
@@ -56,14 +57,17 @@ def make_plan(
 
 
 def draw(operation: Operation, site: Site, actor: Any) -> DrawnSite:
+    """The site as the only one that a draw of one drew."""
     row = Draw.objects.create(
         operation=operation, round=operation.round, share=10, seed=b"0" * 32, commitment="1" * 64,
-        committed_by=actor.user, state="drawn", drawn_at=timezone.now(), frame_hash="2" * 64,
-        frame=[],
+        committed_by=actor.user, frame_hash="2" * 64, frame={"draws": 1},
     )  # fmt: skip
-    return DrawnSite.objects.create(
+    drawn = DrawnSite.objects.create(
         draw=row, operation=operation, site=site, stratum="all", probability=0.25
     )
+    row.state, row.drawn_at = "drawn", timezone.now()
+    row.save()
+    return drawn
 
 
 @pytest.fixture
@@ -438,3 +442,46 @@ def test_changes_of_many_people_stand_in_one_line_without_gaps():
     assert all(isinstance(r, TargetChoice) for r in results), results
     numbers = list(BoardChange.objects.order_by("number").values_list("number", flat=True))
     assert numbers == list(range(2, 13))  # the doubled request is one change
+
+
+def marked(cast: Cast, as_user: Any) -> set[str]:
+    """Names of the sites whose card on the board says that the decision deviates."""
+    page = as_user(cast.lead).get(reverse("planning:selection", args=[cast.operation.public_id]))
+    cards = re.split(r"(?=<li class=\"card boardcard)", page.content.decode())
+    shown = [card for card in cards if "Deviates from the proposal</span>" in card]
+    return {s.name for s in cast.sites if any(f'id="card-{s.public_id}"' in c for c in shown)}
+
+
+def test_the_mark_on_a_card_speaks_of_the_plan_that_was_adopted(cast, as_user):
+    """As history and record do, also after a newer plan that nobody took over."""
+    first, second, third = cast.sites
+    adopt(actor=cast.lead, operation=cast.operation, run=make_plan(cast, [first, second]))
+    choose(actor=cast.lead, operation=cast.operation, site=second, state="dropped", **WHY)
+    make_plan(cast, [second, third])
+    # As the newer plan says, and with a reason where it says otherwise.
+    choose(actor=cast.lead, operation=cast.operation, site=third, state="picked")
+    choose(actor=cast.lead, operation=cast.operation, site=first, state="picked", **WHY)
+    assert {d.choice.site.name for d in deviating(cast)} == {second.name, third.name}
+    assert marked(cast, as_user) == {second.name, third.name}
+    page = as_user(cast.lead).get(reverse("planning:selection", args=[cast.operation.public_id]))
+    assert "Compared with plan 1. Plan 2 was made later and was not adopted." in " ".join(
+        page.content.decode().split()
+    )
+
+
+def test_where_nothing_was_adopted_a_decision_on_a_newer_plan_marks_all_cards_anew(cast, as_user):
+    """Else cards that nobody touched would go on speaking of the older plan on open pages."""
+    first, second, third = cast.sites
+    make_plan(cast, [first, second])
+    choose(actor=cast.lead, operation=cast.operation, site=first, state="picked")
+    make_plan(cast, [second, third])
+    news = reverse("planning:board_changes", args=[cast.operation.public_id])
+    client = as_user(cast.lead)
+    page = client.get(reverse("planning:selection", args=[cast.operation.public_id]))
+    ask = re.search(r'hx-get="([^"]*changes[^"]*)"', page.content.decode())[1]
+    ask = ask.replace("&amp;", "&")
+    assert ask.startswith(news)
+    assert client.get(ask).status_code == 204
+    choose(actor=cast.lead, operation=cast.operation, site=third, state="picked")
+    assert "data-whole" in client.get(ask).content.decode()
+    assert marked(cast, as_user) == {first.name}

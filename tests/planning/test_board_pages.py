@@ -11,6 +11,7 @@ from django.urls import reverse
 from planning.board import PAGE, Wishes
 from planning.candidates import window_weeks
 from planning.models import BoardChange, Participation, TargetChoice
+from planning.news import mark
 from planning.services import choose
 from targets.services.recusals import recuse
 from tests.factories import Cast, make_actor, make_site
@@ -18,7 +19,7 @@ from tests.planning.test_board import WHY, draw, make_plan
 
 pytestmark = pytest.mark.django_db
 HTMX = {"HTTP_HX_REQUEST": "true"}
-BOARD_QUERIES = 48  # a page in full: session, person, place, rights, then the board
+BOARD_QUERIES = 53  # a page in full: session, person, place, rights, then the board
 NEWS_QUERIES = 8  # when there are none: session, person, place, groups, and one of the board
 
 
@@ -39,7 +40,8 @@ def decide(cast: Cast, number: int = 0) -> str:
 
 def after(cast: Cast, **values) -> str:
     """The address a page asks for news: as it was when nothing had happened."""
-    query = {"after": 0, "plan": 0, "was": "selecting"} | values
+    seen = {"after": 0, "plan": 0, "was": "selecting", "mark": mark(cast.lead, cast.operation)}
+    query = seen | values
     return f"{address(cast, 'board_changes')}?" + "&".join(f"{k}={v}" for k, v in query.items())
 
 
@@ -210,9 +212,10 @@ def test_strange_posts_are_refused_in_words(cast, as_user):
 
 def test_news_reach_the_others_and_cost_one_query_when_there_are_none(cast, as_user):
     client = as_user(cast.actors["POL", "analyst"])
-    client.get(after(cast))
+    ask = after(cast)
+    client.get(ask)
     with CaptureQueriesContext(connection) as captured:
-        assert client.get(after(cast)).status_code == 204
+        assert client.get(ask).status_code == 204
     own = [q["sql"] for q in captured if "planning_" in q["sql"]]
     assert len(own) == 1
     assert len(captured) == NEWS_QUERIES

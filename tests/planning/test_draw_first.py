@@ -1,8 +1,9 @@
 """Scenario S9: the random share is drawn before anybody has seen a proposal, or there is none."""
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.urls import reverse
+from django.utils import timezone
 
 from audit.errors import Conflict, RuleViolation
 from planning.candidates import candidates
@@ -13,6 +14,7 @@ from planning.services import adopt, choose, lottery, move, runs, sign
 from planning.services.criteria import save_settings
 from planning.services.parts import selection_hash
 from planning.states import ARROWS, missing_for
+from targets.models import Site
 from tests.factories import Cast, set_rules
 from tests.planning.test_board import make_plan
 from tests.planning.test_runs import plan
@@ -183,6 +185,50 @@ def test_a_share_of_nothing_is_told_on_the_page(cast, as_user):
     text = client.get(reverse("planning:runs", args=[cast.operation.public_id])).content.decode()
     assert "Nothing is drawn at random in this operation." in text
     assert "A pilot round" in text
+
+
+def slip_in(cast: Cast, site: Site) -> None:
+    """A row among the drawn sites, past the program."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO planning_drawnsite (draw_id, operation_id, site_id, stratum, probability,"
+            " team) SELECT id, operation_id, %s, 'x', 0.5, '{}' FROM planning_draw"
+            " WHERE operation_id = %s",
+            [site.pk, cast.operation.pk],
+        )
+
+
+def undrawn_site(cast: Cast) -> Site:
+    return Site.objects.exclude(pk__in=cast.operation.draws.get().sites.values("site")).first()
+
+
+def test_nobody_slips_a_site_in_after_the_draw(cast):
+    commit_and_draw(cast)
+    before = cast.operation.draws.get().sites.count()
+    with pytest.raises(IntegrityError, match="not added to"), transaction.atomic():
+        slip_in(cast, undrawn_site(cast))
+    assert cast.operation.draws.get().sites.count() == before
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nobody_slips_a_site_in_before_the_draw(cast):
+    """The row may stand only in the transaction that draws, and only with what the seed draws."""
+    lottery.commit(actor=cast.lead, operation=cast.operation)
+    site = undrawn_site(cast)
+    with pytest.raises(IntegrityError, match="not added to"), transaction.atomic():
+        slip_in(cast, site)
+    draws = cast.operation.draws
+    assert not draws.get().sites.exists()
+
+    @transaction.atomic
+    def draw_another() -> None:
+        slip_in(cast, site)
+        draws.update(state="drawn", drawn_at=timezone.now())
+
+    with pytest.raises(IntegrityError, match="as many sites"):
+        draw_another()
+    row = lottery.draw(actor=cast.lead, operation=cast.operation)
+    assert row.sites.count() == row.frame["draws"] > 1
 
 
 def test_a_committed_draw_stays_whoever_would_rather_have_another(cast):

@@ -10,8 +10,17 @@ from planning.models import Capacity, Draw, Fixed, SelectionQuota
 from planning.optimise import lottery as method
 from planning.services import inputs, lottery
 from planning.services.pool import add_to_pool
+from planning.workdays import weeks
 from targets.models import Site
-from tests.factories import Cast, make_available, make_company, make_region, make_site, set_rules
+from tests.factories import (
+    Cast,
+    make_available,
+    make_company,
+    make_industry,
+    make_region,
+    make_site,
+    set_rules,
+)
 from tests.planning.test_runs import pin, plan
 
 pytestmark = pytest.mark.django_db
@@ -93,6 +102,37 @@ def test_a_limit_that_leaves_no_room_is_named_before_anything_is_frozen():
     for site in cast.sites[:2]:
         pin(cast, site)
     with pytest.raises(RuleViolation, match="nothing to draw from"):
+        lottery.commit(actor=cast.lead, operation=cast.operation)
+    assert not cast.operation.draws.exists()
+
+
+def test_hard_minimums_are_held_back_from_the_draw():
+    """Half of four visits would be drawn; three are those of the minimum."""
+    rare = make_industry("55", "Hotels")
+    hotels = [make_site(industry=rare) for _ in range(3)]
+    cast = with_pool([make_site() for _ in range(12)] + hotels)
+    operation = cast.operation
+    for site in hotels:  # to go there undrawn, somebody must want to
+        operation.nominations.create(
+            site=site, authority=cast.lead.authority, participation=cast.place("OSH"), rating=3,
+            reason="x", created_by=cast.lead.user,
+        )  # fmt: skip
+    weeks_long = sum(n for _week, n in weeks(operation.window_start, operation.window_end)) / 5
+    for code in ("OSH", "TAX", "POL"):  # a visit takes each a day and a half
+        days(cast, code, f"{6.4 / weeks_long:.1f}")
+    SelectionQuota.objects.create(operation=operation, industry=rare, minimum=3, hard=True)
+    row = drawn(cast)
+    assert (row.frame["draws"], row.frame["wanted"]) == (1, 2)
+    visited = set(plan(cast).proposals.values_list("site_id", flat=True))
+    assert {site.pk for site in hotels} <= visited
+
+
+def test_a_minimum_that_no_draw_can_leave_whole_is_named_before_anything_is_frozen():
+    cast = with_pool([make_site() for _ in range(4)])
+    SelectionQuota.objects.create(
+        operation=cast.operation, region=make_region(), minimum=50, hard=True
+    )
+    with pytest.raises(RuleViolation, match="at least so many visits, by all means"):
         lottery.commit(actor=cast.lead, operation=cast.operation)
     assert not cast.operation.draws.exists()
 

@@ -192,7 +192,7 @@ def test_a_veto_needs_its_reason_and_a_voice_may_change_until_the_item_is_closed
         f"TAX vetoes {item.site.name} ({cast.actors['TAX', 'coordinator'].user.full_name}): "
         "We were there last week",
         f"TAX consents to {item.site.name} ({cast.actors['TAX', 'coordinator'].user.full_name}).",
-        f"Decided: {item.site.name} is selected. Reason: All agree",
+        f"Decided: {item.site.name} is selected. Team: OSH. Week: any. Reason: All agree",
     ]
 
 
@@ -482,8 +482,8 @@ def test_news_come_only_when_there_are_any(as_user):
     assert 'id="meeting-forms"' in client.get(ask, **htmx).content.decode()
     wall = address("meeting_projector", meeting.public_id)
     assert client.get(f"{wall}?after=0", **htmx).status_code == 200
-    last = meeting.lines.count()
-    assert client.get(f"{wall}?after={last}", **htmx).status_code == 204
+    last, item = meeting.lines.count(), meeting.items.get(state="open").public_id
+    assert client.get(f"{wall}?after={last}&item={item}", **htmx).status_code == 204
 
 
 def test_asking_for_news_is_cheap_and_the_room_is_constant(as_user):

@@ -8,9 +8,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from planning.optimise import lottery
-from planning.optimise.draw_room import CAPACITY, MAXIMUM, RESOURCE, Room
+from planning.optimise.columns import build
+from planning.optimise.draw_room import CAPACITY, MAXIMUM, MINIMUM, RESOURCE, Room
 from planning.optimise.lottery import Frame, Row
 from planning.optimise.problem import EXCLUDED, FREE, PINNED, Problem, Quota, Resource
+from tests.planning.optimise.bruteforce import brute_force
 from tests.planning.optimise.small import problem, problems, put
 from tests.planning.optimise.test_lottery import seed_of
 
@@ -148,3 +150,98 @@ def test_a_small_office_holds_back_its_own_region_only() -> None:
                            region=np.array([0] * 3 + [1] * (n - 3))))  # fmt: skip
     given = replace(given, p=np.full((n, 1), 0.5))
     assert surely(given) == (10, (CAPACITY, "A N"))
+
+
+# ------------------------------------------------------------------ hard minimums
+
+
+def with_full_teams(given: Problem) -> tuple[Problem, np.ndarray]:
+    """Everything that could be visited pinned with the largest team it may have."""
+    free, columns = given.fixed == FREE, build(given)
+    team = np.array([
+        max(columns.team[columns.of(i)].tolist(), key=lambda t: (t.bit_count(), -t), default=0)
+        for i in range(columns.sites)
+    ])  # fmt: skip
+    fixed = np.where(free, np.where(team > 0, PINNED, EXCLUDED), given.fixed)
+    period = np.where(free, -1, given.fixed_period)
+    return replace(given, fixed=fixed, fixed_team=team, fixed_period=period), free & (team > 0)
+
+
+def with_minimums(number: int) -> Problem:
+    """Six sites of few firms in two regions, two authorities, and one to three hard minimums."""
+    g = np.random.default_rng(number)
+    n, periods = 6, int(g.integers(1, 3))
+    given = problem(
+        n, 2, periods, regions=("N", "S"), pools=("A0 N", "A0 S", "A1"),
+        pool_authority=np.array([0, 0, 1]), pool_of=np.array([[0, 1], [2, 2]]),
+        capacity=g.integers(1, 5, (3, periods)).astype(float), region=g.integers(0, 2, n),
+        firm=g.integers(-3, 3, n).clip(-1), able=g.random((n, 2)) < 0.8,
+        days=g.integers(1, 3, (n, 2)) / 2, p=g.random((n, 2)),
+        fixed=g.choice([FREE, PINNED], n, p=[0.9, 0.1]), allowed=g.random((n, periods)) < 0.9,
+    )  # fmt: skip
+    quotas = tuple(
+        Quota(f"q{k}", np.flatnonzero(g.random(n) < 0.6), int(g.integers(1, 3)), None,
+              None if g.random() < 0.6 else int(g.integers(0, 2)), True)
+        for k in range(int(g.integers(1, 4)))
+    )  # fmt: skip
+    return replace(given, quotas=quotas)
+
+
+def test_hard_minimums_can_be_kept_whatever_is_drawn() -> None:
+    """By trying all plans that hold what was drawn."""
+    tried = 0
+    for number in range(400):
+        given = with_minimums(number)
+        all_pinned, free = with_full_teams(given)
+        by_hand = np.flatnonzero((all_pinned.fixed == PINNED) & ~free).tolist()
+        if not all(all_pinned.fixed_team[by_hand]) or not fits(all_pinned, by_hand):
+            continue
+        room = Room(all_pinned, free)
+        groups = frame_of(given, room, 0).groups
+        draws, _tight = room.surely(groups, len(groups))
+        if not draws:
+            continue
+        at = {key: i for i, key in enumerate(given.keys)}
+        drawn = lottery.draw(frame_of(given, room, draws), seed_of(number)).drawn
+        there = [*(at[one.key] for one in drawn), *by_hand]
+        after = replace(
+            given, fixed=put(given.fixed, there, PINNED),
+            fixed_team=put(given.fixed_team, there, all_pinned.fixed_team[there]),
+        )  # fmt: skip
+        assert brute_force(after) is not None, number
+        tried += 1
+    assert tried > 50
+
+
+def minimum(given: Problem, sites: list[int], count: int, **more: object) -> Problem:
+    return replace(given, quotas=(Quota("q", np.array(sites), count, hard=True, **more),))
+
+
+def test_visits_that_a_minimum_needs_are_held_back() -> None:
+    roomy = pinned(replace(problem(8), capacity=np.full((2, 1), 4.0)))
+    assert surely(roomy) == (4, (CAPACITY, "A0 R"))
+    # Two of the four visits are those of the minimum, whoever else is drawn.
+    assert surely(minimum(roomy, [6, 7], 2)) == (2, (CAPACITY, "A0 R"))
+    # A drawn site that serves it takes the place of a visit held back for it.
+    assert surely(minimum(roomy, list(range(8)), 4)) == (4, (CAPACITY, "A0 R"))
+    # One that may be missed holds nothing back.
+    soft = replace(roomy, quotas=(Quota("q", np.array([6, 7]), 2),))
+    assert surely(soft) == (4, (CAPACITY, "A0 R"))
+    by_hand = put(np.ones(8, bool), [6, 7], False)
+    assert surely(minimum(roomy, [6, 7], 2), drawable=by_hand) == (2, (CAPACITY, "A0 R"))
+
+
+def test_what_is_held_back_takes_the_days_of_the_smallest_team_that_serves() -> None:
+    """Ten visits of the second authority, of whom the first can go along on two."""
+    given = pinned(replace(problem(12), capacity=np.array([[2.0], [11.0]])), team=3)
+    given = replace(given, p=np.full((12, 2), 0.5))
+    assert surely(minimum(given, list(range(12)), 10, authority=1)) == (2, (CAPACITY, "A0 R"))
+
+
+def test_a_minimum_that_a_draw_could_take_the_last_site_of_lets_nothing_be_drawn() -> None:
+    roomy = pinned(replace(problem(4), capacity=np.full((2, 1), 9.0)))
+    assert surely(minimum(roomy, [0], 2)) == (0, (MINIMUM, "q"))
+    # The only site of the industry belongs to a firm whose other site could be drawn instead.
+    firm = replace(minimum(roomy, [0], 1), firm=np.array([5, 5, -1, -1]))
+    assert surely(firm) == (0, (MINIMUM, "q"))
+    assert surely(minimum(roomy, [0], 1))[0] == 4

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('planning', '0038_presence_and_units'),
+        ('planning', '0040_presence_and_units'),
     ]
 
     operations = [

@@ -16,7 +16,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('authorities', '0003_powers_second_person'),
-        ('planning', '0037_decimal_defaults'),
+        ('planning', '0039_meeting_presence'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
