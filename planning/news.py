@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 POOL = ("pool.added", "pool.removed")
 CRITERIA = (
     "criteria.settings", "criteria.days", "criteria.quota", "criteria.team_rule",
-    "criteria.team_rule_removed", "criteria.resource", "criteria.pinned", "criteria.excluded",
+    "criteria.team_rule_removed", "criteria.presence_rule", "criteria.presence_rule_removed",
+    "criteria.resource", "criteria.pinned", "criteria.excluded",
     "criteria.free",
 )  # fmt: skip
 SHOWN = 5  # changes that are named

@@ -15,7 +15,7 @@ import numpy as np
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from audit.context import service
+from audit.context import as_system, service
 from audit.errors import Conflict, NotAllowed, RuleViolation
 from audit.services import record
 from authorities.models import Authority
@@ -101,7 +101,8 @@ def commit(*, actor: "Actor", operation: Operation) -> Draw:
     if not share:
         raise RuleViolation(_("The random share is 0: there is nothing to draw."))
     _in_time(operation)
-    found = _freeze(operation, share)
+    with as_system("what can be drawn is nobody's own view: a recused person leaves nothing out"):
+        found = _freeze(operation, share)
     frame = found.frame
     if found.wanted and not frame.draws:
         raise RuleViolation(
@@ -138,15 +139,8 @@ def draw(*, actor: "Actor", operation: Operation) -> Draw:
     _in_time(operation)
     frame = frame_of(row)
     drawing = lottery.draw(frame, bytes(row.seed))
-    sites = _ids(operation)
-    lots = {one.key: one for one in frame.rows}
-    authorities = dict(Authority.objects.values_list("code", "pk"))
-    DrawnSite.objects.bulk_create(
-        DrawnSite(draw=row, operation=operation, site_id=sites[one.key],
-                  stratum=lots[one.key].stratum, probability=float(one.chance),
-                  team=sorted(authorities[code] for code in lots[one.key].team))
-        for one in drawing.drawn
-    )  # fmt: skip
+    with as_system("what was drawn is kept whole, also what the person who draws may not see"):
+        _keep(row, frame, drawing)
     row.state, row.drawn_at = DrawState.DRAWN, timezone.now()
     row.save(update_fields=["state", "drawn_at"])
     record(
@@ -173,6 +167,19 @@ def reveal(*, actor: "Actor", operation: Operation) -> Draw | None:
         data={"seed": bytes(row.seed).hex()},
     )  # fmt: skip
     return row
+
+
+def _keep(row: Draw, frame: lottery.Frame, drawing: lottery.Drawing) -> None:
+    """The drawn sites as rows, each with its team and its chance."""
+    sites = _ids(row.operation)
+    lots = {one.key: one for one in frame.rows}
+    authorities = dict(Authority.objects.values_list("code", "pk"))
+    DrawnSite.objects.bulk_create(
+        DrawnSite(draw=row, operation=row.operation, site_id=sites[one.key],
+                  stratum=lots[one.key].stratum, probability=float(one.chance),
+                  team=sorted(authorities[code] for code in lots[one.key].team))
+        for one in drawing.drawn
+    )  # fmt: skip
 
 
 def _committed(operation: Operation) -> Draw:

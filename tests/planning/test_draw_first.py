@@ -15,7 +15,8 @@ from planning.services.criteria import save_settings
 from planning.services.parts import selection_hash
 from planning.states import ARROWS, missing_for
 from targets.models import Site
-from tests.factories import Cast, set_rules
+from targets.services.recusals import recuse
+from tests.factories import Cast, make_actor, set_rules
 from tests.planning.test_board import make_plan
 from tests.planning.test_runs import plan
 
@@ -248,3 +249,21 @@ def test_a_committed_draw_stays_whoever_would_rather_have_another(cast):
     for action in (sites.all().delete, lambda: sites.update(probability=0.5)):
         with pytest.raises(IntegrityError, match="what was drawn"), transaction.atomic():
             action()
+
+
+def test_a_recused_person_who_commits_and_draws_leaves_nothing_out(cast, as_user):
+    """The frame is the same whoever freezes it, and what was drawn is kept whole."""
+    away = make_actor("OSH", "coordinator")
+    for site in cast.sites:
+        recuse(actor=cast.actors["OSH", "manager"], person=away.user, target=site, reason="Kin")
+    sides = [candidate.site.pk for candidate in candidates(cast.operation)]
+    lottery.commit(actor=away, operation=cast.operation)
+    row = lottery.draw(actor=away, operation=cast.operation)
+    assert {one.key for one in lottery.frame_of(row).rows} == {
+        str(public) for public in Site.objects.filter(pk__in=sides).values_list("public_id", flat=True)
+    }
+    drawn = list(row.sites.select_related("site"))
+    assert drawn
+    address = reverse("planning:selection", args=[cast.operation.public_id])
+    page = as_user(away).get(address).content.decode()
+    assert not any(one.site.name in page for one in drawn)
