@@ -7,7 +7,7 @@ from pathlib import Path
 
 STATUS = Path("/proc/self/status")
 MB = 1_024 * 1_024
-NO_THREAD = "can't start new thread"
+WANTING = ("can't start new thread", "cannot map zero-fill pages", "Cannot allocate memory")
 
 
 @contextmanager
@@ -29,8 +29,9 @@ def bounded(megabytes: int) -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
     try:
         yield
-    except RuntimeError as error:
-        if str(error) == NO_THREAD:  # for want of memory for its stack
+    except (RuntimeError, ImportError, OSError) as error:
+        # For want of memory no thread is started and no library loaded.
+        if any(words in str(error) for words in WANTING):
             raise MemoryError from error
         raise
     finally:

@@ -260,7 +260,8 @@ def test_a_recused_person_who_commits_and_draws_leaves_nothing_out(cast, as_user
     lottery.commit(actor=away, operation=cast.operation)
     row = lottery.draw(actor=away, operation=cast.operation)
     assert {one.key for one in lottery.frame_of(row).rows} == {
-        str(public) for public in Site.objects.filter(pk__in=sides).values_list("public_id", flat=True)
+        str(public)
+        for public in Site.objects.filter(pk__in=sides).values_list("public_id", flat=True)
     }
     drawn = list(row.sites.select_related("site"))
     assert drawn
