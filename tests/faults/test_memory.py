@@ -46,4 +46,5 @@ def test_a_search_that_needs_too_much_memory_says_so(processes: Processes, tmp_p
     with transaction.atomic(), as_system("a test"):
         run.refresh_from_db()
     assert run.state == SolverState.FAILED, run.message
-    assert "SOLVER_MEMORY_MB" in run.message and f"({MEGABYTES} M" in run.message
+    assert "SOLVER_MEMORY_MB" in run.message
+    assert f"({MEGABYTES} M" in run.message
