@@ -56,7 +56,7 @@ const start = () => {
       event.preventDefault();
       press(marker);
     });
-    marker.addTo(marks);
+    return marker.addTo(marks);
   };
 
   const open = (site) => (marker) => {
@@ -92,13 +92,17 @@ const start = () => {
       const found = await load(`${words.url}?${query}`);
       if (mine !== asked) return; // a later look is under way
       const held = document.activeElement?.classList.contains("leaflet-marker-icon");
-      marks.clearLayers();
+      // What somebody has just opened stays open, whatever comes late.
+      const kept = marks.getLayers().find((marker) => marker.isPopupOpen());
+      for (const marker of marks.getLayers()) if (marker !== kept) marks.removeLayer(marker);
       for (const cluster of found.clusters) {
         const label = (found.approximate ? words.about : words.cluster).replace("COUNT", cluster.words);
         const [size, text] = [map.getZoom() + 2, (found.approximate ? "≈" : "") + cluster.words];
         mark(cluster.at, text, label, () => map.setView(cluster.at, Math.min(18, size)));
       }
-      for (const site of found.points) mark(site.at, "", site.name, open(site));
+      for (const site of found.points) {
+        if (kept?.site !== site.url) mark(site.at, "", site.name, open(site)).site = site.url;
+      }
       said.textContent = found.words;
       if (held) box.focus({ preventScroll: true });
     } catch {
@@ -109,9 +113,9 @@ const start = () => {
   };
 
   map.on("moveend", show);
-  map.on("popupopen", () => { map.off("moveend", show); setTimeout(() => map.on("moveend", show), 400); });
-  document.addEventListener("htmx:afterSettle", (event) => { if (event.target.id === "results") show(); });
-  window.addEventListener("popstate", show);
+  const anew = () => { map.closePopup(); show(); };
+  document.addEventListener("htmx:afterSettle", (event) => { if (event.target.id === "results") anew(); });
+  window.addEventListener("popstate", anew);
   card.addEventListener("toggle", () => { if (card.open) map.invalidateSize(); });
   show();
 };
