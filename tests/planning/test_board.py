@@ -5,6 +5,7 @@ import uuid
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 
@@ -58,15 +59,16 @@ def make_plan(
 
 def draw(operation: Operation, site: Site, actor: Any) -> DrawnSite:
     """The site as the only one that a draw of one drew."""
-    row = Draw.objects.create(
-        operation=operation, round=operation.round, share=10, seed=b"0" * 32, commitment="1" * 64,
-        committed_by=actor.user, frame_hash="2" * 64, frame={"draws": 1},
-    )  # fmt: skip
-    drawn = DrawnSite.objects.create(
-        draw=row, operation=operation, site=site, stratum="all", probability=0.25
-    )
-    row.state, row.drawn_at = "drawn", timezone.now()
-    row.save()
+    with transaction.atomic():  # as the draw itself: all of it or nothing
+        row = Draw.objects.create(
+            operation=operation, round=operation.round, share=10, seed=b"0" * 32, commitment="1" * 64,
+            committed_by=actor.user, frame_hash="2" * 64, frame={"draws": 1},
+        )  # fmt: skip
+        drawn = DrawnSite.objects.create(
+            draw=row, operation=operation, site=site, stratum="all", probability=0.25
+        )
+        row.state, row.drawn_at = "drawn", timezone.now()
+        row.save()
     return drawn
 
 
