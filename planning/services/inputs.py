@@ -75,6 +75,9 @@ class DaysOf:
 
 def units_of(operation: Operation, units: Iterable[int]) -> Served:
     """The operation's regions that each unit (id) serves."""
+    units = set(units)
+    if not units:
+        return {}
     regions = set(operation.regions.values_list("pk", flat=True))
     return {
         unit: regions if own is None else own & regions
