@@ -2,7 +2,6 @@
 
 import copy
 import uuid
-from pathlib import Path
 
 import pytest
 from django.db import transaction
@@ -13,10 +12,7 @@ from planning.services import inputs, runs
 from tests.factories import Cast, set_rules
 from tests.faults.conftest import Processes
 
-pytestmark = [
-    pytest.mark.faults,
-    pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="bounded on Linux alone"),
-]
+pytestmark = pytest.mark.faults
 MANY, MEGABYTES = 60_000, 16
 WORK = """
 import django; django.setup()
@@ -26,7 +22,7 @@ print("went on")
 """
 
 
-def test_a_search_that_needs_too_much_memory_says_so(processes: Processes, tmp_path: Path) -> None:
+def test_a_search_that_needs_too_much_memory_says_so(processes: Processes) -> None:
     cast = Cast()
     cast.to("selecting", sites=3)
     set_rules(cast.operation, random_share=0, periods="weeks")
