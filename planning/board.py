@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from django.db.models import Exists, Max, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, Max, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 from django.http import QueryDict
 from django.utils.formats import number_format
@@ -29,7 +29,6 @@ from planning.models import (
     BoardChange,
     ChoiceState,
     Operation,
-    Participation,
     RunKind,
     SelectionRun,
     SolverState,
@@ -46,7 +45,6 @@ if TYPE_CHECKING:
 
 PAGE = 60  # cards of a column at first; "show more" adds as many
 LITTLE = 40  # per cent of data coverage below which little is known
-NOT_SHOWN = ("draft", "inviting", "nominating")
 VIEWS = {
     "list": gettext_lazy("List"), "map": gettext_lazy("Map"), "weeks": gettext_lazy("Weeks"),
 }  # fmt: skip
@@ -420,13 +418,6 @@ class _Last(TypedDict):
     closed_sites: int
 
 
-def boards_open_to(actor: "Actor") -> QuerySet[Operation]:
-    """Operations whose board the actor reads: participants, once the joint list is open."""
-    places = Participation.objects.held_by(actor).filter(operation=OuterRef("pk"))
-    rows = Operation.objects.visible_to(actor).exclude(state__in=NOT_SHOWN)
-    return rows.filter(Exists(places))
-
-
 def pulse(actor: "Actor", public_id: Any) -> "WithAnnotations[Operation, _Last] | None":
     """The operation with ``last_change``, ``last_plan`` and its mark (``planning.news``), or None if
     it is not shown. One query."""
@@ -435,7 +426,7 @@ def pulse(actor: "Actor", public_id: Any) -> "WithAnnotations[Operation, _Last] 
         operation=OuterRef("pk"), round=OuterRef("round"), kind=RunKind.PLAN,
         state=SolverState.DONE,
     ).order_by("-number")  # fmt: skip
-    rows: Any = with_mark(boards_open_to(actor).filter(public_id=public_id))
+    rows: Any = with_mark(Operation.objects.selection_open_to(actor).filter(public_id=public_id))
     found: WithAnnotations[Operation, _Last] | None = rows.annotate(
         last_change=Coalesce(Subquery(last.values("number")[:1]), 0),
         last_plan=Coalesce(Subquery(plans.values("number")[:1]), 0),

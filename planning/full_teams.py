@@ -55,11 +55,9 @@ class FullTeams:
         if not team <= found.keys() or len(team) > self.most:
             return []
         if enter is not None and not may_lead(team, enter):
-            opening = next((group for group in groups if may_lead(group, enter)), None)
-            if opening is None:
-                return []
-            team |= opening
-            if len(team) > self.most:
+            opening = (g for g in groups if may_lead(g, enter) and len(team | g) <= self.most)
+            team |= next(opening, set())
+            if not may_lead(team, enter):
                 return []
         for group in groups:
             if len(team | group) <= self.most:

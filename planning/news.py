@@ -6,12 +6,12 @@ then shown anew, pages with forms say who changed what and leave the reloading t
 
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models import OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 
 from audit.models import Event
 from audit.verbs import describe
-from planning.models import Availability, AvailabilityState, Operation, Participation
+from planning.models import Availability, AvailabilityState, Operation
 
 if TYPE_CHECKING:
     from authorities.actors import Actor
@@ -40,7 +40,8 @@ def with_mark(rows: QuerySet[Operation]) -> QuerySet[Operation]:
     sites = rows_of.values("operation_id")
 
     def number(*states: str) -> Coalesce:
-        counted = sites.annotate(n=Count("pk", filter=Q(state__in=states)))
+        # Their sum and not how many: one that opens while another closes is news as well.
+        counted = sites.annotate(n=Sum("pk", filter=Q(state__in=states)))
         return Coalesce(Subquery(counted.values("n")[:1]), 0)
 
     return rows.annotate(
@@ -71,9 +72,7 @@ def opened(actor: "Actor", operation: Operation, page: str) -> dict[str, Any]:
 
 def takes_part(actor: "Actor", operation: Operation) -> bool:
     """Whether the actor reads weights, limits and pins; others of the round see the pool alone."""
-    if operation.state in ("draft", "inviting", "nominating"):
-        return False
-    return Participation.objects.held_by(actor).filter(operation=operation).exists()
+    return Operation.objects.selection_open_to(actor).filter(pk=operation.pk).exists()
 
 
 def changes_since(actor: "Actor", operation: Operation, seen: int) -> list[dict[str, Any]]:

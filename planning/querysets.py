@@ -7,9 +7,7 @@ asked for the acting membership's groups only. Everything below an operation fol
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from django.db import models
-from django.db.models import Q
-
-from authorities.models import Succession
+from django.db.models import Exists, OuterRef, Q
 
 if TYPE_CHECKING:
     from authorities.actors import Actor
@@ -62,6 +60,17 @@ class OperationQuerySet(models.QuerySet["Operation"]):
     def visible_to(self, actor: "Actor") -> "OperationQuerySet":
         return self.granted(actor, VIEW)
 
+    def selection_open_to(self, actor: "Actor") -> "OperationQuerySet":
+        """Those whose selection the actor reads: participants, once the joint list is open.
+
+        Somebody only invited sees nothing of it.
+        """
+        from planning.models import Participation
+
+        places = Participation.objects.held_by(actor).filter(operation=OuterRef("pk"))
+        open_to_all = self.visible_to(actor).exclude(state__in=["draft", "inviting", "nominating"])
+        return open_to_all.filter(Exists(places))
+
 
 class _OfOperationQuerySet(models.QuerySet[_M]):
     """Rows that are seen by whoever sees their operation."""
@@ -84,10 +93,7 @@ class ParticipationQuerySet(_OfOperationQuerySet["Participation"]):
 def held(actor: "Actor") -> Q:
     """Of places: accepted ones of the actor's authority; in operations that have ended also those
     of the authorities whose work it has taken over (``planning.succession``)."""
-    before = Succession.objects.filter(moved_at__isnull=False)
-    parents = before.filter(successor=actor.authority.pk).values("predecessor")
-    older = before.filter(successor__in=parents).values("predecessor")
-    inherited = Q(authority__in=parents) | Q(authority__in=older)
+    inherited = Q(authority__code__in=actor.former_codes)
     ended = Q(operation__state__in=("closed", "cancelled"))
     return Q(state="accepted") & (Q(authority=actor.authority.pk) | ended & inherited)
 
@@ -113,14 +119,9 @@ class SelectionPartQuerySet(_OfOperationQuerySet[_M]):
     """Runs, proposals, limits, the draw, changes on the board: the participants' alone."""
 
     def visible_to(self, actor: "Actor") -> Self:
-        """Once the joint list is open; somebody only invited sees nothing of the selection."""
-        from planning.models import Operation, Participation
+        from planning.models import Operation
 
-        shown = Operation.objects.visible_to(actor).exclude(
-            state__in=["draft", "inviting", "nominating"]
-        )
-        places = Participation.objects.held_by(actor).values("operation_id")
-        return self.filter(operation__in=shown.filter(pk__in=places))
+        return self.filter(operation__in=Operation.objects.selection_open_to(actor))
 
 
 class OfMeetingQuerySet(models.QuerySet[_M]):
@@ -145,21 +146,22 @@ class MinutesQuerySet(OfMeetingQuerySet["Minutes"]):
         return super().visible_to(actor).exclude(meeting_id__in=named)
 
 
-class DecisionRecordQuerySet(_OfOperationQuerySet["DecisionRecord"]):
+class DecisionRecordQuerySet(SelectionPartQuerySet["DecisionRecord"]):
     def visible_to(self, actor: "Actor") -> Self:
-        """Not for whoever is recused from a target that the document names."""
+        """The participants', as all that it holds; not for whoever is recused from a target that
+        the document names."""
         from audit.context import as_system
+        from planning.models import SiteTerms, TargetChoice
         from targets.selectors import kept_from
 
         records = super().visible_to(actor)
         with as_system("what a recused person may not see is looked for in their place"):
             kept = kept_from(actor.user)
-            about = self.model._default_manager.filter(
-                models.Q(operation__choices__site__in=kept)
-                | models.Q(operation__terms__site__in=kept)  # pinned or excluded
-            )
-            named = list(about.values_list("pk", flat=True))
-        return records.exclude(pk__in=named)
+            named = {
+                pk for rows in (TargetChoice, SiteTerms)  # decided; pinned or excluded
+                for pk in rows.objects.filter(site__in=kept).values_list("operation_id", flat=True)
+            }  # fmt: skip
+        return records.exclude(operation__in=named)
 
 
 class InspectionDayQuerySet(_OfOperationQuerySet["InspectionDay"]):

@@ -68,6 +68,10 @@ def _weights(inputs: dict[str, Any], names: Names) -> dict[str, Any]:
     """With the severity by which findings of each authority count."""
     rows = [[_label(name), _plain(value)] for name, value in inputs["weights"].items()]
     rows += [
+        [_label("penalty"), _plain(quota["penalty"])]
+        for quota in inputs["quotas"][:1] if "penalty" in quota
+    ]  # fmt: skip
+    rows += [
         [_("A finding of %(authority)s") % {"authority": names.team([one["code"]])},
          _plain(one["severity"])]
         for one in inputs["authorities"]
@@ -84,7 +88,7 @@ def _rules(inputs: dict[str, Any], names: Names) -> dict[str, Any]:
         [_label("periods"), str((Periods.WINDOW if whole else Periods.WEEKS).label)],
         *([_label(name), str(rules[name])]
           for name in ("random_share", "joint_share", "most_per_firm", "min_people",
-                       "most_authorities")),
+                       "most_authorities") if name in rules),
         [_("Days of rest since the last visit"), _rest(rules.get("rest_days", settings.REST_DAYS), whole)],
         *([_("Who goes only with whom"), _("%(authority)s only together with %(needs)s") % {
             "authority": names.team([one]), "needs": names.team([other])}]

@@ -14,6 +14,7 @@ from planning.models import (
     AgendaItem,
     ItemState,
     Meeting,
+    MeetingPlace,
     MeetingState,
     MinuteLine,
     ParticipationState,
@@ -22,7 +23,7 @@ from planning.models import (
 )
 from planning.services.board import version_of
 from planning.services.meetings import left_out_by
-from planning.services.presence import not_for_all, places
+from planning.services.presence import kept_away, places
 
 
 @dataclass
@@ -51,6 +52,7 @@ class Room:
     current: Current | None = None
     lines: list[tuple[MinuteLine, str]] = field(default_factory=list)  # newest first
     hidden: set[int] = field(default_factory=set)  # sites that somebody who is there may not see
+    can_decide: bool = False  # on what is being discussed
 
     @property
     def last(self) -> int:
@@ -62,7 +64,8 @@ class Room:
         return self.current is not None and self.current.item.site_id in self.hidden
 
     @property
-    def can_decide(self) -> bool:
+    def enough(self) -> bool:
+        """Whether as many are there as the meeting needs, whatever is discussed."""
         return len(self.there) >= self.meeting.quorum
 
 
@@ -79,22 +82,31 @@ def room(meeting: Meeting) -> Room:
         .select_related("authority")
         .order_by("-is_lead", "pk")
     ]
-    people: dict[int, list[str]] = {}
+    people: dict[int, list[MeetingPlace]] = {}
     for place in places(meeting).select_related("user"):
-        people.setdefault(place.authority_id, []).append(place.user.full_name)
+        people.setdefault(place.authority_id, []).append(place)
     items = list(meeting.items.select_related("site__municipality", "site__industry"))
     names = short_names()
+    away = kept_away(meeting) if meeting.state == MeetingState.OPEN else {}
     found = Room(
         meeting,
-        there=[(a, people[a.pk]) for a in authorities if a.pk in people],
+        there=[(a, [p.user.full_name for p in people[a.pk]]) for a in authorities
+               if a.pk in people],
         missing=[a for a in authorities if a.pk not in people],
         items=items,
         lines=[(x, words_of(x, names)) for x in meeting.lines.order_by("-number")],
-        hidden=not_for_all(meeting) if meeting.state == MeetingState.OPEN else set(),
-    )
+        hidden=set(away),
+    )  # fmt: skip
     item = next((i for i in items if i.state == ItemState.OPEN), None)
+    found.can_decide = found.enough
     if item is not None:
         found.current = _current(meeting, item, authorities)
+        # As it is counted when it is decided: without whoever may not hear of it.
+        off = away.get(item.site_id, set())
+        hearing = [
+            a for a in authorities if any(p.user_id not in off for p in people.get(a.pk, ()))
+        ]
+        found.can_decide = len(hearing) >= meeting.quorum
     return found
 
 
@@ -106,14 +118,14 @@ def wall(meeting: Meeting) -> Room:
     found = room(meeting)
     found.items = [item for item in found.items if item.site_id not in found.hidden]
     if found.not_for_all:
-        found.current = None
+        found.current, found.can_decide = None, found.enough
     return found
 
 
 def on_the_wall(meeting: Meeting) -> str:
     """The item that the projector shows now, by which it asks whether there is news; "" for none."""
     item = meeting.items.filter(state=ItemState.OPEN).first()
-    shown = item is not None and item.site_id not in not_for_all(meeting)
+    shown = item is not None and item.site_id not in kept_away(meeting)
     return str(item.public_id) if item is not None and shown else ""
 
 

@@ -108,6 +108,8 @@ def _visit(problem: Problem, i: int, team: int, w: int) -> list[str]:
     for first, second in problem.implied:
         if team & first == first and team & second != second:
             found.append("a team rule is broken")
+    if not problem.fixed_team[i] and len(who) > problem.most_authorities:
+        found.append("too many authorities")
     people = sum(2 if problem.people is None else int(problem.people[a]) for a in who)
     if people < problem.min_people:
         found.append("too few people")

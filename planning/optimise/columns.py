@@ -231,14 +231,14 @@ def _consider(
     as they, with those whom the team rules add to them, are at most ``most``.
     """
     mask = _closure(required, implied)
-    if mask & ~may:
+    if mask & ~may or popcount(mask) > most:
         return 0
     left = may & doors
     while left and not mask & doors:
         best = _best(left, i, p, severity, wishes, weights)
         left &= ~best
         brought = _closure(best, implied)
-        if not brought & ~may:
+        if not brought & ~may and popcount(mask | brought) <= most:
             mask |= brought
     left = may & ~mask
     while left:

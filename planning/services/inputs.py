@@ -88,8 +88,9 @@ def units_of(operation: Operation, units: Iterable[int]) -> Served:
 def weekly_days(operation: Operation, places: Iterable[Participation]) -> dict[DaysOf, list[float]]:
     """Inspector-days of every pool for each week of the window.
 
-    The narrowest row counts: week before every week, then region, unit, authority, answer to the
-    invitation. A week of which only some days are workdays in the window counts in part.
+    The narrowest row counts: first of the region or unit (that week before every week), then of the
+    authority alike, then the answer to the invitation. A week of which only some days are workdays in
+    the window counts in part.
     """
     rows: dict[DaysOf, dict[dt.date | None, float]] = {}
     for row in operation.capacities.all():
@@ -118,8 +119,10 @@ def _weeks_of(
     own: dict[dt.date | None, float], wider: dict[dt.date | None, float],
     window: list[tuple[dt.date, int]],
 ) -> list[float]:  # fmt: skip
-    usual = own.get(None, wider.get(None, 0.0))
-    return [round(own.get(week, usual) * days / WEEK_DAYS, 2) for week, days in window]
+    def of(week: dt.date) -> float:
+        return own.get(week, own.get(None, wider.get(week, wider.get(None, 0.0))))
+
+    return [round(of(week) * days / WEEK_DAYS, 2) for week, days in window]
 
 
 def days_in_window(operation: Operation, places: list[Participation]) -> dict[int, float]:
@@ -153,8 +156,9 @@ def freeze(
     served = units_of(operation, {whose.unit for whose in days if whose.unit})
     codes = {p.authority_id: p.authority.code for p in places}
     regions = {r.pk: r.code for r in operation.regions.order_by("code", "pk")}
+    pools = _pools(days, served, codes, regions, by_week)
     teams = FullTeams(chances, people, chosen.min_people, chosen.most_authorities,
-                      idle=_idle(days, served, chances, list(regions), by_week))  # fmt: skip
+                      idle=_idle(pools, chances, regions))  # fmt: skip
     visited = _last_visits(rows)
     sites = [_site(row, chances, teams, codes, window, by_week, visited, as_drawn) for row in rows]
     _add_travel(sites)
@@ -174,7 +178,7 @@ def freeze(
             for p in places
         ],
         "regions": list(regions.values()),
-        "pools": _pools(days, served, codes, regions, by_week),
+        "pools": pools,
         "quotas": _quotas(operation, codes, float(chosen.penalty)),
         "together": sorted([codes[one], codes[other]]
                            for one, others in chances.together.items() for other in others),
@@ -277,28 +281,17 @@ def _add_travel(sites: list[dict[str, Any]]) -> None:
 
 
 def _idle(
-    days: dict[DaysOf, list[float]], served: Served, chances: Chances, regions: list[int],
-    by_week: bool,
-) -> dict[int, set[int]]:  # fmt: skip
+    pools: list[dict[str, Any]], chances: Chances, regions: dict[int, str]
+) -> dict[int, set[int]]:
     """By region (id) the authorities (ids) whose days there are too few for a single visit."""
     found: dict[int, set[int]] = {}
-    for region in regions:
+    for region, code in regions.items():
         for place in chances.places:
-            pk = place.authority_id
-            own = _own_days(days, served, pk, region)
-            most = max(own, default=0.0) if by_week else round(sum(own), 2)
-            if most < chances.visit_days(pk):
-                found.setdefault(region, set()).add(pk)
+            at = _serving(pools, place.authority.code, code)
+            most = max(pools[at]["days"], default=0.0) if at >= 0 else 0.0
+            if most < chances.visit_days(place.authority_id):
+                found.setdefault(region, set()).add(place.authority_id)
     return found
-
-
-def _own_days(
-    days: dict[DaysOf, list[float]], served: Served, authority: int, region: int
-) -> list[float]:
-    """The days of visits by an authority in a region: the narrowest that there are."""
-    mine = [whose for whose in days if whose.authority == authority]
-    mine.sort(key=_narrowest)
-    return next((days[whose] for whose in mine if whose.serves(region, served)), [])
 
 
 def _narrowest(whose: DaysOf) -> tuple[bool, bool, int]:
@@ -407,13 +400,9 @@ def _pool_arrays(
 ) -> dict[str, Any]:
     pools = inputs["pools"]
     pool_of = np.full((len(index), len(regions)), -1, dtype=np.int64)
-    for q, pool in sorted(enumerate(pools), key=lambda one: _width(one[1])):
-        row = pool_of[index[pool["authority"]]]
-        if pool["region"] == ALL:
-            row[row < 0] = q
-            continue
-        for region in pool.get("regions", [pool["region"]]):
-            row[regions[region]] = q if row[regions[region]] < 0 else row[regions[region]]
+    for code, a in index.items():
+        for region, r in regions.items():
+            pool_of[a, r] = _serving(pools, code, region)
     capacity = np.array([pool["days"] for pool in pools], float)
     return {
         "pools": tuple(pool_key(pool) for pool in pools),
@@ -422,9 +411,16 @@ def _pool_arrays(
     }  # fmt: skip
 
 
-def _width(pool: dict[str, Any]) -> int:
-    """Days of a region go before those of a unit, these before those of the whole authority."""
-    return 2 if pool["region"] == ALL else int("regions" in pool)
+def _serving(pools: list[dict[str, Any]], authority: str, region: str) -> int:
+    """Place of the days of an authority's visits in a region (codes), -1 for none: those of the
+    region before those of a unit, these before those of the whole authority."""
+    fitting = [
+        (2 if pool["region"] == ALL else int("regions" in pool), at)
+        for at, pool in enumerate(pools)
+        if pool["authority"] == authority
+        and (pool["region"] in (ALL, region) or region in pool.get("regions", ()))
+    ]
+    return min(fitting)[1] if fitting else -1
 
 
 def pool_key(pool: dict[str, Any]) -> str:

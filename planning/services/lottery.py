@@ -50,7 +50,8 @@ SEEN = (SolverState.QUEUED, SolverState.RUNNING, SolverState.DONE)
 def too_late(operation: Operation) -> bool:
     """Whether a proposal or a decision is there already: what is drawn now were not by chance."""
     plans = operation.runs.filter(kind=RunKind.PLAN, state__in=SEEN)
-    return plans.exists() or operation.choices.exists()
+    with as_system("whether anything was decided is the same whoever asks"):
+        return plans.exists() or operation.choices.exists()
 
 
 def undrawn(operation: Operation) -> str:
@@ -210,7 +211,7 @@ def _freeze(operation: Operation, share: int) -> _Frozen:
         row.available and not (row.terms and row.terms.fixed != Fixed.FREE) and bool(site["team"])
         for row, site in zip(rows, frozen["sites"], strict=True)
     ]
-    room = Room(problem, np.array(free, bool), _able_undrawn(operation, rows, problem))
+    room = Room(problem, np.array(free, bool), _able_undrawn(rows, problem))
     lots = [
         _lot(rows[i], frozen["sites"][i]) for i in np.flatnonzero(room.drawable)
     ]  # fmt: skip
@@ -223,11 +224,12 @@ def _freeze(operation: Operation, share: int) -> _Frozen:
     return _Frozen(lottery.Frame(tuple(lots), draws), wanted, tight)
 
 
-def _able_undrawn(operation: Operation, rows: list[Candidate], problem: Problem) -> Bools | None:
+def _able_undrawn(rows: list[Candidate], problem: Problem) -> Bools | None:
     """[n, A] who can come to sites that are not drawn: for what hard minimums need beside the draw."""
     if not any(quota.hard and quota.minimum for quota in problem.quotas):
         return None
-    return problem_of(freeze(operation, rows=rows)).able
+    come = [{authority.code for authority in row.could_come} for row in rows]
+    return np.array([[code in codes for code in problem.authorities] for codes in come], bool)
 
 
 def _lot(row: Candidate, site: dict[str, Any]) -> lottery.Row:

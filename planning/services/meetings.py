@@ -323,7 +323,7 @@ def give_voice(*, actor: "Actor", item: AgendaItem, state: str, reason: str = ""
     if not actor.has_role(*SPEAKERS):
         raise NotAllowed(_("Coordinators and managers speak for their authority."))
     item = _discussed(meeting, item)
-    if actor.authority.pk not in present(meeting):
+    if actor.authority.pk not in present(meeting, item.site):
         raise RuleViolation(_("Join the meeting first; then you can speak for your authority."))
     if state not in VoiceState.values:
         raise RuleViolation(_("Choose consent or veto."), field="state")

@@ -77,12 +77,17 @@ def who_is_there(meeting: Meeting, site: Site) -> list[list[Any]]:
     return [[code, sorted(names)] for code, names in sorted(found.items())]
 
 
-def not_for_all(meeting: Meeting) -> set[int]:
-    """Sites (ids) of the agenda from which somebody is kept away who is there, whoever asks."""
+def kept_away(meeting: Meeting) -> dict[int, set[int]]:
+    """Sites (ids) of the agenda: who is kept away from them of those in the room, whoever asks.
+
+    Who only fell silent counts as in the room here: a telephone that sleeps is no door. Who has left
+    does not.
+    """
     with as_system("what the wall leaves out does not depend on whose screen it is"):
         sites = meeting.items.order_by("pk").values_list("site_id", flat=True)
-        users = places(meeting).order_by("pk").values_list("user_id", flat=True)
-        return set(people_kept_away(sites, users))
+        last = {place.user_id: place for place in meeting.places.order_by("joined_at", "pk")}
+        users = [pk for pk, place in last.items() if place.left_at is None or place.lapsed]
+        return dict(people_kept_away(sites, users))
 
 
 # ------------------------------------------------------------------ the minutes

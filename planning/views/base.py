@@ -11,18 +11,24 @@ from audit.errors import DomainError
 from planning import states
 from planning.models import Operation, OperationState, ParticipationState
 from planning.permissions import ACTIONS, can
-from planning.querysets import held
+from planning.querysets import OperationQuerySet, held
 from planning.tabs import tabs_for
 
 
 def fetch(request: HttpRequest, public_id: Any) -> Operation:
     """The operation, if the acting membership sees it; else 404 as for one that does not exist."""
-    return get_object_or_404(
-        Operation.objects.visible_to(request.actor)  # type: ignore[attr-defined]
-        .select_related("lead_authority", "lead_unit", "lead")
-        .prefetch_related("regions", "industries"),
-        public_id=public_id,
-    )
+    return _one(Operation.objects.visible_to(request.actor), public_id)  # type: ignore[attr-defined]
+
+
+def open_selection(request: HttpRequest, public_id: Any) -> Operation:
+    """The operation while its selection exists, for those who take part; else 404."""
+    actor = request.actor  # type: ignore[attr-defined]
+    return _one(Operation.objects.selection_open_to(actor), public_id)
+
+
+def _one(rows: OperationQuerySet, public_id: Any) -> Operation:
+    rows = rows.select_related("lead_authority", "lead_unit", "lead")
+    return get_object_or_404(rows.prefetch_related("regions", "industries"), public_id=public_id)
 
 
 def steps(operation: Operation) -> list[dict[str, Any]]:

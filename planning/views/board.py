@@ -19,7 +19,6 @@ from planning.board import (
     Board,
     Card,
     board_of,
-    boards_open_to,
     changes_after,
     pulse,
     said,
@@ -35,7 +34,7 @@ from planning.services.availability import OPEN_STATES, not_available_words
 from planning.services.common import check_state
 from planning.services.lottery import undrawn
 from planning.services.parts import choices_of
-from planning.views.base import fetch, frame
+from planning.views.base import frame, open_selection
 from planning.words import not_adopted
 from risk.selectors import joint_scores
 from targets.models import Site
@@ -44,14 +43,6 @@ from ui.forms import add_error
 LIVE_PARAMETERS = ("after", "plan", "was", "mark")
 AT_ONCE = 40  # changes that are shown one by one; more, and the whole board is shown anew
 LINES = 50  # of the history on a page
-
-
-def _fetch(request: HttpRequest, public_id: Any) -> Operation:
-    """The operation, if the acting authority takes part and the joint list is open; else 404."""
-    operation = fetch(request, public_id)
-    if not boards_open_to(request.actor).filter(pk=operation.pk).exists():  # type: ignore[attr-defined]
-        raise Http404
-    return operation
 
 
 def _address(operation: Operation, query: QueryDict) -> str:
@@ -63,8 +54,11 @@ def _address(operation: Operation, query: QueryDict) -> str:
     return f"{address}?{kept.urlencode()}" if kept else address
 
 
-def _context(request: HttpRequest, board: Board) -> dict[str, Any]:
-    """What every part of the board needs, whole page or fragment."""
+def _context(request: HttpRequest, board: Board, now: str) -> dict[str, Any]:
+    """What every part of the board needs, whole page or fragment.
+
+    ``now``: the mark from before the board was read, so that what came between is asked for again.
+    """
     actor, operation = request.actor, board.operation  # type: ignore[attr-defined]
     address = _address(operation, request.GET)
     query = address.partition("?")[2]
@@ -73,11 +67,11 @@ def _context(request: HttpRequest, board: Board) -> dict[str, Any]:
     live = QueryDict(query, mutable=True)
     live.update({
         "after": str(board.last), "plan": str(board.plan.number if board.plan else 0),
-        "was": operation.state, "mark": mark(actor, operation),
+        "was": operation.state, "mark": now,
     })  # fmt: skip
     return {
         "board": board, "operation": operation, "changing": changing, "selecting": selecting,
-        "newer": not_adopted(board.newer) if board.newer else "",
+        "mark": now, "newer": not_adopted(board.newer) if board.newer else "",
         "address": address, "query": query, "wishes": board.wishes,
         "may_reserve": actor.has_role("coordinator", "manager") and operation.state in OPEN_STATES,
         "unavailable_words": not_available_words(),
@@ -93,9 +87,10 @@ def _context(request: HttpRequest, board: Board) -> dict[str, Any]:
 @acting()
 def board(request: HttpRequest, public_id: str) -> HttpResponse:
     """The whole board as list, map or weeks."""
-    operation = _fetch(request, public_id)
+    operation = open_selection(request, public_id)
+    now = mark(request.actor, operation)  # type: ignore[attr-defined]
     shown = board_of(operation, request.GET)
-    context = frame(request, operation, "selection") | _context(request, shown)
+    context = frame(request, operation, "selection") | _context(request, shown, now)
     wishes = shown.wishes
     context |= {
         "filter": BoardFilter(request.GET, board=shown),
@@ -119,14 +114,16 @@ def board_changes(request: HttpRequest, public_id: str) -> HttpResponse:
     )  # fmt: skip
     if same and operation.last_change <= seen:
         return HttpResponse(status=204)
-    return _live(request, operation, seen, whole=not same)
+    return _live(request, operation, seen, mark_of(operation), whole=not same)
 
 
 def _number(raw: str) -> int:
     return int(raw) if raw.isdecimal() and len(raw) < 10 else 0
 
 
-def _live(request: HttpRequest, operation: Operation, seen: int, *, whole: bool) -> HttpResponse:
+def _live(
+    request: HttpRequest, operation: Operation, seen: int, now: str, *, whole: bool
+) -> HttpResponse:
     """The fragment that brings an open page up to date: changed cards, gauges, words."""
     actor = request.actor  # type: ignore[attr-defined]
     shown, changes = board_of(operation, request.GET), changes_after(operation, seen)
@@ -134,7 +131,7 @@ def _live(request: HttpRequest, operation: Operation, seen: int, *, whole: bool)
     whole = whole or _held_against_another(shown, changes)
     touched = {change.site_id for change in changes}
     listed = {column_card.candidate.site.pk for column_card in shown.matching if column_card.place}
-    context = _context(request, shown) | {
+    context = _context(request, shown, now) | {
         "cards": [] if whole else [
             card for card in shown.cards
             if card.candidate.site.pk in touched and card.candidate.site.pk in listed
@@ -171,7 +168,10 @@ def _done(
     """After a change: the fragment for an open page, else back to the board."""
     if request.headers.get("HX-Request"):
         seen = _number(request.POST.get("after", ""))
-        response = _live(request, operation, seen, whole=False)
+        now = mark(request.actor, operation)  # type: ignore[attr-defined]
+        # What others changed since the page was shown comes with it.
+        whole = request.POST.get("mark", now) != now
+        response = _live(request, operation, seen, now, whole=whole)
         response["HX-Retarget"] = "#board-live"
         response["HX-Reswap"] = "outerHTML"
         response["HX-Trigger"] = "board:done"
@@ -193,7 +193,7 @@ def _card(request: HttpRequest, operation: Operation, site: Any) -> tuple[Board,
 @acting()
 def board_site(request: HttpRequest, public_id: str, site: uuid.UUID) -> HttpResponse:
     """Decide on one site: the form with everything, or what a button of the card sends."""
-    operation = _fetch(request, public_id)
+    operation = open_selection(request, public_id)
     shown, card = _card(request, operation, site)
     actor = request.actor  # type: ignore[attr-defined]
     if not may_select(actor, operation):
@@ -276,7 +276,7 @@ def _form(
 @acting()
 def board_points(request: HttpRequest, public_id: str, site: uuid.UUID) -> HttpResponse:
     """The points of one card, opened on demand."""
-    operation = _fetch(request, public_id)
+    operation = open_selection(request, public_id)
     found = get_object_or_404(
         Site.objects.visible_to(request.actor)  # type: ignore[attr-defined]
         .filter(
@@ -295,7 +295,7 @@ def board_points(request: HttpRequest, public_id: str, site: uuid.UUID) -> HttpR
 @acting()
 def board_adopt(request: HttpRequest, public_id: str) -> HttpResponse:
     """Take the newest proposal over."""
-    operation = _fetch(request, public_id)
+    operation = open_selection(request, public_id)
     run = get_object_or_404(
         operation.runs.filter(kind="plan", state="done"),
         public_id=_uuid(request.POST.get("run", "")),
@@ -330,7 +330,7 @@ def _uuid(raw: str) -> uuid.UUID | None:
 @acting()
 def board_undo(request: HttpRequest, public_id: str, number: int) -> HttpResponse:
     """Put back what stood before a change, if nothing came after it."""
-    operation = _fetch(request, public_id)
+    operation = open_selection(request, public_id)
     actor = request.actor  # type: ignore[attr-defined]
     change = get_object_or_404(
         BoardChange.objects.visible_to(actor).select_related("site"),
@@ -357,7 +357,7 @@ def board_undo(request: HttpRequest, public_id: str, number: int) -> HttpRespons
 @acting()
 def board_history(request: HttpRequest, public_id: str) -> HttpResponse:
     """Deviations from the proposal with their reasons, and every change in order."""
-    operation = _fetch(request, public_id)
+    operation = open_selection(request, public_id)
     actor = request.actor  # type: ignore[attr-defined]
     rows = (
         BoardChange.objects.visible_to(actor)

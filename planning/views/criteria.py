@@ -37,22 +37,11 @@ from planning.selection_forms import (
 )
 from planning.services import criteria as services
 from planning.services.inputs import settings_of
-from planning.views.base import attempt, fetch, frame
+from planning.views.base import attempt, fetch, frame, open_selection
 from targets.models import Site
 from ui.forms import add_error, form_response
 
 NEWS_PAGES = ("criteria", "pool")  # that tell what was changed since they were opened
-
-
-def open_selection(request: HttpRequest, public_id: Any) -> Operation:
-    """The operation while its selection exists, for those who take part; else 404."""
-    operation = fetch(request, public_id)
-    if operation.state in ("draft", "inviting", "nominating"):
-        raise Http404
-    actor = request.actor  # type: ignore[attr-defined]
-    if not operation.participations.held_by(actor).exists():
-        raise Http404
-    return operation
 
 
 def _forms(request: HttpRequest, operation: Operation) -> dict[str, forms.BaseForm]:

@@ -31,8 +31,7 @@ from planning.selectors import draw_of
 from planning.services import lottery
 from planning.services.inputs import quota_key, settings_of
 from planning.services.runs import OPEN, ask_run, cancel_run
-from planning.views.base import attempt, fetch, frame
-from planning.views.criteria import open_selection
+from planning.views.base import attempt, fetch, frame, open_selection
 from targets.models import Site
 from ui.forms import add_error
 

@@ -5,6 +5,7 @@ from django.db import IntegrityError, connection, transaction
 from django.urls import reverse
 from django.utils import timezone
 
+from audit.context import acting_as
 from audit.errors import Conflict, RuleViolation
 from planning.candidates import candidates
 from planning.documents import decision_content
@@ -268,3 +269,17 @@ def test_a_recused_person_who_commits_and_draws_leaves_nothing_out(cast, as_user
     address = reverse("planning:selection", args=[cast.operation.public_id])
     page = as_user(away).get(address).content.decode()
     assert not any(one.site.name in page for one in drawn)
+
+
+def test_a_recused_person_does_not_draw_after_what_they_may_not_see_was_decided(cast):
+    away = make_actor("OSH", "coordinator")
+    recuse(
+        actor=cast.actors["OSH", "manager"], person=away.user, target=cast.sites[0], reason="Kin"
+    )
+    save(cast, random_share=0, no_draw="A small round")
+    choose(
+        actor=cast.lead, operation=cast.operation, site=cast.sites[0], state="dropped", reason="No"
+    )
+    set_rules(cast.operation, random_share=30, no_draw="")
+    with acting_as(away), pytest.raises(Conflict, match="otherwise it is not random"):
+        lottery.commit(actor=away, operation=cast.operation)

@@ -213,8 +213,13 @@ def test_the_wall_follows_who_is_there(as_user):
     htmx = {"headers": {"HX-Request": "true"}}
     last = meeting.lines.count()
     assert client.get(f"{wall}?after={last}&item=", **htmx).status_code == 204
-    # Also where no line of the minutes tells it: the one who must not hear of it falls silent.
+    # Who fell silent may still sit there: a telephone that sleeps is no door.
     silent(meeting, away.user)
+    hear(actor=cast.lead, meeting=meeting)
+    assert "lapsed" in kinds(meeting)
+    assert item.site.name not in text(client.get(wall))
+    hear(actor=away, meeting=meeting)
+    leave(actor=away, meeting=meeting)
     news = client.get(f"{wall}?after={last}&item=", **htmx)
     assert item.site.name in news.content.decode()
 
@@ -235,3 +240,19 @@ def test_whoever_is_kept_away_does_not_make_up_the_quorum_for_it():
     decide(actor=cast.lead, item=other, state="dropped", reason="No")
     line = meeting.lines.get(kind="dropped")
     assert [code for code, _names in line.data["present"]] == ["OSH", "POL", "TAX"]
+
+
+def test_the_room_says_that_it_cannot_decide_while_who_is_there_may_not_hear_of_it(as_user):
+    cast, meeting = opened()
+    item, other = meeting.items.order_by("order")[:2]
+    join(actor=kept_away(cast, item), meeting=meeting)
+    chair, room = as_user(cast.lead), address("meeting_room", meeting.public_id)
+    wall = address("meeting_projector", meeting.public_id)
+    assert "The meeting can decide" in text(chair.get(room))
+    open_item(actor=cast.lead, item=item)
+    assert "The meeting cannot decide" in text(chair.get(room))
+    # The wall, which does not show it, does not tell it either.
+    assert "The meeting can decide" in text(chair.get(wall))
+    leave_undecided(actor=cast.lead, item=item)
+    open_item(actor=cast.lead, item=other)
+    assert "The meeting can decide" in text(chair.get(room))

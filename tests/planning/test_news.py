@@ -8,9 +8,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from planning.board import Board, board_of
 from planning.models import Fixed
 from planning.services.criteria import set_terms
 from planning.services.pool import add_to_pool, take_from_pool
+from planning.views import board as views
 from targets.models import Site
 from targets.services.recusals import recuse
 from tests.factories import Cast, make_actor, make_site
@@ -144,3 +146,49 @@ def test_asking_costs_the_same_whatever_there_is(cast, as_user):
             client.get(ask, **HTMX)
         counts.append(len(queries))
     assert counts[0] == counts[1]
+
+
+def availability(cast: Cast, number: int, state: str) -> None:
+    cast.operation.availabilities.filter(site=cast.sites[number]).update(state=state)
+
+
+def test_one_that_opens_while_another_closes_is_news_too(cast, as_user):
+    availability(cast, 0, "not_available")
+    client = as_user(cast.actors["POL", "coordinator"])
+    board = asked(client, page(cast, "selection"), "changes")
+    criteria = asked(client, page(cast, "criteria"), "news")
+    availability(cast, 0, "available")
+    availability(cast, 1, "not_available")
+    assert "data-whole" in client.get(board).content.decode()
+    assert (
+        "Which candidates are available has changed."
+        in client.get(criteria, **HTMX).content.decode()
+    )
+
+
+def test_what_changes_while_the_board_is_being_read_is_asked_for_again(cast, as_user, monkeypatch):
+    def slow(*args: Any) -> Board:
+        read = board_of(*args)
+        change(cast, "availability")
+        return read
+
+    client = as_user(cast.actors["POL", "coordinator"])
+    with monkeypatch.context() as patched:
+        patched.setattr(views, "board_of", slow)
+        ask = asked(client, page(cast, "selection"), "changes")
+    assert "data-whole" in client.get(ask).content.decode()
+
+
+def test_a_decision_brings_what_others_changed_meanwhile(cast, as_user):
+    client = as_user(cast.lead)
+    text = client.get(page(cast, "selection")).content.decode()
+    shown = {name: re.search(rf'name="{name}" value="([^"]*)"', text)[1]
+             for name in ("after", "mark")}  # fmt: skip
+    sent = shown | {"state": "picked", "reason": "r", "code": "other", "version": "0"}
+    where = reverse("planning:board_site", args=[cast.operation.public_id, cast.sites[1].public_id])
+    answer = client.post(where, sent, **HTMX).content.decode()
+    assert cast.sites[1].name in answer
+    assert "data-whole" not in answer  # nothing but one's own
+    pinned(cast)
+    where = reverse("planning:board_site", args=[cast.operation.public_id, cast.sites[2].public_id])
+    assert "data-whole" in client.post(where, sent, **HTMX).content.decode()

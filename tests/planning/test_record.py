@@ -10,9 +10,12 @@ from django.urls import reverse
 from pypdf import PdfReader
 
 from planning.documents import decision_content, make_records
-from planning.models import Capacity, Fixed, SelectionQuota, SelectionRun
+from planning.models import Capacity, Fixed, Participation, SelectionQuota, SelectionRun
+from planning.record_inputs import input_sections
+from planning.selection_forms import SettingsForm
 from planning.services import adopt, lottery, move, runs
 from planning.services.criteria import set_terms
+from planning.services.grants import sync_grants
 from risk.services.scoring import run_scoring
 from targets.services.recusals import recuse
 from tests.factories import Cast, make_actor, make_industry, make_region, set_rules
@@ -140,3 +143,30 @@ def test_the_models_are_those_by_which_the_plan_was_made():
     adopt(actor=cast.lead, operation=cast.operation, run=done)
     content = decision_content(cast.refresh())
     assert fact(content, "Risk models") == ", ".join(sorted(map(str, (first, second))))
+
+
+def test_the_record_is_not_for_whoever_is_only_invited(decided, as_user):
+    """It holds weights, days and pins: the selection, which they see nothing of."""
+    cast, _run = decided
+    make_records(cast.operation)
+    late = make_actor("LATE", "coordinator")
+    place = Participation.objects.create(
+        operation=cast.operation, authority=late.authority, unit=late.unit, state="invited"
+    )
+    sync_grants(place)
+    page = reverse("planning:decision_record", args=[cast.operation.public_id, "fi"])
+    client = as_user(late)
+    detail = client.get(reverse("planning:operation_detail", args=[cast.operation.public_id]))
+    assert detail.status_code == 200
+    assert page not in detail.content.decode()
+    assert client.get(page).status_code == 404
+    assert as_user(cast.actors["POL", "coordinator"]).get(page).status_code == 200
+
+
+def test_a_run_from_before_a_rule_was_there_says_nothing_of_that_rule(decided):
+    _cast, run = decided
+    rules = {k: v for k, v in run.inputs["rules"].items() if k != "most_authorities"}
+    run.inputs = run.inputs | {"rules": rules}
+    told = {row[0] for part in input_sections(run) for row in part["rows"]}
+    assert "Visits to one firm, at most" in told
+    assert str(SettingsForm.base_fields["most_authorities"].label) not in told

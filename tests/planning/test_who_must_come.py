@@ -12,8 +12,9 @@ from planning.candidates import Chance, Chances, candidates
 from planning.full_teams import FullTeams
 from planning.models import Capacity, PresenceRule
 from planning.services import criteria, inputs
-from tests.factories import make_region, make_unit, set_rules
-from tests.planning.test_runs import plan, selecting
+from planning.workdays import weeks
+from tests.factories import make_actor, make_region, make_unit, set_rules
+from tests.planning.test_runs import plan, selecting, window_of
 
 pytestmark = pytest.mark.django_db
 
@@ -177,3 +178,36 @@ def test_the_page_offers_the_units_of_ones_own_authority_and_shows_their_days(as
     assert f"{unit.name}, every week" in others
     wrong = as_user(cast.lead).post(address, sent | {"d-unit": strange.pk})
     assert wrong.status_code == 422
+
+
+def test_whoever_opens_the_door_is_chosen_so_that_the_team_is_not_too_large():
+    """The likeliest to open it needs a partner for whom there is no room beside who must come."""
+    cast = selecting()
+    ids = {code: cast.actors[code, "coordinator"].authority.pk for code in ("OSH", "TAX", "POL")}
+    chances = Chances(cast.operation)
+    extra = make_actor("BOR", "coordinator").authority.pk
+    found = {pk: Chance(p, 1.0, 0.0) for pk, p in
+             ((ids["OSH"], 0.9), (ids["TAX"], 0.5), (ids["POL"], 0.1), (extra, 0.2))}  # fmt: skip
+    chances.together = {ids["OSH"]: {extra}}
+    full = FullTeams(chances, dict.fromkeys(found, 1), most=2)
+    full._order[extra] = "BOR"
+    doors = {ids["OSH"], ids["TAX"]}
+    assert full.full(found, doors, {ids["POL"]}) == sorted([ids["TAX"], ids["POL"]])
+    assert full.full(found, {ids["OSH"]}, {ids["POL"]}) == []
+
+
+def test_a_region_without_days_for_a_week_has_those_of_its_authority_in_that_week():
+    cast = selecting()
+    regions, _unit = wide(cast)
+    first, second, *_rest = [week for week, _days in weeks(*window_of(cast))]
+    osh = cast.lead.authority
+    for region, week, days in ((None, first, "1"), (None, None, "4"), (regions[1], second, "2")):
+        Capacity.objects.create(
+            operation=cast.operation, authority=osh, region=region, week=week, days=Decimal(days)
+        )
+    found = inputs.weekly_days(cast.operation, cast.operation.participations.accepted())
+    own = found[inputs.DaysOf(osh.pk, regions[1].pk)]
+    full = dict(weeks(*window_of(cast)))
+    assert own[0] == pytest.approx(1 * full[first] / 5)
+    assert own[1] == pytest.approx(2 * full[second] / 5)
+    assert own[2] == pytest.approx(4 * list(full.values())[2] / 5)

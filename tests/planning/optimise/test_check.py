@@ -41,6 +41,7 @@ BROKEN: list[tuple[str, dict[str, Any], list[tuple[int, int, int]], str]] = [
      [(0, 1, 0)], "nobody may enter"),
     ("required", {"required": np.full(4, 2)}, [(0, 1, 0)], "b is required"),
     ("rule", {"implied": ((1, 2),)}, [(0, 1, 0)], "a team rule is broken"),
+    ("most", {"most_authorities": 1}, [(0, 3, 0)], "too many authorities"),
     ("people", {"people": np.array([1, 1]), "min_people": 2}, [(0, 1, 0)], "too few people"),
     ("excluded", {"fixed": np.array([2, 0, 0, 0])}, [(0, 1, 0)], "s0: excluded"),
     ("pinned", {"fixed": np.array([1, 0, 0, 0])}, [(1, 1, 0)], "s0: pinned, not visited"),

@@ -59,6 +59,10 @@ LIMITS: dict[str, dict[str, Any]] = {
               "capacity": np.array([[4.0, 0.0], [1.0, 1.0]])},
     "required": {"required": np.full(4, 2), "capacity": np.array([[4.0, 0.0], [2.0, 0.0]])},
     "team rule": {"implied": ((1, 2),), "capacity": np.array([[4.0, 0.0], [2.0, 0.0]])},
+    "most authorities": {"most_authorities": 1},
+    "nobody opens beside who must come": {
+        "most_authorities": 1, "required": np.full(4, 1), "entry": np.array([[0, 1]] * 4, bool),
+        "needs_entry": np.array([1, 0, 0, 0], bool)},
     "people": {"people": np.array([1, 1]), "capacity": np.array([[4.0, 0.0], [2.0, 0.0]])},
     "excluded": {"fixed": np.array([2, 0, 2, 0])},
     "pinned": {"fixed": np.array([0, 0, 0, 1]), "capacity": np.array([[1.0, 0.0], [1.0, 0.0]])},
@@ -73,6 +77,7 @@ WITHOUT: dict[str, Any] = {
     "needs_entry": np.zeros(4, bool), "required": np.zeros(4, np.int64), "implied": (),
     "people": None, "fixed": np.zeros(4, np.int64), "fixed_team": np.zeros(4, np.int64),
     "fixed_period": np.full(4, -1), "days": np.ones((4, 2)), "entry": np.ones((4, 2), bool),
+    "most_authorities": 4,
 }  # fmt: skip
 # With these the limit under test is the other one.
 STAYS = {"hard minimum": "capacity", "joint share": "capacity", "entry": "capacity",
