@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from django.urls import reverse
+from playwright.sync_api import expect
 
 from risk.jobs_reports import run_report
 from risk.models import IndicatorVersion, ModelVersion, Report
@@ -191,9 +192,9 @@ def test_what_is_typed_while_the_fields_are_fetched_stays(visitor):
     page.route(f"**{reverse('risk:indicator_create')}", lambda route: held.append(route))
     page.get_by_label("What is measured").select_option("exists")
     page.get_by_label("Kind of fact").fill("posted_workers")
-    page.wait_for_function("document.querySelector('#definition').ariaBusy === 'true'")
+    expect(page.locator("#definition")).to_have_attribute("aria-busy", "true")
     with page.expect_response(f"**{reverse('risk:indicator_create')}"):
         held[0].continue_()
-    page.wait_for_function("document.querySelector('#definition').ariaBusy !== 'true'")
+    expect(page.locator("#definition:not([aria-busy])")).to_have_count(1)
     assert page.get_by_label("What is measured").input_value() == "exists"
     assert page.get_by_label("Kind of fact").input_value() == "posted_workers"

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.utils import timezone
 from PIL import Image
+from playwright.sync_api import expect
 
 from authorities.models import Membership
 from execution.services.checklists import load_checklists
@@ -163,10 +164,7 @@ def decide(lead, operation) -> None:
         form.get_by_label("Reason").first.fill("By points and by two nominators")
         form.get_by_role("button", name="Save the decision").click()
         page.locator("#board-dialog").wait_for(state="hidden")
-        page.wait_for_function(
-            "left => document.querySelectorAll('#list-pool > li').length === left",
-            arg=count - number - 1,
-        )
+        expect(page.locator("#list-pool > li")).to_have_count(count - number - 1)
     assert page.locator("#list-chosen > li").count() == 2
 
 
