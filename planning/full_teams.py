@@ -20,7 +20,8 @@ class FullTeams:
     people: dict[int, int]
     least: int = 1
     most: int = 4
-    idle: dict[int, set[int]] = field(default_factory=dict)  # by region id: without a day for it
+    # By region id (0: none of the operation's) who is without a day for it.
+    idle: dict[int, set[int]] = field(default_factory=dict)
     _order: dict[int, str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -33,7 +34,7 @@ class FullTeams:
         """
         if row.drawn is not None and row.drawn.team and set(row.drawn.team) <= found.keys():
             return sorted(row.drawn.team)
-        idle = self.idle.get(row.site.region_id or 0, set())
+        idle = self.idle.get(row.site.region_id or 0, self.idle.get(0, set()))
         able = {pk: chance for pk, chance in found.items() if pk not in idle}
         return self.full(able, row.enter, self.chances.present.get(row.kind, set()))
 

@@ -95,7 +95,8 @@ class SettingsForm(forms.ModelForm):
             ),
             "joint_share": _(
                 "At least so many of all visits are made by two or more authorities; without that "
-                "there is no plan. More: fewer visits, with more days each."
+                "there is no plan. Sites drawn at random to which only one authority can come do "
+                "not count. More: fewer visits, with more days each."
             ),
             "most_per_firm": _(
                 "Counts all sites of a firm in the inspection window. More: firms of many sites may "

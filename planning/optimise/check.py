@@ -195,7 +195,7 @@ def _resources(problem: Problem, plan: Plan) -> list[str]:
 
 
 def _joint(problem: Problem, plan: Plan) -> list[str]:
-    total = len(plan.site)
+    total = len(plan.site) - problem.alone_by_lot
     joint = sum(len(members(t, len(problem.authorities))) >= 2 for _, t, _ in _visits(plan))
     if joint < problem.joint_share * total - SLACK:
         return [f"joint: {joint} of {total} visits, at least {problem.joint_share:g} of all"]

@@ -212,7 +212,8 @@ class _Model:
             return [(self.visits(np.flatnonzero(p.firm == limit.at)), p.most_per_firm)]
         if limit.kind == QUOTA_MAX:
             return [(self.counted(limit.at), int(p.quotas[limit.at].maximum or 0))]
-        return [(self._single(), 0)] if limit.kind == JOINT else []
+        share = _whole(self.problem.joint_share)
+        return [(self._single(), share * self.problem.alone_by_lot)] if limit.kind == JOINT else []
 
     def _days(self) -> dict[tuple[int, int], Terms]:
         """Of each pool and period the days of every way, in whole millionths."""
@@ -225,7 +226,7 @@ class _Model:
         return out
 
     def _single(self) -> Terms:
-        """The joint share as a sum that may not exceed 0: single visits weigh, joint ones lift."""
+        """The joint share as a sum: single visits weigh, joint ones lift."""
         share = _whole(self.problem.joint_share)
         return {k: share - MILLION * _joint(team) for k, (_, team, _) in enumerate(self.ways)}
 

@@ -273,6 +273,7 @@ def proven_bound(problem: Problem, plan: Plan) -> float:
         else:
             # A soft minimum may be missed at its penalty, however dear.
             total -= (price if quota.hard else min(price, quota.penalty)) * quota.minimum
+    total += plan.joint_price * problem.joint_share * problem.alone_by_lot
     columns = build(problem)
     firms: dict[int, list[tuple[bool, float]]] = {}
     for i in range(len(problem.keys)):
@@ -382,7 +383,7 @@ def _blocked(problem: Problem, plan: Plan, visit: Visit) -> tuple[tuple[str, int
             found.append(("resource", k))
     teams = [v.team for v in (*planned.values(), visit)]
     joint = sum(team & (team - 1) != 0 for team in teams)
-    if joint < problem.joint_share * len(teams) - TOLERANCE:
+    if joint < problem.joint_share * (len(teams) - problem.alone_by_lot) - TOLERANCE:
         found.append(("joint", -1))
     return tuple(found)
 

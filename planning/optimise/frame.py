@@ -42,6 +42,7 @@ class Frame(NamedTuple):
     supply: Floats  # [resources, W]
     per_firm: int
     joint_share: float
+    single: int  # visits that the joint share leaves out (``Problem.alone_by_lot``)
     widest: int  # teams of the site that has most of them
 
 
@@ -80,7 +81,8 @@ def frame(columns: Columns) -> Frame:
         np.array([none if q.maximum is None else q.maximum for q in quotas], np.int64),
         np.array([np.inf if q.hard else q.penalty for q in quotas], float),
         columns.need_start, columns.need_item, columns.need_amount, supply,
-        int(p.most_per_firm), float(p.joint_share), int(max(1, np.diff(columns.start).max(initial=0))),
+        int(p.most_per_firm), float(p.joint_share), p.alone_by_lot,
+        int(max(1, np.diff(columns.start).max(initial=0))),
     )  # fmt: skip
 
 

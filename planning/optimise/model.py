@@ -132,7 +132,7 @@ def model(f: Frame, picked: Picked) -> Model:
     _entries(f, picked, False, number, quota_row, joint_row, room, start, index, amount)
     soft = minimums[np.isfinite(f.quota_penalty[minimums])]
     end = start[-1]
-    joint = [-TOLERANCE] if joint_row >= 0 else []
+    joint = [-f.joint_share * f.single - TOLERANCE] if joint_row >= 0 else []
     pinned = f.pinned[sites]
     return Model(
         picked,

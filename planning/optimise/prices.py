@@ -93,6 +93,7 @@ class Relaxation:
             (prices.pool * f.capacity).sum()
             + (prices.resource * f.supply).sum()
             - (prices.quota * limit).sum()
+            + prices.joint * f.joint_share * f.single
         )
         return Relaxed(float(bound), pool, quota, resource, float(totals[1]), float(totals[2]))
 
@@ -244,7 +245,7 @@ def _step(
     size = np.maximum(np.where(drawn, f.quota_min, np.minimum(counts, f.quota_max)), 1.0)
     moved = prices.quota + step * worth * np.clip(up / size, -1, 1)
     crossed = moved * prices.quota < 0
-    lacking = f.joint_share * used.visits - used.joint
+    lacking = f.joint_share * (used.visits - share * f.single) - used.joint
     return Prices(
         _by_factor(prices.pool, used.pool / share, f.capacity, step),
         np.where(crossed, 0.0, np.minimum(moved, f.quota_penalty)),

@@ -103,11 +103,24 @@ class Problem:
     resources: tuple[Resource, ...] = ()
     most_per_firm: int = 1
     joint_share: float = 0.0  # at least this share of all visits is made by two or more
+    by_lot: Bools | None = None  # [n] sites drawn by lot; None: none
     most_authorities: int = 4  # of the able ones the best are considered, so that teams stay few
     min_people: int = 2  # authorities whose days at a site are too few do not go alone
     people: Ints | None = None  # [A] inspectors whom the authority sends on a visit; None: two each
     # Team rules: with the first set on the team, all of the second must be on it (bit masks).
     implied: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def alone_by_lot(self) -> int:
+        """Visits that the joint share leaves out: drawn by lot, where only one authority goes.
+
+        Nobody chose them to be single, and every draw has to leave a plan.
+        """
+        if self.by_lot is None:
+            return 0
+        team = self.fixed_team
+        single = (team > 0) & (team & (team - 1) == 0)
+        return int((self.by_lot & (self.fixed == PINNED) & single).sum())
 
     def fingerprint(self) -> str:
         """SHA-256 over everything given, in a fixed order and form."""

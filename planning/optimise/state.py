@@ -19,7 +19,7 @@ class State(NamedTuple):
     period: Ints  # [n]
     left: Floats  # [rows]
     counts: Ints  # [quotas] visits that count
-    totals: Ints  # visits, joint visits
+    totals: Ints  # visits but for those that the joint share leaves out, joint visits
 
 
 def row_limits(f: Frame) -> Floats:
@@ -35,7 +35,7 @@ def empty(f: Frame) -> State:
     n = len(f.start) - 1
     return State(
         np.full(n, -1, np.int64), np.zeros(n, np.int64), row_limits(f),
-        np.zeros(len(f.quota_min), np.int64), np.zeros(2, np.int64),
+        np.zeros(len(f.quota_min), np.int64), np.array([-f.single, 0], np.int64),
     )  # fmt: skip
 
 

@@ -130,6 +130,7 @@ def part(problem: Problem, sites: Ints) -> Problem:
         quotas=tuple(replace(one, sites=inside(one.sites)) for one in problem.quotas),
         resources=tuple(replace(one, need=one.need[sites]) for one in problem.resources),
         **{name: getattr(problem, name)[sites] for name in BY_SITE},
+        by_lot=None if problem.by_lot is None else problem.by_lot[sites],
     )
 
 

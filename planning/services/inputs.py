@@ -27,6 +27,7 @@ from planning.models import (
     Periods,
     SelectionSettings,
 )
+from planning.open_weeks import OpenWeeks
 from planning.optimise.problem import (
     EXCLUDED,
     FREE,
@@ -36,10 +37,10 @@ from planning.optimise.problem import (
     Resource,
     Weights,
 )
-from planning.workdays import monday, weeks
-from targets.models import PastVisit
+from planning.workdays import weeks
 
-FORM = 1  # of the frozen data
+ELSEWHERE = ""  # a region of sites that stand in none of the operation's
+FORM = 2  # of the frozen data; 2: the joint share leaves out what was drawn for one authority alone
 ALL = "*"  # the one pool of an authority, for every region without a pool of its own
 WEEK_DAYS = 5
 Served = dict[int, set[int]]  # by unit (id): regions (ids)
@@ -159,8 +160,8 @@ def freeze(
     pools = _pools(days, served, codes, regions, by_week)
     teams = FullTeams(chances, people, chosen.min_people, chosen.most_authorities,
                       idle=_idle(pools, chances, regions))  # fmt: skip
-    visited = _last_visits(rows)
-    sites = [_site(row, chances, teams, codes, window, by_week, visited, as_drawn) for row in rows]
+    open_weeks = OpenWeeks(operation, [row.site.pk for row in rows], by_week=by_week)
+    sites = [_site(row, chances, teams, codes, open_weeks, as_drawn) for row in rows]
     _add_travel(sites)
     return {
         "form": FORM, "operation": operation.number, "round": operation.round,
@@ -177,7 +178,7 @@ def freeze(
              "people": people[p.authority_id]}
             for p in places
         ],
-        "regions": list(regions.values()),
+        "regions": _regions(regions, rows),
         "pools": pools,
         "quotas": _quotas(operation, codes, float(chosen.penalty)),
         "together": sorted([codes[one], codes[other]]
@@ -189,23 +190,22 @@ def freeze(
     }  # fmt: skip
 
 
+def _regions(regions: dict[int, str], rows: list[Candidate]) -> list[str]:
+    """Codes; with ELSEWHERE where a candidate stands in none of the operation's regions: it takes
+    the days that are of no region, and where there are none nobody goes."""
+    inside = all(row.site.region_id in regions for row in rows)
+    return [*regions.values(), *([] if inside else [ELSEWHERE])]
+
+
 def _people(place: Participation) -> int:
     """Inspectors whom an authority sends on a visit: two, or the one it has."""
     inspectors = place.unit.memberships.usable().filter(roles__contains=["inspector"]).count()
     return max(1, min(2, inspectors))
 
 
-def _last_visits(rows: list[Candidate]) -> dict[int, dt.date]:
-    found: dict[int, dt.date] = {}
-    visits = PastVisit.objects.filter(site__in=[r.site.pk for r in rows], shared=True)
-    for site, on in visits.order_by("on", "pk").values_list("site_id", "on"):
-        found[site] = on
-    return found
-
-
 def _site(
     row: Candidate, chances: Chances, teams: FullTeams, codes: dict[int, str],
-    window: list[tuple[dt.date, int]], by_week: bool, visited: dict[int, dt.date], as_drawn: bool,
+    open_weeks: OpenWeeks, as_drawn: bool,
 ) -> dict[str, Any]:  # fmt: skip
     terms, site = row.terms, row.site
     fixed = terms.fixed if terms else Fixed.FREE
@@ -234,10 +234,10 @@ def _site(
             for pk, c in sorted(found.items())
         },
         "fixed": str(fixed), "team": team,
-        "week": terms.week.isoformat() if terms and terms.week and by_week else "",
+        "week": terms.week.isoformat() if terms and terms.week else "",
         "must": sorted(codes[pk] for pk in chances.present.get(row.kind, ())),
         "needs": sorted(str(n.public_id) for n in terms.needs.all()) if terms else [],
-        "weeks": _weeks_allowed(visited.get(site.pk), window) if by_week else [1],
+        "weeks": open_weeks.of(site),
         "drawn": row.drawn.probability if row.drawn else None,
         "state": row.availability.state if row.availability else AvailabilityState.CHECKING,
     }  # fmt: skip
@@ -251,14 +251,6 @@ def _point(row: Candidate) -> list[float] | None:
     if area is not None and area.latitude is not None and area.longitude is not None:
         return [round(area.latitude, 5), round(area.longitude, 5)]
     return None
-
-
-def _weeks_allowed(last: dt.date | None, window: list[tuple[dt.date, int]]) -> list[int]:
-    """1 for weeks in which the site has rested since its last visit that others may know of."""
-    if last is None:
-        return [1] * len(window)
-    free = monday(last + dt.timedelta(days=settings.REST_DAYS))
-    return [int(week >= free) for week, _days in window]
 
 
 def _add_travel(sites: list[dict[str, Any]]) -> None:
@@ -285,7 +277,7 @@ def _idle(
 ) -> dict[int, set[int]]:
     """By region (id) the authorities (ids) whose days there are too few for a single visit."""
     found: dict[int, set[int]] = {}
-    for region, code in regions.items():
+    for region, code in [*regions.items(), (0, ELSEWHERE)]:
         for place in chances.places:
             at = _serving(pools, place.authority.code, code)
             most = max(pools[at]["days"], default=0.0) if at >= 0 else 0.0
@@ -367,7 +359,7 @@ def problem_of(inputs: dict[str, Any]) -> Problem:
         keys=tuple(s["id"] for s in sites), authorities=tuple(names),
         regions=tuple(inputs["regions"]), periods=tuple(periods),
         **_pool_arrays(inputs, index, regions),
-        region=_ints(regions.get(s["region"], 0) for s in sites),
+        region=_ints(regions.get(s["region"], regions.get(ELSEWHERE, 0)) for s in sites),
         firm=_ints(firms.get(s["firm"], -1) for s in sites),
         able=able, entry=entry, needs_entry=np.array([s["entry"]["asked"] for s in sites], bool),
         required=_ints(sum(1 << index[c] for c in s.get("must", [])) for s in sites), p=p,
@@ -382,6 +374,7 @@ def problem_of(inputs: dict[str, Any]) -> Problem:
         quotas=tuple(_quota(q, sites, index) for q in inputs["quotas"]),
         resources=tuple(_resource(r, sites) for r in inputs["resources"]),
         most_per_firm=rules["most_per_firm"], joint_share=rules["joint_share"] / 100,
+        by_lot=np.array([s["drawn"] is not None for s in sites], bool) if inputs["form"] > 1 else None,
         min_people=rules["min_people"],
         most_authorities=rules.get("most_authorities", Problem.most_authorities),
         # Runs from before there were such rules have none stored.

@@ -164,6 +164,20 @@ def test_every_team_of_the_frame_is_one_that_the_solver_may_send():
         assert columns.find(i, int(problem.fixed_team[i])) >= 0
 
 
+def test_what_is_drawn_for_one_authority_alone_leaves_a_plan_of_joint_visits():
+    cast = with_pool([make_site() for _ in range(9)], joint_share=100)
+    for code in ("TAX", "POL"):  # nobody else has a day when it is drawn
+        days(cast, code, "0")
+    lots = set(drawn(cast).sites.values_list("site_id", flat=True))
+    assert lots
+    Capacity.objects.all().delete()
+    run = plan(cast)
+    assert run.state == "done", run.message
+    teams = {p.site_id: p.team for p in run.proposals.all()}
+    assert lots < teams.keys()
+    assert all((len(team) == 1) == (site in lots) for site, team in teams.items())
+
+
 def test_the_file_has_what_it_takes_to_draw_again(as_user):
     firm = make_company()
     cast = with_pool([make_site(company=firm) for _ in range(5)])

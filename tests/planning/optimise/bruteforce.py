@@ -146,7 +146,10 @@ class _Search:
         """Taken off for soft minimums that are missed; None if a hard limit is broken."""
         p, total = self.problem, 0.0
         joint = sum(len(_who(p, team)) >= 2 for _, team, _ in visits)
-        if self.keeps("joint") and joint < p.joint_share * len(visits) - EPS:
+        asked = [i for i, team, _ in visits if not (
+            p.by_lot is not None and p.by_lot[i] and p.fixed[i] == PINNED and p.fixed_team[i] == team
+            and len(_who(p, team)) == 1)]  # fmt: skip
+        if self.keeps("joint") and joint < p.joint_share * len(asked) - EPS:
             return None
         for quota in p.quotas:
             sites = set(quota.sites.tolist())

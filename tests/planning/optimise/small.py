@@ -90,6 +90,7 @@ def problems(draw: st.DrawFn, most_sites: int = 6) -> Problem:
         joint_share=draw(st.sampled_from([0.0, 0.0, 0.5, 0.8])),
         min_people=draw(st.integers(1, 3)),
         people=draw(st.none() | st.just(g.integers(1, 4, count))),
+        by_lot=draw(st.sampled_from([None, g.random(n) < 0.7])),
         implied=draw(st.sampled_from([(), (), ((1, 2),), ((2, 1), (1, 2))])),
     )  # fmt: skip
     return replace(

@@ -85,6 +85,17 @@ def test_stated_numbers_are_checked() -> None:
     assert "stated wrongly" in " ".join(stated(lacking, visits, shortfall=np.array([1])))
 
 
+def test_what_was_drawn_for_one_authority_alone_is_no_part_of_the_joint_share() -> None:
+    """Pinned by chance with a team of one; what people pin so counts, and so does a larger team."""
+    visits = [(0, 1, 0), (1, 1, 1), (2, 3, 0)]
+    asked: dict[str, Any] = {"joint_share": 0.5, "fixed": np.array([1, 1, 1, 0]),
+                             "fixed_team": np.array([1, 1, 3, 0])}  # fmt: skip
+    assert stated(few(**asked), visits) == ["joint: 1 of 3 visits, at least 0.5 of all"]
+    lots = np.array([True, False, True, False])
+    assert stated(few(**asked, by_lot=lots), visits) == []
+    assert "joint: 1 of 2" in stated(few(**asked | {"joint_share": 0.6}, by_lot=lots), visits)[0]
+
+
 def test_worth_by_hand() -> None:
     weights = Weights(0.5, 0.25, wish=0.1, coverage=0.2, travel=0.4, car_pool=0.5, later=0.1)
     problem = few(1, weights=weights, p=np.array([[0.5, 0.2]]), severity=np.array([2.0, 1.0]),

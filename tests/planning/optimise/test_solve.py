@@ -99,6 +99,22 @@ def test_each_limit_is_kept_and_the_best_plan_found(kind: str) -> None:
     assert kept.gap == 0
 
 
+def test_a_draw_of_single_visits_leaves_a_plan_whatever_joint_share_is_asked() -> None:
+    """Two sites drawn for one authority alone; of the others all are joint, as asked."""
+    drawn: dict[str, Any] = {
+        "joint_share": 1.0, "fixed": np.array([1, 1, 0, 0]), "fixed_team": np.array([1, 1, 0, 0]),
+        "able": np.array([[1, 0], [1, 0], [1, 1], [1, 0]], bool),
+    }  # fmt: skip
+    with pytest.raises(Infeasible):
+        solve(few(**drawn), BEST)
+    problem = few(**drawn, by_lot=np.array([True, True, False, False]))
+    kept = solve(problem, BEST)
+    assert violations(problem, kept) == []
+    assert dict(zip(kept.site.tolist(), kept.team.tolist(), strict=True)) == {0: 1, 1: 1, 2: 3}
+    assert kept.value == pytest.approx(best_by_trying(problem), abs=1e-7)
+    assert kept.gap == 0
+
+
 def test_soft_minimum_costs_its_penalty() -> None:
     tight = {"capacity": np.array([[2.0], [0.0]]), "periods": 1}
     wanted = np.array([2, 3])
