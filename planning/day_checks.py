@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from django.utils.formats import time_format
+from django.conf import settings
+from django.utils.formats import date_format, time_format
 from django.utils.translation import gettext as _
 
 from audit.context import as_system
@@ -28,7 +29,7 @@ from planning.models import (
 )
 from planning.selectors import USUAL_PLACE
 from planning.stops import hours_of, is_shut, minutes_of, opening_hours
-from targets.models import Recusal
+from targets.models import PastVisit, Recusal
 
 if TYPE_CHECKING:
     from authorities.actors import Actor
@@ -95,6 +96,7 @@ class _Facts:
     unit_names: dict[int, str]
     seen: set[int]
     signed: dict[int, TargetChoice]
+    visited: dict[int, list[dt.date]]
     authorities: dict[int, Authority]
 
 
@@ -103,7 +105,7 @@ def warnings(
 ) -> dict[int, list[str]]:
     """Day id → warnings in words, for days with team and visits fetched (``days_with_visits``).
 
-    About fourteen queries, and up to five a kind of place and team.
+    About fifteen queries, and up to five a kind of place and team.
     """
     rows = list(days)
     facts = _facts(actor, operation, rows)
@@ -111,7 +113,7 @@ def warnings(
     return {
         day.pk: [
             *_people(actor, day, facts), *_vehicles(day, facts), *_elsewhere(day, facts),
-            *_times(day, facts), *_interpreters(day, facts), *_entry(day, cards),
+            *_times(day, facts), *_rest(day, facts), *_interpreters(day, facts), *_entry(day, cards),
             *_signed(day, facts),
         ]
         for day in rows
@@ -145,7 +147,7 @@ def _facts(actor: "Actor", operation: Operation, days: list[InspectionDay]) -> _
         units[user].add(unit)
     signed = _signed_for(operation, visits)
     return _Facts(
-        signed=signed,
+        signed=signed, visited=_visited(operation, visits),
         authorities=Authority.objects.in_bulk({pk for row in signed.values() for pk in row.team}),
         gone=cannot_come(days), hours=opening_hours(v.site_id for v in visits), needs=needs,
         interpreters=interpreters, languages={s.user_id: set(s.languages) for s in skills},
@@ -165,6 +167,16 @@ def _signed_for(operation: Operation, visits: list[PlannedVisit]) -> dict[int, T
         return {}
     rows = operation.choices.filter(site__in={v.site_id for v in visits}, state=ChoiceState.PICKED)
     return {row.site_id: row for row in rows}
+
+
+def _visited(operation: Operation, visits: list[PlannedVisit]) -> dict[int, list[dt.date]]:
+    """Site id → days of other visits that everybody may know of."""
+    rows = PastVisit.objects.filter(site__in={v.site_id for v in visits}, shared=True)
+    rows = rows.exclude(source_key__startswith=f"{operation.number}:").order_by("on", "pk")
+    found: dict[int, list[dt.date]] = defaultdict(list)
+    for site, on in rows.values_list("site_id", "on"):
+        found[site].append(on)
+    return found
 
 
 def _rows_elsewhere(
@@ -249,6 +261,23 @@ def _times(day: InspectionDay, facts: _Facts) -> list[str]:
                 _("The visit to %(site)s ends after the working day, %(time)s.")
                 % {"site": visit.site.shown_name, "time": time_format(day.ends_at, "TIME_FORMAT")}
             )
+    return words
+
+
+def _rest(day: InspectionDay, facts: _Facts) -> list[str]:
+    """Of sites that have not rested since somebody else's visit."""
+    rest = dt.timedelta(days=settings.REST_DAYS)
+    words = []
+    for visit in day.visits.all():
+        last = [on for on in facts.visited[visit.site_id] if on <= day.date < on + rest]
+        if visit.goes and last:
+            words.append(
+                _("%(site)s was visited on %(date)s and rests until %(until)s.")
+                % {
+                    "site": visit.site.shown_name, "date": date_format(last[-1]),
+                    "until": date_format(last[-1] + rest),
+                }
+            )  # fmt: skip
     return words
 
 

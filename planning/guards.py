@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from audit.context import as_system
+from planning.deviations import plan_of
 from planning.models import (
     ChoiceState,
     MeetingState,
@@ -14,7 +15,7 @@ from planning.models import (
     Operation,
     ParticipationState,
 )
-from planning.selectors import day_cards
+from planning.selectors import day_cards, draw_of
 from planning.services.availability import unavailable_picks
 from planning.services.lottery import undrawn
 from planning.services.meetings import kept_off
@@ -43,12 +44,13 @@ def something_nominated(operation: Operation) -> list[Any]:
 
 
 def all_decided(operation: Operation) -> list[Any]:
-    nominated = set(
-        operation.nominations.filter(state=NominationState.ACTIVE).values_list("site_id", flat=True)
-    )
-    decided = dict(operation.choices.values_list("site_id", "state"))
+    """What anybody nominated, the plan proposed or chance drew is left out by somebody who says why,
+    never by silence."""
+    with as_system("how many are undecided is the same whoever asks, and is told without names"):
+        asked = _to_decide(operation)
+        decided = dict(operation.choices.values_list("site_id", "state"))
     missing = []
-    open_count = len(nominated - decided.keys())
+    open_count = len(asked - decided.keys())
     if open_count:
         missing.append(
             ngettext(
@@ -67,6 +69,18 @@ def all_decided(operation: Operation) -> list[Any]:
             % {"names": ", ".join(site.name for site in gone)}
         )
     return missing
+
+
+def _to_decide(operation: Operation) -> set[int]:
+    """Ids of sites: nominated, drawn, or proposed by the plan that people followed."""
+    nominated = operation.nominations.filter(state=NominationState.ACTIVE)
+    plan, draw = plan_of(operation), draw_of(operation)
+    rows: list[Any] = [
+        nominated,
+        *([plan.proposals] if plan else []),
+        *([draw.sites] if draw else []),
+    ]
+    return {site for part in rows for site in part.values_list("site_id", flat=True)}
 
 
 def share_drawn(operation: Operation) -> list[Any]:

@@ -118,6 +118,28 @@ def sweep(now: dt.datetime | None = None) -> int:
     return count
 
 
+def _resting(operation: Operation, sites: Iterable[int], today: dt.date) -> set[int]:
+    """Sites (ids) whose rest since a visit leaves no day for them. Two queries.
+
+    Counted to the day they are planned for; before that to the end of the window, for a visit that
+    others may know of leaves the weeks after its rest (``open_weeks``), and to its beginning for one
+    that its authority keeps to itself: a week would tell of it.
+    """
+    rest = dt.timedelta(days=settings.REST_DAYS)
+    planned = dict(
+        PlannedVisit.objects.filter(operation=operation, site__in=sites)
+        .values_list("site_id", "day__date")
+    )  # fmt: skip
+    first = min([operation.window_start, *planned.values()])
+    visits = PastVisit.objects.filter(site__in=sites, on__gt=first - rest, on__lte=today)
+    visits = visits.exclude(source_key__startswith=f"{operation.number}:")
+    window = {True: operation.window_end, False: operation.window_start}
+    return {
+        site for site, on, shared in visits.values_list("site_id", "on", "shared")
+        if on + rest > planned.get(site, window[shared])
+    }  # fmt: skip
+
+
 def _decide(operation: Operation, now: dt.datetime, soon: dt.date) -> int:
     """Decide the due rows of a locked operation, all by the same steps."""
     rows = list(
@@ -154,16 +176,11 @@ def causes(
 ) -> tuple[set[int], dict[int, str]]:
     """Sites (ids) that are kept out of ``operation`` for whatever cause, and what is told of some.
 
-    Three queries, whatever the causes. Told are the liaison of a named hold and the conditions of
+    Four queries, whatever the causes. Told are the liaison of a named hold and the conditions of
     one that is open under conditions.
     """
     by_id = {site.pk: site for site in sites}
-    rested = today - dt.timedelta(days=settings.REST_DAYS)
-    closed = set(
-        PastVisit.objects.filter(site_id__in=by_id, on__gte=rested, on__lte=today)
-        .exclude(source_key__startswith=f"{operation.number}:")
-        .values_list("site_id", flat=True)
-    )
+    closed = _resting(operation, by_id, today)
     closed |= set(
         Reservation.objects.filter(operation=operation, site_id__in=by_id, ended_at__isnull=True)
         .values_list("site_id", flat=True)

@@ -357,13 +357,18 @@ def store_proposals(run: SelectionRun, found: Found) -> None:
     sites = dict(Site.objects.filter(public_id__in=keys).values_list("public_id", "pk"))
     by_key = {str(public): pk for public, pk in sites.items()}
     authorities = dict(Authority.objects.values_list("code", "pk"))
-    periods, drawn = run.inputs["periods"], {s["id"]: s["drawn"] for s in run.inputs["sites"]}
+    whole = run.inputs["periods"] == ["window"]
+    drawn = {s["id"]: s["drawn"] for s in run.inputs["sites"]}
+    # With the window as one period a week is only what people pinned.
+    weeks = {v["key"]: run.inputs["periods"][v["period"]] for v in found.visits}
+    if whole:
+        weeks = {s["id"]: s["week"] or None for s in run.inputs["sites"]}
     Proposal.objects.bulk_create(
         [
             Proposal(
                 run=run, operation=run.operation, site_id=by_key[v["key"]],
                 team=sorted(authorities[code] for code in v["team"]),
-                week=None if periods == ["window"] else periods[v["period"]],
+                week=weeks[v["key"]],
                 arm=Arm.CHOSEN if drawn[v["key"]] is None else Arm.RANDOM,
                 probability=drawn[v["key"]], value=v["value"], reduced=v["reduced"],
             )

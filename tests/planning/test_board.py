@@ -9,6 +9,7 @@ from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 
+from audit.context import acting_as
 from audit.errors import Conflict, NotAllowed, RuleViolation
 from planning.candidates import window_weeks
 from planning.deviations import Deviation, deviations, plan_of
@@ -25,10 +26,12 @@ from planning.models import (
 from planning.services import adopt, choose, move, undo, undo_choice
 from planning.services.board import ANY_WEEK
 from planning.services.parts import choices_of, selection_content
+from planning.services.pool import add_to_pool
 from planning.states import ARROWS, missing_for
 from risk.models import Override
 from targets.models import Site
-from tests.factories import Cast
+from targets.services.recusals import recuse
+from tests.factories import Cast, make_actor, make_available, make_site
 from tests.planning.test_races import at_once
 
 pytestmark = pytest.mark.django_db
@@ -362,6 +365,31 @@ def test_a_board_taken_over_can_be_signed(cast):
         choose(
             actor=cast.lead, operation=cast.operation, site=cast.sites[0], state="dropped", **WHY
         )
+
+
+def test_what_was_proposed_or_drawn_is_not_left_out_by_silence(cast):
+    """From the pool, which nobody nominated: whoever leaves it out says why before it is signed."""
+    pooled = make_site(), make_site()
+    add_to_pool(actor=cast.lead, operation=cast.operation,
+                sites=Site.objects.filter(pk__in=[site.pk for site in pooled]))  # fmt: skip
+    make_available(cast.operation)
+    run = make_plan(cast, [*cast.sites, pooled[0]])
+    adopt(actor=cast.lead, operation=cast.operation, run=run)
+
+    def missing() -> list[str]:
+        return [str(words) for words in missing_for(ARROWS["ask_signatures"], cast.refresh())]
+
+    assert missing() == []
+    undo_choice(actor=cast.lead, operation=cast.operation, site=pooled[0])
+    assert missing() == ["1 site is neither selected nor left out."]
+    away = make_actor("OSH", "coordinator")
+    recuse(actor=cast.actors["OSH", "manager"], person=away.user, target=pooled[0], reason="Kin")
+    with acting_as(away):  # who may not see it may not sign it away either
+        assert missing() == ["1 site is neither selected nor left out."]
+    choose(actor=cast.lead, operation=cast.operation, site=pooled[0], state="dropped", **WHY)
+    assert missing() == []
+    draw(cast.operation, pooled[1], cast.lead)
+    assert missing() == ["1 site is neither selected nor left out."]
 
 
 def test_what_is_signed_speaks_of_the_plan_that_was_adopted(cast, as_user):

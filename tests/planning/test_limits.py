@@ -1,8 +1,8 @@
 """Each limit that a proposal keeps, from what people set to the visits: without it they are others.
 
 The rest stands where it belongs: holds and quotas' words in ``test_runs``, entry by right in
-``test_leading``, the random share in ``test_draw_first`` and ``test_draw_fits``, opening hours in
-``test_rounds``, who is considered at most and what a missed minimum costs in ``test_settings``.
+``test_leading``, the random share in ``test_draw_first`` and ``test_draw_fits``, opening hours of a
+day in ``test_rounds``, who is considered at most and what a missed minimum costs in ``test_settings``.
 """
 
 import datetime as dt
@@ -13,19 +13,29 @@ from django.conf import settings
 from django.utils import timezone
 
 from authorities.models import Competence
-from planning.models import Capacity, Fixed, Operation, RunKind, SelectionQuota, SelectionRun
+from planning.models import (
+    Capacity,
+    Fixed,
+    Operation,
+    RunKind,
+    SelectionQuota,
+    SelectionRun,
+    SiteHours,
+)
+from planning.services import inputs
 from planning.services.routes import dates_for
-from planning.workdays import easter, is_workday, monday, weeks
+from planning.workdays import easter, is_workday, monday, weeks, workdays
 from targets.models import Site
 from tests.factories import (
     Cast,
+    make_available,
     make_company,
     make_industry,
     make_past_visit,
     make_region,
     set_rules,
 )
-from tests.planning.test_runs import pin, plan, selecting
+from tests.planning.test_runs import pin, plan, selecting, window_of
 
 pytestmark = pytest.mark.django_db
 VISIT = 1.5  # inspector-days of each authority on it
@@ -119,12 +129,92 @@ def test_a_site_rests_after_a_visit_that_others_may_know_of():
     for code in Cast.CODES:
         week_days(cast, code, 50)
     assert {p.week for p in plan(cast).proposals.all()} == {window[0]}
-    make_past_visit(
-        cast.sites[0], shared=True, on=window[2] - dt.timedelta(days=settings.REST_DAYS)
-    )
+    rested = next(workdays(window[2], window[2] + dt.timedelta(days=4)))
+    make_past_visit(cast.sites[0], shared=True, on=rested - dt.timedelta(days=settings.REST_DAYS))
+    make_available(cast.operation)  # also when it is looked at again who can be visited
     week_of = {p.site_id: p.week for p in plan(cast).proposals.all()}
     assert week_of.pop(cast.sites[0].pk) == window[2]
     assert set(week_of.values()) == {window[0]}
+
+
+@pytest.mark.parametrize("periods", ["weeks", "window"])
+def test_rest_is_counted_to_the_days_of_the_window_and_not_from_today(periods):
+    """A round that begins in two months: visits of these weeks leave it alone, later ones do not."""
+    cast = selecting()
+    wanted_by_all(cast)
+    set_rules(cast.operation, periods=periods, random_share=0)
+    rest, day = dt.timedelta(days=settings.REST_DAYS), dt.timedelta(days=1)
+    start = monday(timezone.localdate() + 20 * day)
+    end = start + 9 * day
+    Operation.objects.filter(pk=cast.operation.pk).update(window_start=start, window_end=end)
+    cast.refresh()
+    before, within, beyond, kept, kept_within, _never = cast.sites
+    for site, free, shared in (
+        (before, start, True), (within, start + 5 * day, True), (beyond, end + day, True),
+        (kept, start, False), (kept_within, start + day, False),
+    ):  # fmt: skip
+        make_past_visit(site, "TAX", shared=shared, on=free - rest)
+    make_available(cast.operation)
+    closed = cast.operation.availabilities.exclude(state="available")
+    assert set(closed.values_list("site_id", flat=True)) == {beyond.pk, kept_within.pk}
+    weeks_of = {s["id"]: s["weeks"] for s in inputs.freeze(cast.operation)["sites"]}
+    assert weeks_of[str(within.public_id)] == ([1] if periods == "window" else [0, 1])
+    # Nothing tells of a visit that its authority keeps to itself.
+    for site in (before, kept, kept_within):
+        assert all(weeks_of[str(site.public_id)])
+
+
+@pytest.mark.parametrize("periods", ["weeks", "window"])
+def test_a_site_is_proposed_for_no_week_in_which_it_is_shut(periods):
+    cast = selecting()
+    wanted_by_all(cast)
+    set_rules(cast.operation, periods=periods, random_share=0, later="0.2")
+    start = monday(window_of(cast)[0] + dt.timedelta(days=7))
+    Operation.objects.filter(pk=cast.operation.pk).update(
+        window_start=start,
+        window_end=start + dt.timedelta(days=9),  # a week, and three days more
+    )
+    cast.refresh()
+    late, never, _usual, *_others = cast.sites
+    for site, weekdays in ((late, [3, 4]), (never, [6])):
+        for weekday in weekdays:
+            SiteHours.objects.create(
+                site=site, weekday=weekday, opens=dt.time(9), closes=dt.time(17)
+            )
+    week_of = {p.site_id: p.week for p in plan(cast).proposals.all()}
+    assert never.pk not in week_of
+    frozen = {s["id"]: s["weeks"] for s in inputs.freeze(cast.operation)["sites"]}
+    assert frozen[str(late.public_id)] == ([1] if periods == "window" else [1, 0])
+
+
+def test_a_candidate_outside_the_regions_takes_the_days_of_no_region():
+    """A region was taken out of the round after sites there had been nominated."""
+    cast = selecting()
+    wanted_by_all(cast)
+    there = make_region("09", "Kymenlaakso")
+    for site in cast.sites[:2]:
+        site.region = there
+        site.save()
+    for code in Cast.CODES:
+        room_for(cast, code, 2, region=make_region())
+        week_days(cast, code, 0)
+    assert not set(teams(plan(cast))) & {site.pk for site in cast.sites[:2]}
+    Capacity.objects.filter(region=None).delete()
+    for code in Cast.CODES:
+        room_for(cast, code, 1)
+    outside = set(teams(plan(cast))) & {site.pk for site in cast.sites[:2]}
+    assert len(outside) == 1
+    assert len(teams(plan(cast))) == 3
+
+
+def test_a_pinned_week_is_kept_with_the_window_as_one_period():
+    cast = selecting()
+    set_rules(cast.operation, random_share=0)
+    week = [w for w, _days in weeks(*window_of(cast))][2]
+    pin(cast, cast.sites[0], week=week)
+    by_site = {p.site_id: p.week for p in plan(cast).proposals.all()}
+    assert by_site.pop(cast.sites[0].pk) == week
+    assert set(by_site.values()) == {None}
 
 
 # ------------------------------------------------------------------ who goes

@@ -32,8 +32,9 @@ from planning.services import (
 )
 from planning.services.routes import carry_out, dates_for, step
 from planning.workdays import is_workday, workdays
+from targets.models import PastVisit
 from targets.services.recusals import recuse
-from tests.factories import Cast, make_actor, make_site
+from tests.factories import Cast, make_actor, make_past_visit, make_site
 from tests.planning.days import (
     FOUR,
     NINE,
@@ -295,6 +296,13 @@ def test_warnings_say_what_is_wrong_and_only_to_those_who_may_know():
     assert any(f"{sites[0].shown_name} closes at" in w for w in words)
     assert f"{sites[1].shown_name} is closed that day." in words
     SiteHours.objects.all().delete()
+    # Somebody else was there lately; what an authority keeps to itself no warning tells.
+    make_past_visit(sites[0], "TAX", shared=True, on=day.date - dt.timedelta(days=3))
+    make_past_visit(sites[1], "TAX", shared=False, on=day.date - dt.timedelta(days=3))
+    rests = [w for w in warned(cast) if "rests until" in w]
+    assert len(rests) == 1
+    assert rests[0].startswith(f"{sites[0].shown_name} was visited on")
+    PastVisit.objects.all().delete()
     add_visit(actor=cast.lead, day=day, site=sites[2])
     assert any("ends after the working day" in w for w in warned(cast))
     person = team("OSH", cast).user
