@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from authorities.models import Authority, Membership, Role, Succession, Unit, UnitGroup, User
+from authorities.models import Authority, Membership, Role, Unit, UnitGroup, User
+from authorities.selectors import former_codes
 
 
 @dataclass(frozen=True)
@@ -50,18 +51,8 @@ class Actor:
 
     @cached_property
     def former_codes(self) -> frozenset[str]:
-        """Codes of ended authorities whose affairs have come to the acting one. One query.
-
-        Also of those that came to one of them before.
-        """
-        moved = list(
-            Succession.objects.filter(moved_at__isnull=False)
-            .order_by("pk").values_list("successor__code", "predecessor__code")
-        )  # fmt: skip
-        found = {self.authority.code}
-        while more := {old for new, old in moved if new in found} - found:
-            found |= more
-        return frozenset(found - {self.authority.code})
+        """Codes of ended authorities whose affairs have come to the acting one. One query."""
+        return former_codes(self.authority.code)
 
 
 def actor_for(membership: Membership) -> Actor:

@@ -1,9 +1,24 @@
-"""What the organisation of the authorities says about places."""
+"""What the organisation of the authorities says about places and about those that came before."""
 
 from collections import defaultdict
 from collections.abc import Iterable
 
-from authorities.models import Area, AreaKind, Unit
+from authorities.models import Area, AreaKind, Succession, Unit
+
+
+def former_codes(authority: str) -> frozenset[str]:
+    """Codes of ended authorities whose affairs have come to this one. One query.
+
+    Also of those that came to one of them before.
+    """
+    moved = list(
+        Succession.objects.filter(moved_at__isnull=False)
+        .order_by("pk").values_list("successor__code", "predecessor__code")
+    )  # fmt: skip
+    found = {authority}
+    while more := {old for new, old in moved if new in found} - found:
+        found |= more
+    return frozenset(found - {authority})
 
 
 def regions_served(units: Iterable[int]) -> dict[int, set[int] | None]:

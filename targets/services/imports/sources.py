@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from targets.models import ImportKind, ImportMapping, ImportRun
+from authorities.selectors import former_codes
+from targets.models import Fact, ImportKind, ImportMapping, ImportRun, PastVisit, Site
 from targets.services.imports import prh, prh_v1, readers, workbooks
 from targets.services.imports.records import FileRefused
 from targets.services.imports.staging import Record
@@ -30,16 +31,55 @@ class Source:
     open: bool = False  # an open register: what it says is for everybody
 
 
-def source_code(run: ImportRun) -> str:
-    """The register that the keys of a run's rows belong to."""
+@dataclass(frozen=True)
+class Register:
+    """What the keys of a run's rows belong to: ``code`` those of sites, ``owned`` those of its
+    authority's visits and facts."""
+
+    code: str
+    owned: str
+
+
+def register_of(run: ImportRun) -> Register:
+    """Where the rows of a run are kept.
+
+    Who carries on the affairs of an ended authority goes on with its lists, so that nothing that was
+    brought in before comes a second time. Not where there is one of their own already or more than
+    one to go on with: running numbers of two lists are not the same things.
+    """
+    code, own = _named(run)
+
+    def of(authority: str) -> Register:
+        # The authority's own running numbers: never another's sites.
+        source = own_list(code, authority) if own else code
+        return Register(source, f"{source}:{authority}"[:40])
+
+    mine, former = of(run.authority.code), sorted(former_codes(run.authority.code))
+    if not former or _begun(mine, own, run):
+        return mine
+    begun = [register for register in map(of, former) if _begun(register, own, run)]
+    return begun[0] if len(begun) == 1 else mine
+
+
+def _named(run: ImportRun) -> tuple[str, bool]:
+    """The name of the register, and whether each authority has its own of it."""
     if run.format in REGISTER_FORMATS:
-        return "prh"
+        return "prh", False
     mapping = ImportMapping.objects.filter(code=run.format).first()
     if mapping is None:
         raise FileRefused("unknown_format", name=run.format, known="")
-    code = str(mapping.options.get("source", mapping.code))
-    # The authority's own running numbers: never another's sites.
-    return own_list(code, run.authority.code) if mapping.options.get("own") else code
+    return str(mapping.options.get("source", mapping.code)), bool(mapping.options.get("own"))
+
+
+def _begun(register: Register, own: bool, run: ImportRun) -> bool:
+    """Whether anything of an authority's register is there. Visits and facts have passed on to the
+    authority of the run, with the register's name as it was."""
+    facts = Fact.objects.filter(authority=run.authority_id, known_to__isnull=True)
+    return (
+        (own and Site.objects.filter(source=register.code).exists())
+        or PastVisit.objects.filter(source=register.owned).exists()
+        or facts.filter(source=register.owned).exists()
+    )
 
 
 def open_source(run: ImportRun, path: Path, tick: Callable[[], None]) -> Source:
@@ -68,7 +108,7 @@ def open_source(run: ImportRun, path: Path, tick: Callable[[], None]) -> Source:
     }  # fmt: skip
     make_row = make_of[ImportKind(mapping.kind)]
     return Source(
-        source_code(run),
+        register_of(run).code,
         (
             (line, lambda r=row: make_row(dict(r)), row)  # type: ignore[misc]  # no defaults in mypy
             for line, row in found

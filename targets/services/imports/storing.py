@@ -28,7 +28,7 @@ from targets.services.imports import (
 )
 from targets.services.imports.changed import tell
 from targets.services.imports.life import WHY, Progress, add, heed, save
-from targets.services.imports.sources import source_code
+from targets.services.imports.sources import register_of
 
 logger = logging.getLogger(__name__)
 
@@ -39,9 +39,9 @@ DEADLOCK_ATTEMPTS = 5
 
 def params_of(run: ImportRun) -> dict[str, Any]:
     """What the statements of a merge ask for, the lines left out."""
-    source = source_code(run)
+    register = register_of(run)
     return {
-        "run": run.pk, "source": source, "owned_source": f"{source}:{run.authority.code}"[:40],
+        "run": run.pk, "source": register.code, "owned_source": register.owned,
         "authority": run.authority_id, "shared": run.shared, "delete_on": run.delete_on,
         "now": timezone.now(), "today": timezone.localdate(),
     }  # fmt: skip
