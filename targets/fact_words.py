@@ -4,6 +4,8 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
+from targets.models import SITE_DETAILS
+
 KINDS: dict[str, Any] = {
     "alcohol_licence": _("Alcohol licence"),
     "transport_licence": _("Transport licence"),
@@ -17,6 +19,7 @@ KINDS: dict[str, Any] = {
     "phone": _("Phone number"),
     "violation": _("What an inspection found"),
     "list_entry": _("Entry of a coordinator's list"),
+    SITE_DETAILS: _("What the list says of the site itself"),
 }
 # Licences that sites can be found by, and whose they are: of the site or of its company.
 LICENCES = {

@@ -19,6 +19,7 @@ from targets.models import (
     Fact,
     Industry,
     PastVisit,
+    SearchEntry,
     Site,
     SiteStatus,
     SiteTag,
@@ -27,7 +28,7 @@ from targets.models import (
     VisitOutcome,
 )
 from targets.querysets import PastVisitQuerySet
-from targets.search import holding, spellings
+from targets.search import Typed, holding, named_so, spellings
 from targets.source_words import anothers
 from ui.filters import FilterSet, once
 from ui.forms import DateInput
@@ -173,10 +174,15 @@ class WordFilter(FilterSet):
     def by_text(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         return holding(rows, self.side, self.request.actor, value)
 
+    def named_so(self) -> tuple[QuerySet[SearchEntry], QuerySet[SearchEntry]] | None:
+        """Entries of names that begin with the one or two letters typed, and that have them as words."""
+        asked = self.is_bound and self.form.is_valid() and self.form.cleaned_data.get("q")
+        return named_so(self.side, self.request.actor, asked) if asked else None
+
     def note(self) -> str:
         """That the spelling was guessed, and not which words were taken: one may be a hidden row's."""
         asked = self.is_bound and self.form.is_valid() and self.form.cleaned_data.get("q")
-        if not asked or not spellings(self.request.actor, self.side, asked):
+        if not asked or not spellings(self.request.actor, self.side, Typed.of(asked)):
             return ""
         return _("Nothing is written as you typed it. What is listed has similar words.")
 

@@ -22,6 +22,10 @@ FACTS_OF = (
     gettext_lazy("Facts %(first)s–%(last)s of %(count)s are shown."),
     gettext_lazy("Facts %(first)s–%(last)s of more than %(count)s are shown."),
 )
+CHANGES_OF = (
+    gettext_lazy("Changes %(first)s–%(last)s of %(count)s are shown."),
+    gettext_lazy("Changes %(first)s–%(last)s of more than %(count)s are shown."),
+)
 # What a reader of a history looks for; coordinates and the like move without meaning.
 TOLD = ("name", "name_sv", "address", "postal_code", "status", "type", "form", "website",
         "company_id", "opened_on", "closed_on", "registered_on", "ended_on")  # fmt: skip
@@ -32,10 +36,18 @@ WORDS = {
 
 
 def changes_of(target: Site | Company) -> list[RegisterChange]:
-    """What imports have changed of the target, newest first. One query."""
+    """The latest that imports have changed of the target, newest first. One query."""
+    return list(_changes(target)[:SHOWN])
+
+
+def changes_told(target: Site | Company) -> QuerySet[RegisterChange]:
+    """All changes that ``history_of`` has words for, newest first."""
+    return _changes(target).filter(new__has_any_keys=list(TOLD))
+
+
+def _changes(target: Site | Company) -> QuerySet[RegisterChange]:
     name = "site" if isinstance(target, Site) else "company"
-    rows = RegisterChange.objects.filter(**{name: target}, old__isnull=False).order_by("-pk")
-    return list(rows[:SHOWN])
+    return RegisterChange.objects.filter(**{name: target}, old__isnull=False).order_by("-pk")
 
 
 def with_sources(

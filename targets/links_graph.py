@@ -75,12 +75,9 @@ class Drawing:
         self.room = DRAWN + 1
         self.node(centre, 0)
 
-    def node(self, end: Site | Company, level: int) -> Node | None:
-        """The node of a company or site, made where there is room for it."""
+    def node(self, end: Site | Company, level: int) -> Node:
+        """The node of a company or site, made where it is new."""
         key = _key(end)
-        if key not in self.nodes and len(self.nodes) >= self.room:
-            self.left_out.add(key)
-            return None
         if key not in self.nodes:
             self.nodes[key] = Node(str(end), url_of(end), key[0], level)
         return self.nodes[key]
@@ -89,10 +86,13 @@ class Drawing:
         self, first: Site | Company, second: Site | Company, words: str, does: str,
         levels: tuple[int, int], *, arrow: bool = True,
     ) -> None:  # fmt: skip
-        a, b = self.node(first, levels[0]), self.node(second, levels[1])
-        if a is None or b is None:
-            return
+        """A line and both its ends, where there is room for those that are new."""
         key = (_key(first), _key(second))
+        new = set(key) - self.nodes.keys()
+        if len(self.nodes) + len(new) > self.room:
+            self.left_out |= new
+            return
+        a, b = self.node(first, levels[0]), self.node(second, levels[1])
         edge = self.edges.get(key)
         if edge is None or (arrow and not edge.arrow):
             self.edges[key] = Edge(a, b, words, arrow)
@@ -178,8 +178,9 @@ def graph_of(
         drawing.line(runs, centre, f"{runs}: {does}", does, (-1, 0))
     for row in rows:
         drawing.link(row)
-    more = len(drawing.left_out)
+    near = set(drawing.left_out)
     further = _further(actor, drawing)
+    missing = drawing.left_out - drawing.nodes.keys()  # a later link may have brought its end in
     if len(drawing.nodes) < 3:
         return None  # the list says it better
     drawing.straighten()
@@ -188,14 +189,14 @@ def graph_of(
     return {
         "width": width, "height": height, "centre": middle, "label": middle.label,
         "nodes": [node for node in drawing.nodes.values() if node is not middle],
-        "edges": list(drawing.edges.values()), "more": more,
+        "edges": list(drawing.edges.values()), "more": len(missing & near),
         "columns": width // COLUMN,
         "further": [
             {"words": sentence(row), "first": named(first), "second": named(second),
-             "at": named(row.at_site)}
+             "at": named(row.at_site), "link": row}
             for row in further[:FURTHER_LINKS] for first, second in [ends_of(row)]
         ],
-        "further_cut": len(further) > FURTHER_LINKS or len(drawing.left_out) > more,
+        "further_cut": len(further) > FURTHER_LINKS or bool(missing - near),
     }  # fmt: skip
 
 

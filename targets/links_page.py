@@ -14,10 +14,16 @@ if TYPE_CHECKING:
     from authorities.actors import Actor
 
 LINKS_SHOWN = 60
+ROLES_SHOWN = 100
+OTHERS_SHOWN = 100  # roles in other companies that those of a part lead to
 ENDS = ("from_company", "from_site", "to_company", "to_site", "at_site")
 SHOWN_OF = (
     gettext_lazy("Links %(first)s–%(last)s of %(count)s are shown."),
     gettext_lazy("Links %(first)s–%(last)s of more than %(count)s are shown."),
+)
+ROLES_OF = (
+    gettext_lazy("Roles %(first)s–%(last)s of %(count)s are shown."),
+    gettext_lazy("Roles %(first)s–%(last)s of more than %(count)s are shown."),
 )
 
 
@@ -111,28 +117,31 @@ def url_of(end: Any) -> str:
     return reverse(name, args=[end.public_id])
 
 
-def roles_of(actor: "Actor", company: Company) -> list[dict[str, Any]]:
-    """Roles of persons in a company: no names, but where else the same person has one. Two queries.
+def roles_at(company: Company) -> QuerySet[PersonRole]:
+    """Roles that persons have in a company now."""
+    return PersonRole.objects.filter(company=company, valid_to=None).order_by("role", "pk")
+
+
+def roles_told(actor: "Actor", rows: list[PersonRole]) -> tuple[list[dict[str, Any]], bool]:
+    """Roles of one company in words: no names, but where else the same person has one. One query.
 
     ``role``, ``source``, ``known_from`` (of the latest), ``number`` of persons, ``others``: companies
-    that share a person.
+    that share a person; and whether there are more such companies than were looked at.
     """
-    mine = list(
-        PersonRole.objects.filter(company=company, valid_to=None).order_by("role", "pk")[:100]
-    )
-    persons = {row.person for row in mine}
+    persons = {row.person for row in rows}
     shared: dict[str, list[Company]] = {}
-    others = (
-        PersonRole.objects.filter(person__in=persons).exclude(company=company)
+    others = list(
+        PersonRole.objects.filter(person__in=persons)
+        .exclude(company__in={row.company_id for row in rows})
         .filter(company__in=Company.objects.visible_to(actor))
-        .select_related("company").order_by("company__name", "pk")[:100]
+        .select_related("company").order_by("company__name", "pk")[: OTHERS_SHOWN + 1]
     )  # fmt: skip
-    for row in others:
+    for row in others[:OTHERS_SHOWN]:
         companies = shared.setdefault(row.person, [])
         if row.company not in companies:
             companies.append(row.company)
     by_role: dict[tuple[str, str], dict[str, Any]] = {}
-    for row in mine:
+    for row in rows:
         entry = by_role.setdefault(
             (row.role, row.source),
             {"role": role_words(row.role), "source": row.source, "known_from": row.known_from,
@@ -141,7 +150,7 @@ def roles_of(actor: "Actor", company: Company) -> list[dict[str, Any]]:
         entry["known_from"] = max(entry["known_from"], row.known_from)
         entry["number"] += 1
         entry["others"] += [c for c in shared.get(row.person, []) if c not in entry["others"]]
-    return list(by_role.values())
+    return list(by_role.values()), len(others) > OTHERS_SHOWN
 
 
 def role_words(code: str) -> str:

@@ -5,16 +5,25 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import Min, OuterRef, QuerySet, Subquery
 from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from targets.filters import CompanyFilter, SiteFilter
+from targets.filters import CompanyFilter, SiteFilter, WordFilter
 from targets.hooks import SiteColumn, bulk_actions, site_columns
-from targets.models import Company, EntryKind, ImportMapping, ImportRun, PastVisit, Site, SiteTag
-from targets.search import Hit, find
+from targets.models import (
+    Company,
+    EntryKind,
+    ImportMapping,
+    ImportRun,
+    PastVisit,
+    SearchEntry,
+    Site,
+    SiteTag,
+)
+from targets.search import SIDES, Hit, find
 from targets.source_words import shown_source
 from ui.lists import Column, ListPage
 from ui.names import name_field
@@ -29,7 +38,76 @@ SORTED = COUNTED
 LOOKS = (200, 3_000, 10_000)
 
 
-class SiteList(ListPage):
+class WalkedList(ListPage):
+    """A list of the register. A long one may be walked along other rows than its own.
+
+    By name, those whose names begin with one or two letters are walked along these names: among
+    all sites in order they stand far from the first.
+    """
+
+    def lanes(self, rows: QuerySet[Any], count: int) -> list[Stretch]:
+        """What a list of ``count`` rows is walked along; empty where it is sorted as any other."""
+        if count <= self.count_limit:
+            return []
+        column, descending = self.sort_key(count)
+        filterset = self.filterset()
+        assert isinstance(filterset, WordFilter)
+        named = filterset.named_so() if column.key == "name" else None
+        return self._by_names(rows, *named, descending) if named else []
+
+    def page_ids(self, rows: QuerySet[Any], start: int, stop: int, count: int) -> list[int]:
+        """In a long list enough rows match that a page is filled after few looks; where it is not,
+        the page goes by the name of the rows and says so, unless that was asked for.
+        """
+        lanes = self.lanes(rows, count)
+        if not lanes:
+            return super().page_ids(rows, start, stop, count)
+        found = walk(lanes, None, stop)
+        if len(found.ids) < stop and found.after is not None:
+            column, _descending = self.sort_key(count)
+            if column.key == "name":
+                return super().page_ids(rows, start, stop, count)
+            self.made["by_name"] = True
+            return list(rows.order_by("name", "pk").values_list("pk", flat=True)[start:stop])
+        self.made["after"] = found.after
+        return found.ids[start:stop]
+
+    def stretches(self, rows: QuerySet[Any], count: int) -> list[Stretch]:
+        return self.lanes(rows, count) or super().stretches(rows, count)
+
+    def place_after(self, last: Any, rows: QuerySet[Any], count: int) -> Place | None:
+        if self.lanes(rows, count):
+            return self.made.get("after")
+        return super().place_after(last, rows, count)
+
+    def _by_names(
+        self, rows: QuerySet[Any], begun: QuerySet[SearchEntry], worded: QuerySet[SearchEntry],
+        descending: bool,
+    ) -> list[Stretch]:  # fmt: skip
+        """Along names that begin so, each row at its first one; then what has the letters as words."""
+        side = self.filterset_class.side  # type: ignore[union-attr]
+        key = f"{SIDES[side][1]}_id"
+
+        def ahead(start: Values | None, number: int, backwards: bool) -> list[Values]:
+            down = descending != backwards
+            return beyond(begun, ("text", down), (key, down), start, number)
+
+        def counting(chunk: list[Values]) -> list[Values]:
+            ids = {pk for _text, pk in chunk}
+            seen = set(rows.filter(pk__in=ids).order_by().values_list("pk", flat=True))
+            names = begun.filter(**{f"{key}__in": seen}).values(key).annotate(first=Min("text"))
+            first = {row[key]: row["first"] for row in names}
+            return [(text, pk) for text, pk in chunk if first.get(pk) == text]
+
+        other = begun.filter(**{key: OuterRef("pk")}).order_by("pk").values("pk")[:1]
+        rest = rows.filter(pk__in=worded.values(key)).alias(other=Subquery(other))
+        return [
+            walked(ahead, counting, str, LOOKS),
+            by_field(rest.filter(other__isnull=True), "name", str, descending),
+        ]
+
+
+class SiteList(WalkedList):
     key = "sites"
     title = gettext_lazy("Sites")
     filterset_class = SiteFilter
@@ -97,43 +175,18 @@ class SiteList(ListPage):
         return next((added for added in site_columns() if added.column is column), None)
 
     # -------------------------------------------------------------- long lists
-    def page_ids(self, rows: QuerySet[Any], start: int, stop: int, count: int) -> list[int]:
-        """By last visit or along the joint list, a long list is walked along those and not the sites.
-
-        A short one is sorted as any other. In a long one enough sites match that a page is filled
-        after few looks; where it is not, the page goes by name and says so. Sites that have no
-        place in the order come after all others, both ways.
-        """
-        if not self._is_walked(count):
-            return super().page_ids(rows, start, stop, count)
-        found = walk(self.stretches(rows, count), None, stop)
-        if len(found.ids) < stop and found.after is not None:
-            self.by_name = True
-            return list(rows.order_by("name", "pk").values_list("pk", flat=True)[start:stop])
-        self.made["after"] = found.after
-        return found.ids[start:stop]
-
-    def _is_walked(self, count: int) -> bool:
-        column, _descending = self.sort_key(count)
-        added = self._adding(column)
-        along = column.key == "last_visit" or (added is not None and added.walk is not None)
-        return along and count > self.count_limit
-
-    def stretches(self, rows: QuerySet[Any], count: int) -> list[Stretch]:
-        """Along the visits or the joint list, then those that have no place there by name."""
-        if not self._is_walked(count):
-            return super().stretches(rows, count)
+    def lanes(self, rows: QuerySet[Any], count: int) -> list[Stretch]:
+        """By last visit along the visits, by its order along the joint list; then by name those
+        that have no place there, both ways."""
         column, descending = self.sort_key(count)
         added = self._adding(column)
+        walks = column.key == "last_visit" or (added is not None and added.walk is not None)
+        if not walks or count <= self.count_limit:
+            return super().lanes(rows, count)
         along = self._along(rows, added, descending) if added else self._by_visits(rows, descending)
         empty = {f"{column.sort[0]}__isnull": True}
         without = self.with_order(rows, column).filter(**empty)
         return [along, by_field(without, "name", str, False)]
-
-    def place_after(self, last: Any, rows: QuerySet[Any], count: int) -> Place | None:
-        if self._is_walked(count):
-            return self.made.get("after")
-        return super().place_after(last, rows, count)
 
     def _along(self, rows: QuerySet[Any], added: SiteColumn, descending: bool) -> Stretch:
         """An order that another room gives."""
@@ -168,7 +221,7 @@ class SiteList(ListPage):
         return walked(ahead, counting, dt.date, LOOKS)
 
     def sort_note(self, count: int) -> str:
-        if getattr(self, "by_name", False):
+        if self.made.get("by_name"):
             return _("Too few of these sites are near the beginning of that order to sort so many by "
                      "it: this page goes by name. Narrow the list by a filter.")  # fmt: skip
         return super().sort_note(count)
@@ -208,7 +261,7 @@ class SiteList(ListPage):
         return ngettext("%(count)s site", "%(count)s sites", count)
 
 
-class CompanyList(ListPage):
+class CompanyList(WalkedList):
     key = "companies"
     title = gettext_lazy("Companies")
     filterset_class = CompanyFilter

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from targets.fact_words import KINDS
-from targets.models import ImportKind, SiteType, VisitOutcome
+from targets.models import SITE_DETAILS, ImportKind, SiteType, VisitOutcome
 from targets.services.imports import readers, workbooks
 from targets.services.imports.messages import file_message
 from targets.services.imports.records import FileRefused, text
@@ -143,7 +143,8 @@ class MappingForm(forms.Form):
                 )  # fmt: skip
         elif kind == ImportKind.FACTS:
             self.fields["fact"] = forms.ChoiceField(
-                label=_("What the rows say"), choices=list(KINDS.items())
+                label=_("What the rows say"),
+                choices=[(kind, words) for kind, words in KINDS.items() if kind != SITE_DETAILS],
             )
             self.fields["values"] = forms.MultipleChoiceField(
                 label=_("Columns to keep"), choices=choices, widget=forms.CheckboxSelectMultiple

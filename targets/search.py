@@ -8,6 +8,7 @@ counts, so that a hidden row neither shows, nor takes a place, nor changes what 
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from django.db import connection
@@ -57,16 +58,24 @@ class Typed:
     def looks_like_code(self) -> bool:
         return len(self.code) >= 4 and any(c.isdigit() for c in self.code) and len(self.code) <= 60
 
+    @property
+    def long(self) -> list[str]:
+        return [word for word in self.words if len(word) >= SHORT]
+
+    @cached_property
+    def begun(self) -> dict[str, list[str]]:
+        """The words that several long ones may begin, asked for once however often one looks."""
+        return begun(self.long) if len(self.long) > 1 else {}
+
 
 SHORT = 3  # letters from which a word's beginning tells enough for the index
 
 
 def words_query(typed: Typed, marks: list[str], alike: dict[str, list[str]] | None = None) -> str:
     """The text query: all words, each begun or (``alike``) one of those like it, and all marks."""
-    long = [word for word in typed.words if len(word) >= SHORT]
-    parts = [] if long else [f"'{word}'" for word in typed.words]
-    whole = begun(long) if len(long) > 1 else {}
-    for word in long:
+    parts = [] if typed.long else [f"'{word}'" for word in typed.words]
+    whole = typed.begun
+    for word in typed.long:
         choices = [f"'{w}'" for w in whole[word]] if word in whole else [f"'{word}':*"]
         choices += [f"'{w}'" for w in (alike or {}).get(word, ())]
         parts.append(f"({' | '.join(choices)})")
@@ -128,9 +137,14 @@ def matching(
     """
     rows = rows.filter(_match(words_query(typed, marks, alike), indexed=True))
     short = [f"'{word}':*" for word in typed.words if len(word) < SHORT]
-    if short and len(short) < len(typed.words):
+    if short and typed.long:
         rows = rows.filter(_match(" & ".join(short), indexed=False))
     return rows
+
+
+def beginning(rows: QuerySet[SearchEntry], typed: Typed) -> QuerySet[SearchEntry]:
+    """Names that begin as typed."""
+    return rows.exclude(kind=EntryKind.CODE).filter(text__startswith=typed.text)
 
 
 def seen_entries(side: str, actor: Any) -> QuerySet[SearchEntry]:
@@ -185,34 +199,54 @@ def _find(actor: Any, side: str, raw: str, limit: int, guess: bool) -> list[Hit]
 def holding(rows: QuerySet[Any], side: str, actor: Any, raw: str) -> QuerySet[Any]:
     """Those of ``rows`` (sites or companies) with all words typed, or an identifier begun so.
 
-    Where the actor sees nothing of that kind, those with words like them (``spellings``).
+    Of words of one or two letters alone also those with a name that begins as typed. Where the
+    actor sees nothing of that kind, those with words like them (``spellings``).
     """
     typed = Typed.of(raw)
     if not typed.words:
         return rows.none()
-    name = SIDES[side][1]
-    of_side = SearchEntry.objects.filter(**{f"{name}__isnull": False}).order_by()
-    alike = spellings(actor, side, raw)
-    found = matching(of_side, typed, marks_of(side, actor), alike).values(f"{name}_id")
+    name = f"{SIDES[side][1]}_id"
+    entries = of_side(side)
+    alike = spellings(actor, side, typed)
+    found = matching(entries, typed, marks_of(side, actor), alike)
+    if not typed.long:
+        found |= beginning(entries, typed)
     if alike or not typed.looks_like_code:
-        return rows.filter(pk__in=found)
-    codes = of_side.filter(kind=EntryKind.CODE, text__startswith=typed.code)
-    return rows.filter(Q(pk__in=found) | Q(pk__in=codes.values(f"{name}_id")))
+        return rows.filter(pk__in=found.values(name))
+    codes = entries.filter(kind=EntryKind.CODE, text__startswith=typed.code)
+    return rows.filter(Q(pk__in=found.values(name)) | Q(pk__in=codes.values(name)))
 
 
-def spellings(actor: Any, side: str, raw: str) -> dict[str, list[str]]:
+def named_so(
+    side: str, actor: Any, raw: str
+) -> tuple[QuerySet[SearchEntry], QuerySet[SearchEntry]] | None:
+    """Of what ``holding`` finds by one or two letters: entries that the actor may see whose names
+    begin so, and all that have the letters as words. None where longer words were typed.
+    """
+    typed = Typed.of(raw)
+    if typed.long or not typed.words:
+        return None
+    begun = beginning(seen_entries(side, actor), typed)
+    return begun, matching(of_side(side), typed, marks_of(side, actor))
+
+
+def of_side(side: str) -> QuerySet[SearchEntry]:
+    return SearchEntry.objects.filter(**{f"{SIDES[side][1]}__isnull": False}).order_by()
+
+
+def spellings(actor: Any, side: str, typed: Typed) -> dict[str, list[str]]:
     """Words to take for those typed where the actor sees no row that holds them as typed; else none.
 
     It is asked of all that the actor sees, whatever else narrows a list: so list, map, export and
     bulk read the words alike, and neither another filter nor a hidden row changes how. One query,
-    of a code two, and one more where the spelling is guessed; once for an actor.
+    of a code two, and one more where the spelling is guessed; once for an actor. None where no word
+    is long enough to be guessed.
     """
     asked = actor.__dict__.setdefault("_spelled", {})
-    if (side, raw) not in asked:
-        typed = Typed.of(raw)
-        known = not typed.words or _seen_as_typed(actor, side, typed)
-        asked[side, raw] = {} if known else words_alike(typed.words)
-    return asked[side, raw]  # type: ignore[no-any-return]
+    if (side, typed) not in asked:
+        known = not _to_guess(typed.words) or _seen_as_typed(actor, side, typed)
+        asked[side, typed] = {} if known else words_alike(typed.words)
+    return asked[side, typed]  # type: ignore[no-any-return]
 
 
 def _seen_as_typed(actor: Any, side: str, typed: Typed) -> bool:
@@ -253,7 +287,7 @@ def _by_code(actor: Any, side: str, typed: Typed) -> list[Hit]:
 
 
 def _by_beginning(actor: Any, side: str, typed: Typed) -> list[Hit]:
-    return _hits(_take(_names(side, actor).filter(text__startswith=typed.text), side, 30))
+    return _hits(_take(beginning(seen_entries(side, actor), typed), side, 30))
 
 
 def _by_words(actor: Any, side: str, typed: Typed) -> list[Hit]:
@@ -287,7 +321,7 @@ def words_alike(words: tuple[str, ...]) -> dict[str, list[str]]:
     One query. The words come from all entries, also of rows the actor does not see: which are taken
     for a typed word is never shown, and a hidden row's word finds nothing.
     """
-    asked = [word for word in words if len(word) >= 4 and word.isalpha()]
+    asked = _to_guess(words)
     if not asked:
         return {}
     swapped = [(word, s) for word in asked for s in _swaps(word)]
@@ -312,6 +346,10 @@ def words_alike(words: tuple[str, ...]) -> dict[str, list[str]]:
         for word, other in sorted(cursor.fetchall()):
             alike.setdefault(word, []).append(other)
     return alike
+
+
+def _to_guess(words: tuple[str, ...]) -> list[str]:
+    return [word for word in words if len(word) >= 4 and word.isalpha()]
 
 
 def _swaps(word: str) -> list[str]:

@@ -12,9 +12,11 @@ from authorities.access import acting
 from authorities.purposes import case_token, purpose_of
 from targets.fact_words import register_name
 from targets.history_page import (
+    CHANGES_OF,
     FACTS_OF,
     SHOWN,
     changes_of,
+    changes_told,
     facts_at,
     facts_told,
     history_of,
@@ -23,9 +25,19 @@ from targets.history_page import (
 )
 from targets.identity_views import hints_of, kept_instead
 from targets.links_graph import graph_of
-from targets.links_page import LINKS_SHOWN, SHOWN_OF, link_url, links_at, roles_of, told
+from targets.links_page import (
+    LINKS_SHOWN,
+    ROLES_OF,
+    ROLES_SHOWN,
+    SHOWN_OF,
+    link_url,
+    links_at,
+    roles_at,
+    roles_told,
+    told,
+)
 from targets.lists import CompanyList, SiteList
-from targets.models import DECIDERS, Company, Site
+from targets.models import DECIDERS, Company, RegisterChange, Site
 from targets.panels import panels_of
 from targets.parts import Part, part_of
 from targets.selectors import (
@@ -56,6 +68,26 @@ def _linked(request: HttpRequest, centre: Site | Company) -> dict[str, Any]:
     }
 
 
+def _roles(request: HttpRequest, company: Company | None) -> dict[str, Any]:
+    """Roles of persons in the company, a part at a time."""
+    part = Part([])
+    if company is not None:
+        part = part_of(roles_at(company), request, "roles", ROLES_SHOWN, ROLES_OF)
+    roles, cut = roles_told(request.actor, part.rows)  # type: ignore[attr-defined]
+    return {"roles_part": part, "roles": roles, "others_cut": cut}
+
+
+def _history(
+    request: HttpRequest, target: Site | Company, changes: list[RegisterChange]
+) -> dict[str, Any]:
+    """What it was before, a part at a time where there may be more than these latest changes."""
+    part = Part(changes)
+    if len(changes) >= SHOWN:
+        part = part_of(changes_told(target), request, "history", SHOWN, CHANGES_OF)
+    rows = history_of(request.actor, part.rows)  # type: ignore[attr-defined]
+    return {"history_part": part, "history": rows}
+
+
 def _facts(request: HttpRequest, open_: bool, **target: Any) -> dict[str, Any]:
     """What registers say, a part at a time; nothing without a purpose."""
     part = Part([])
@@ -82,9 +114,9 @@ def site_detail(request: HttpRequest, public_id: str) -> HttpResponse:
         "facts": with_sources(site_facts(site, actor), site, changes, actor),
         "sources": sources_of(site, actor),
         **_linked(request, site),
-        "roles": roles_of(actor, site.company) if site.company else [],
+        **_roles(request, site.company),
         **_facts(request, open_, site=site),
-        "history": history_of(actor, changes),
+        **_history(request, site, changes),
         "panels": panels_of(actor, site),
         "open": open_,
         "case_token": case_token(site),
@@ -124,9 +156,9 @@ def company_detail(request: HttpRequest, public_id: str) -> HttpResponse:
         "refusals": earlier_refusals(actor, company=company) if open_ else [],
         "sets": datasets_about(actor, company) if open_ else [],
         **_linked(request, company),
-        "roles": roles_of(actor, company),
+        **_roles(request, company),
         **_facts(request, open_, company=company),
-        "history": history_of(actor, changes),
+        **_history(request, company, changes),
         "names": company.names.order_by("kind", "valid_from", "id"),
         "registrations": registrations,
         "identifiers": company.identifiers.order_by("scheme", "value"),

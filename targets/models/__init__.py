@@ -28,6 +28,7 @@ from targets.models.identity import (
 )
 from targets.models.imports import (
     ENDED,
+    SITE_DETAILS,
     ImportKind,
     ImportMapping,
     ImportPart,
@@ -36,6 +37,7 @@ from targets.models.imports import (
     ImportRow,
     ImportRun,
     ImportState,
+    details_of,
 )
 from targets.models.links import LINK_ENDS, Link, LinkKind, PersonRole
 from targets.models.places import AddressPoint
@@ -91,6 +93,7 @@ __all__ = [
     "DECIDERS",
     "ENDED",
     "LINK_ENDS",
+    "SITE_DETAILS",
     "About",
     "Accuracy",
     "AddressPoint",
@@ -166,4 +169,5 @@ __all__ = [
     "SuccessorHint",
     "Tag",
     "VisitOutcome",
+    "details_of",
 ]

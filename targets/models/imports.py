@@ -1,6 +1,7 @@
 """Files being read into the register: how their columns are mapped, how far they have come."""
 
 import uuid
+from typing import Any
 
 from django.conf import settings
 from django.db import models
@@ -16,6 +17,24 @@ class ImportKind(models.TextChoices):
     VISITS = "visits", _("visits")
     FACTS = "facts", _("facts about companies or sites")
     ROLES = "roles", _("roles of persons in companies")
+
+
+# Kind of the facts by which a list's owner keeps what the site does not show.
+SITE_DETAILS = "site_details"
+_DETAILS = ("opened_on", "closed_on", "staff_estimate")
+
+
+def details_of(columns: dict[str, Any], options: dict[str, Any]) -> list[str]:
+    """Fields of rows of sites that a private list keeps as facts of their own (``SITE_DETAILS``).
+
+    Only a list that brings facts can be private. What a rule of a fact names is in that fact.
+    """
+    rules = options.get("facts", [])
+    named = {
+        column for rule in rules
+        for column in (*rule["columns"].values(), rule.get("from"), rule.get("to"))
+    }  # fmt: skip
+    return [f for f in _DETAILS if rules and f in columns and columns[f] not in named]
 
 
 class ImportMapping(models.Model):
@@ -52,7 +71,10 @@ class ImportMapping(models.Model):
         if self.kind == ImportKind.FACTS:
             return [self.options["fact"]]
         if self.kind == ImportKind.SITES:
-            return sorted({rule["kind"] for rule in self.options.get("facts", [])})
+            kinds = {rule["kind"] for rule in self.options.get("facts", [])}
+            if details_of(self.columns, self.options):
+                kinds.add(SITE_DETAILS)
+            return sorted(kinds)
         return []
 
     @property

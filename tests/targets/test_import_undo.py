@@ -118,9 +118,12 @@ def test_the_page_tells_neither_how_much_stays_nor_whose_work_hangs_on_it(analys
         pages.append(re.findall(r"<p>(.*?)</p>|<dt>(.*?)</dt>", text))
     assert pages[0] == pages[1] == pages[2]
     assert any("Some of what the import brought stays" in words for words, _label in pages[0])
+    # New and changed less what was taken back would be what stays.
+    assert "Taken back" not in {label for _words, label in pages[0]}
     clean = undone(analyst, upload(analyst, HEAD + row(99, "Last")))
     page = as_user(analyst).get(reverse("targets:import_detail", args=[clean.public_id]))
     assert "stays" not in page.content.decode()
+    assert "<dt>Taken back</dt><dd>1</dd>" in page.content.decode()
 
 
 def test_a_later_change_is_not_overwritten_by_an_undo(analyst):

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from authorities.purposes import state_purpose
 from targets import links_graph, parts, views
-from targets.models import Fact
+from targets.models import Fact, Link
 from targets.services.recusals import recuse
 from tests.factories import make_actor, make_company, make_municipality, make_region, make_site
 from tests.targets.test_site_page import make_link
@@ -149,6 +149,54 @@ def test_the_rest_is_told_of_and_can_be_reached(as_user, monkeypatch):
     text = look(client, yard, links=2).content.decode()
     assert "Links 4–6 of more than 5 are shown." in text
     assert 'href="?links=3#links"' in text
+
+
+def test_whoever_is_drawn_has_a_line(as_user, monkeypatch):
+    """A link whose ends do not both find room is not drawn by half."""
+    yard = make_site(name="Yard", company=None)
+    first, second, third = (make_company(name=name) for name in ("Eka", "Toka", "Kolmas"))
+    make_link("contracts_to", first, second, at_site=yard)  # two that are new
+    make_link("works_at", third, yard)
+    monkeypatch.setattr(links_graph, "DRAWN", 1)
+    monkeypatch.setattr(links_graph, "FURTHER", 0)
+    client = as_user(make_actor("OSH", "inspector"))
+    for number in range(2):
+        drawing = links_graph.Drawing(yard)
+        for row in sorted(Link.objects.all(), key=lambda row: row.kind, reverse=bool(number)):
+            drawing.link(row)
+        ends = {id(end) for edge in drawing.edges.values() for end in (edge.first, edge.second)}
+        assert ends == {id(node) for node in drawing.nodes.values()}
+    assert graph(client, yard) is None
+
+
+def test_who_is_drawn_after_all_is_not_counted_as_left_out(as_user, monkeypatch):
+    yard = make_site(name="Yard", company=None)
+    near, far = make_company(name="A Near"), make_company(name="B Far")
+    make_link("works_at", near, yard)
+    make_link("works_at", far, yard)
+    make_link("contracts_to", far, near)  # one step further it has room
+    monkeypatch.setattr(links_graph, "DRAWN", 1)
+    page = look(as_user(make_actor("OSH", "inspector")), yard)
+    drawn = page.context["graph"]
+    assert set(levels(drawn)) == {"A Near", "B Far"}
+    assert (drawn["more"], drawn["further_cut"]) == (0, False)
+    assert "in the list only" not in page.content.decode()
+
+
+def test_one_step_further_tells_whose_a_link_is_and_where_it_is_from(chain, as_user):
+    yard, firms = chain
+    actor = make_actor("OSH", "inspector")
+    make_link("contracts_to", make_company(name="Own Oy"), firms["Sub"], authority=actor.authority,
+              valid_from="2026-03-09")  # fmt: skip
+    text = look(as_user(actor), yard).content.decode()
+    further = text.partition("One step further")[2].partition("</ul>")[0]
+    own = next(item for item in further.split("<li>") if "Own Oy is a contractor" in item)
+    assert "Occupational safety</span>" in own
+    assert "lock" in own
+    assert "2026–" in own
+    public = next(item for item in further.split("<li>") if "Subsub Oy is a contractor" in item)
+    assert "test" in public  # its source
+    assert "lock" not in public
 
 
 def test_facts_come_in_parts_too_and_only_with_a_purpose(as_user, monkeypatch):

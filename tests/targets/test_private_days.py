@@ -3,6 +3,7 @@
 import datetime as dt
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 from django.utils import timezone
 
@@ -26,8 +27,8 @@ def mapping(analyst) -> ImportMapping:
     )  # fmt: skip
 
 
-def row(key: int, last: str = "", why: str = "Hint") -> str:
-    return f"{key};Place {key};Helsinki;2020-01-01;{last};7;{why}\n"
+def row(key: int, last: str = "", why: str = "Hint", staff: int = 7) -> str:
+    return f"{key};Place {key};Helsinki;2020-01-01;{last};{staff};{why}\n"
 
 
 def public(site: Site) -> tuple:
@@ -42,19 +43,21 @@ def test_a_last_day_closes_no_site_for_others_and_is_kept_by_its_owner(analyst, 
     closed, open_, silent = Site.objects.order_by("source_key")
     # To others the two cannot be told apart.
     assert public(closed) == public(open_) == public(silent) == ("active", None, None, None)
-    facts = {f.site_id: f for f in Fact.objects.all()}
-    assert facts[closed.pk].value == {
-        "reason": "Hint", "opened_on": "2020-01-01", "closed_on": YESTERDAY.isoformat(),
-        "staff_estimate": 7,
+    facts = {(f.site_id, f.kind): f for f in Fact.objects.all()}
+    assert facts[closed.pk, "list_entry"].value == {"reason": "Hint"}
+    assert facts[closed.pk, "site_details"].value == {
+        "opened_on": "2020-01-01", "closed_on": YESTERDAY.isoformat(), "staff_estimate": 7,
     }  # fmt: skip
-    assert "closed_on" not in facts[open_.pk].value
-    assert facts[silent.pk].value["closed_on"] == YESTERDAY.isoformat()
+    assert "closed_on" not in facts[open_.pk, "site_details"].value
+    assert facts[silent.pk, "site_details"].value["closed_on"] == YESTERDAY.isoformat()
+    assert (silent.pk, "list_entry") not in facts  # its row gives no reason: it says no such fact
     assert {(f.shared, f.authority_id) for f in facts.values()} == {(False, analyst.authority.pk)}
     tax = make_actor("TAX", "analyst")
     for actor, seen in ((analyst, True), (tax, False)):
         state_purpose(actor=actor, case=closed, text="Choosing targets for the spring round")
         page = as_user(actor).get(reverse("targets:site_detail", args=[closed.public_id]))
         assert ("last day" in page.content.decode()) == seen
+        assert ("What the list says of the site itself" in page.content.decode()) == seen
         assert ("<dd>Closed" in page.content.decode()) is False
     assert upload(analyst, content, "watch-list").unchanged_count == 3
 
@@ -72,3 +75,58 @@ def test_what_everybody_knew_of_a_site_a_private_list_does_not_change(analyst, m
     assert [public(site) for site in Site.objects.order_by("source_key")] == told
     undone(analyst, run)
     assert [public(site) for site in Site.objects.order_by("source_key")] == told
+
+
+def told() -> dict[tuple[str, str], tuple]:
+    """What is known now: values, since when, and until when."""
+    return {
+        (fact.site.source_key, fact.kind): (fact.value, fact.known_from, fact.valid_to)
+        for fact in Fact.objects.known().select_related("site")
+    }
+
+
+def test_a_change_of_staff_says_nothing_new_of_the_entry(analyst, mapping):
+    upload(analyst, HEAD + row(1) + row(2), "watch-list")
+    before = told()
+    run = upload(analyst, HEAD + row(1, staff=9) + row(2), "watch-list")
+    after = told()
+    assert after["1", "site_details"][0]["staff_estimate"] == 9
+    changed = {key for key in after if after[key] != before[key]}
+    assert changed == {("1", "site_details")}
+    undone(analyst, run)
+    assert {key: said[0] for key, said in told().items()} == {
+        key: said[0] for key, said in before.items()
+    }
+
+
+def test_a_full_list_ends_what_it_kept_of_sites_too(analyst, mapping):
+    content = [row(1), row(2), row(3, why="")]
+    upload(analyst, HEAD + "".join(content), "watch-list")
+    run = upload(analyst, HEAD + content[0] + content[2], "watch-list", full_list=True)
+    assert (run.state, run.ended_count) == ("done", 2), run.message
+    ended = {key for key, (_value, _known, last) in told().items() if last is not None}
+    assert ended == {("2", "list_entry"), ("2", "site_details")}
+    undone(analyst, run)
+    assert all(last is None for _value, _known, last in told().values())
+
+
+def test_columns_that_a_fact_names_are_in_that_fact_alone(analyst, mapping):
+    mapping.options["facts"][0] |= {"from": "Auki", "to": "Kiinni"}
+    mapping.options["facts"][0]["columns"]["people"] = "Väkeä"
+    mapping.save()
+    assert mapping.fact_kinds == ["list_entry"]
+    upload(analyst, HEAD + row(1, YESTERDAY.isoformat()), "watch-list")
+    fact = Fact.objects.get()
+    assert (fact.kind, fact.value, fact.valid_to) == (
+        "list_entry", {"people": 7, "reason": "Hint"}, YESTERDAY,
+    )  # fmt: skip
+
+
+def test_nobody_maps_a_list_of_facts_to_what_is_said_of_sites_alone(analyst, as_user):
+    sample = SimpleUploadedFile("a.csv", b"id;y;x\n1;0112038-9;2\n")
+    page = as_user(analyst).post(
+        reverse("targets:mapping_create"), {"name": "M", "kind": "facts", "file": sample}
+    )
+    choices = page.context["form"].fields["fact"].choices
+    assert "list_entry" in dict(choices)
+    assert "site_details" not in dict(choices)

@@ -22,7 +22,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from targets.models import SiteType
+from targets.models import SITE_DETAILS, SiteType, details_of
 from targets.services.imports import foreign
 from targets.services.imports.addresses import Place, taken_apart, written_whole
 from targets.services.imports.records import (
@@ -63,10 +63,11 @@ class Table:
     ) -> None:
         """``private``: what rows of sites say besides is its owner's alone, so the number of people
         and the days, which everybody would read with the site (and a last day in its state), are
-        left to the facts."""
+        left to a fact of their own."""
         self.columns = columns
         self.options = options
         self.private = private
+        self.details = details_of(columns, options) if private else []
         # Hashes, not keys: a few tens of bytes a row however long the keys are.
         self._seen: set[int] = set()
         self._again: Counter[int] = Counter()
@@ -275,29 +276,21 @@ class Table:
                     raise Refused("valid_to", "dates_order", last)
                 facts.append({"kind": rule["kind"], "value": value, "from": first, "to": last})
         kept = self._kept_from_the_site(row)
-        if kept and not facts:
-            kind = self.options["facts"][0]["kind"]
-            facts.append({"kind": kind, "value": {}, "from": None, "to": None})
-        if kept:
-            facts[0]["value"] = kept | facts[0]["value"]
+        if kept:  # apart: it neither makes a licence or debt of itself nor restates one
+            facts.append({"kind": SITE_DETAILS, "value": kept, "from": None, "to": None})
         return facts
 
     def _kept_from_the_site(self, row: dict[str, Any]) -> dict[str, Any]:
         """What a private list tells of a site that the site does not show and no rule of a fact names."""
-        rules = self.options.get("facts", []) if self.private else []
-        if not rules:
-            return {}
-        named = {column for rule in rules
-                 for column in (*rule["columns"].values(), rule.get("from"), rule.get("to"))}  # fmt: skip
         kept: dict[str, Any] = {}
-        for field in ("opened_on", "closed_on"):
-            day = self._date(row, field) if self.columns.get(field) not in named else None
-            if day:
-                kept[field] = day.isoformat()
-        staff = self._number(row, "staff_estimate")
-        if staff is not None and self.columns.get("staff_estimate") not in named:
-            kept["staff_estimate"] = int(staff)
-        return kept
+        for field in self.details:
+            if field == "staff_estimate":
+                staff = self._number(row, field)
+                kept[field] = None if staff is None else int(staff)
+            else:
+                day = self._date(row, field)
+                kept[field] = day.isoformat() if day else None
+        return {field: said for field, said in kept.items() if said is not None}
 
     def _links(self, row: dict[str, Any]) -> list[dict[str, Any]]:
         """Links that ``options.links`` names, each with the company that does something.
