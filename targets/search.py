@@ -250,8 +250,9 @@ def spellings(actor: Any, side: str, typed: Typed) -> dict[str, list[str]]:
 
 
 def _seen_as_typed(actor: Any, side: str, typed: Typed) -> bool:
-    """Entries are walked as the search itself walks them, so that both have the same plans."""
-    rows = matching(seen_entries(side, actor), typed, marks_of(side, actor))
+    """Entries are walked as the search itself walks them: of names alone, for only these stand in the
+    order of their text (of a word that half a million sites have, all were sorted: 0.3 s)."""
+    rows = matching(_names(side, actor), typed, marks_of(side, actor))
     return bool(_by_code(actor, side, typed) or _take(rows, side))
 
 
