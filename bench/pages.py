@@ -65,6 +65,10 @@ CASES: dict[str, tuple[str, list[str]]] = {
         f"{SITES}?q=kebab",
         [f"{JOINED} WHERE s.name ILIKE '%kebab%' {PAGE}", COUNTED.format("s.name ILIKE '%kebab%'")],
     ),
+    "list, two letters": (
+        f"{SITES}?q=vi",
+        [f"{JOINED} WHERE s.name ILIKE 'vi%' {PAGE}", COUNTED.format("s.name ILIKE 'vi%'")],
+    ),
     "search, common word": ("/search/?q=ravintola", [TEXT.format("ravintola")]),
     "search, mistyped": ("/search/?q=ravintoal", [TEXT.format("ravintol")]),
     "search, two words": ("/search/?q=kebab+tampere", [TEXT.format("kebab")]),
