@@ -93,7 +93,8 @@ def _backtested(version: ModelVersion) -> float:
     newest = done.order_by("-created_at", "-pk").first()
     share = float(newest.params["capacity"] if newest else DEFAULTS["capacity"])
     if newest and share >= 1 and newest.results["enough"]:
-        share = float(newest.results["total"]["chosen"])
+        # Reports made before the capacity could be a number of visits do not tell the share.
+        share = float(newest.results["total"].get("chosen", DEFAULTS["capacity"]))
     return share if share < 1 else float(DEFAULTS["capacity"])  # all of them are no choice
 
 
