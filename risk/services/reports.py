@@ -193,7 +193,7 @@ def _results(report: Report) -> dict[str, Any]:
         rows = tested.rows(version)
     progress(1, 4)
     if version.state == ModelState.DRAFT and "fitted" not in report.partial:
-        fitted = tested.fit(version, rows)
+        fitted = tested.fit(version, rows, lambda: progress(1, 4))
         with transaction.atomic(), as_system("a job works for whoever asked"):
             version = models.locked(version)
             if version.state == ModelState.DRAFT:
@@ -257,7 +257,7 @@ def _beside(report: Report, rows: tested.Rows) -> dict[str, Any]:
     """A draft that the system proposes beside the version in use."""
     with transaction.atomic(), as_system("a model learns from all results of its authority"):
         base = ModelVersion.objects.get(pk=report.params["base"])
-        return tested.beside(report.version, base, rows, report.params)
+    return tested.beside(report.version, base, rows, report.params, lambda: _save(report))
 
 
 def _finish(report: Report, results: dict[str, Any]) -> None:
