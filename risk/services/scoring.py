@@ -22,7 +22,7 @@ from django.utils.translation import gettext as _
 from audit.context import as_system
 from audit.errors import Conflict
 from audit.services import record
-from risk.engine.asked import Asked, midnight
+from risk.engine.asked import Asked, known_when
 from risk.engine.points import Curve, Rule, score_sql
 from risk.engine.values import values_sql
 from risk.engine.worth import Reckoning, Worths, worth_sql
@@ -35,11 +35,6 @@ LOCK, REFRESH_LOCK = 7_301, 7_302  # first keys of advisory locks, no other room
 BATCH = 5_000
 
 Progress = Callable[[ScoringRun], None]
-
-
-def known_when(day: dt.date) -> dt.datetime | None:
-    """The moment whose knowledge counts for a day: its end; None (now) for today."""
-    return midnight(day + dt.timedelta(days=1)) if day < timezone.localdate() else None
 
 
 def versions_on(day: dt.date) -> list[ModelVersion]:
