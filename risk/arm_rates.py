@@ -72,7 +72,7 @@ def labelled_visits(actor: "Actor", since: dt.date, found: str) -> Visits:
     rows = list(
         PastVisit.objects.visible_to(actor)
         .filter(label__isnull=False, on__gte=since, on__lte=timezone.localdate())
-        .exclude(outcome=VisitOutcome.NOT_POSSIBLE)
+        .made()
         .order_by("-on", "-pk")
         .values_list(
             "authority_id", "site__region__code", "site__industry__code", "outcome", "label__arm",

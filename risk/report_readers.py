@@ -1,14 +1,15 @@
 """What readers of other authorities see of a test: no group small enough to tell one visit by.
 
 A joint model is tested on all visits of its owner, shared or not; the report is read by everybody
-who works with risk. The owner's own people see every group. Which visits came of tips is theirs
-alone: held against the shared visits of an area, the number of them would tell of a signal.
+who works with risk. The owner's own people see every group. Where visits came from is theirs
+alone, whether or not a tip is among it: held against the shared visits of an area, the number of
+tips would tell of a signal, and so would a table that is there only while there are none.
 """
 
 from typing import Any
 
 from risk.models import Report, ReportKind
-from risk.services.segments import ORIGIN, TIP
+from risk.services.segments import ORIGIN
 from risk.small_groups import FEW, OTHERS, merged
 
 AMONG_CHOSEN = ("precision", "lift")
@@ -24,8 +25,10 @@ def results_for(report: Report, *, own: bool) -> dict[str, Any]:
     if report.kind == ReportKind.AUDIT:
         return results | {
             "findings": {
-                name: _findings(rows) for name, rows in _without_tips(results["findings"]).items()
-            }
+                name: _findings(rows)
+                for name, rows in _without_origins(results["findings"]).items()
+            },
+            "blocking": [_block(block) for block in results["blocking"]],
         }
     if report.kind == ReportKind.BACKTEST and results.get("total"):
         return results | {
@@ -35,9 +38,14 @@ def results_for(report: Report, *, own: bool) -> dict[str, Any]:
     return results
 
 
-def _without_tips(dimensions: dict[str, Any]) -> dict[str, Any]:
-    """All but the origins, where there is a tip among them."""
-    return {name: rows for name, rows in dimensions.items() if not (name == ORIGIN and TIP in rows)}
+def _without_origins(dimensions: dict[str, Any]) -> dict[str, Any]:
+    return {name: rows for name, rows in dimensions.items() if name != ORIGIN}
+
+
+def _block(block: dict[str, Any]) -> dict[str, Any]:
+    """What stops a version; of an origin not which."""
+    dimension, _equals, _label = block["group"].partition("=")
+    return block | {"group": f"{ORIGIN}={OTHERS}"} if dimension == ORIGIN else block
 
 
 def _told(rows: dict[str, Any]) -> dict[str, Any]:
@@ -74,7 +82,7 @@ def _total(total: dict[str, Any]) -> dict[str, Any]:
     model = total["model"]
     return total | {
         "segments": {
-            name: _segment(rows) for name, rows in _without_tips(total["segments"]).items()
+            name: _segment(rows) for name, rows in _without_origins(total["segments"]).items()
         },
         "random_arm": drawn_for(total.get("random_arm"), own=False),
         "model": model | {

@@ -94,7 +94,10 @@ def capacity_words(capacity: float) -> str:
 
 
 def interval(values: Any, decimals: int, percent: bool = False) -> str:
-    """``value (low–high)`` of a list of three."""
+    """``value (low–high)`` of a list of three; a number alone, as groups had before they had
+    intervals, as it is."""
+    if isinstance(values, int | float):
+        return shown(values, decimals, percent)
     if not values or values[0] is None:
         return "–"
     value, low, high = (shown(v, decimals, percent) for v in values)

@@ -6,14 +6,13 @@ from django.core.paginator import Paginator
 from django.db.models import Prefetch
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
-from django.utils.formats import number_format
 from django.views.decorators.http import require_GET
 
 from authorities.access import acting
 from risk.engine.worth import Reckoning
 from risk.models import ModelVersion, ScoringRun
 from risk.permissions import READERS
-from risk.selectors import percent
+from risk.selectors import percent, plain_number
 
 LINES = 50
 
@@ -39,8 +38,8 @@ def run_detail(request: HttpRequest, public_id: str) -> HttpResponse:
     context = {
         "run": run, "reckoning": reckoning,
         "lines": [
-            {"version": version, "weight": _number(weights[version.pk].severity),
-             "days": _number(weights[version.pk].days), "joint": True,
+            {"version": version, "weight": plain_number(weights[version.pk].severity),
+             "days": plain_number(weights[version.pk].days), "joint": True,
              "usual": percent(usual[version.pk]) if version.pk in usual else "–"}
             if version.pk in weights else {"version": version, "joint": False}
             for version in run.counted
@@ -57,7 +56,3 @@ def _counted(request: HttpRequest) -> Prefetch:
         "versions", versions.order_by("-model__joint", "model__code").defer("params"),
         to_attr="counted",
     )  # fmt: skip
-
-
-def _number(value: float) -> str:
-    return number_format(int(value) if value.is_integer() else value, use_l10n=True)

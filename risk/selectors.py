@@ -83,6 +83,12 @@ def _grouped(number: int) -> str:
     return formats.number_format(number, use_l10n=True, force_grouping=True)
 
 
+def plain_number(value: float | None) -> str:
+    """At most two decimals and none for a whole number, as the reader writes numbers; 0 for none."""
+    value = round(value or 0.0, 2)
+    return formats.number_format(int(value) if value.is_integer() else value, use_l10n=True)
+
+
 def percent(share: float) -> str:
     """A probability as whole per cent in the reader's language."""
     return f"{formats.number_format(round(share * 100), use_l10n=True)} %"

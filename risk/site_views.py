@@ -13,7 +13,7 @@ from authorities.access import acting
 from authorities.purposes import purpose_of
 from risk.engine.reasons import Change, Contribution, Explanation, explain, without
 from risk.models import ModelVersion, Source
-from risk.selectors import joint_scores, percent, shown_versions
+from risk.selectors import joint_scores, percent, plain_number, shown_versions
 from targets.models import Site
 
 ASKED_WITHOUT = 3  # the largest contributions whose absence is worked out
@@ -74,7 +74,7 @@ def sentence(part: Contribution) -> str:
     if not part.known:
         return _("%(name)s: not known") % {"name": version.name}
     said = part.value
-    value = said if isinstance(said, str) else _number(said)
+    value = said if isinstance(said, str) else plain_number(said)
     return version.sentence.replace("{value}", value) or version.name
 
 
@@ -97,18 +97,13 @@ def _change(change: Change) -> str:
     if change.low is None and change.high is None:
         return _("any other: %(points)s points, %(p)s") % values
     if change.low is None:
-        values["value"] = _number(change.high)
+        values["value"] = plain_number(change.high)
         return _("below %(value)s: %(points)s points, %(p)s") % values
-    values["value"] = _number(change.low)
+    values["value"] = plain_number(change.low)
     if change.high is None:
         return _("%(value)s or more: %(points)s points, %(p)s") % values
-    values["upto"] = _number(change.high)
+    values["upto"] = plain_number(change.high)
     return _("from %(value)s to below %(upto)s: %(points)s points, %(p)s") % values
-
-
-def _number(value: float | None) -> str:
-    value = round(value or 0.0, 2)
-    return number_format(int(value) if value.is_integer() else value, use_l10n=True)
 
 
 def points(hundredths: int, *, signed: bool = False) -> str:

@@ -13,6 +13,11 @@ def midnight(day: dt.date) -> dt.datetime:
     return timezone.make_aware(dt.datetime.combine(day, dt.time()))
 
 
+def known_when(day: dt.date) -> dt.datetime | None:
+    """The moment whose knowledge counts for a day: its end; None (now) for today."""
+    return midnight(day + dt.timedelta(days=1)) if day < timezone.localdate() else None
+
+
 @dataclass(frozen=True)
 class Asked:
     """Sites with a day each. ``known`` None: with all that is known now.

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from audit.context import Context, as_system, current
-from risk.engine.asked import Asked, midnight
+from risk.engine.asked import Asked, known_when
 from risk.engine.points import Curve, Part, Rule, age_in_days
 from risk.engine.values import Value, values
 from risk.engine.worth import Reckoning, Worths
@@ -103,8 +103,8 @@ def explain(
         version = _whole(version, viewer)
         if as_of is None:
             as_of, known = _shown(site_id)
-        elif known is None and as_of < timezone.localdate():
-            known = midnight(as_of + dt.timedelta(days=1))
+        elif known is None:
+            known = known_when(as_of)
         uses = list(version.indicators.all())
         asked = Asked.some([site_id], as_of, known)
         found = values([use.indicator for use in uses], asked)

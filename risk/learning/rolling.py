@@ -443,10 +443,10 @@ def _segments(
     last = None if panel.last is None else np.nan_to_num(np.asarray(panel.last, dtype=float)[rows])
     result: dict[str, Any] = {}
     for name, labels in panel.segments.items():
-        alive()
         here = np.asarray(labels)[rows]
         result[name] = {}
         for label in np.unique(here).tolist():
+            alive()
             inside = here == label
             row: dict[str, Any] = {"n": int(inside.sum())}
             if row["n"] < FEW:

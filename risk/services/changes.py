@@ -1,13 +1,14 @@
 """From what was learned of sites and companies to scores made anew, within a minute."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from django.conf import settings
 from django.db import connection, transaction
 
 from audit.context import as_system
 from audit.errors import Conflict
-from risk.models import Refreshed, RunState, ScoringRun, Touched
+from risk.models import ModelVersion, Refreshed, RunState, ScoringRun, Touched
 from risk.services import nearby, scoring
 from targets.services.imports.changed import when_changed
 
@@ -86,18 +87,18 @@ def _some(low: int, *, keep: bool) -> tuple[int, int]:
         told = {r.site_id for r in rows if r.site_id}
         # With those that became part of another: they lose their rows.
         sites = sorted(told.union(sites_of(told, {r.company_id for r in rows if r.company_id})))
-        count = scoring.refresh(sites, _others(rows, sites))
+        count = scoring.refresh(sites, partial(_others, rows, sites))
         if not keep:
             Touched.objects.filter(pk__in=[r.pk for r in rows]).delete()
         return count, rows[-1].pk
 
 
-def _others(rows: Sequence[Touched], sites: Sequence[int]) -> list[int]:
+def _others(
+    rows: Sequence[Touched], sites: Sequence[int], run: ScoringRun,
+    versions: Sequence[ModelVersion],
+) -> list[int]:  # fmt: skip
     """Sites nearby that are scored anew too; for too many of them a whole run is asked for."""
-    run = ScoringRun.objects.shown()
-    if run is None:
-        return []
-    found = nearby.reached(run, scoring.versions_of(run), rows, sites, settings.RISK_REFRESH_NEAR)
+    found = nearby.reached(run, versions, rows, sites, settings.RISK_REFRESH_NEAR)
     if found is None:
         ScoringRun.objects.filter(pk=run.pk).update(overtaken=True)
     return found or []

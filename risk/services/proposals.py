@@ -20,7 +20,7 @@ from risk.learning.metrics import STOP
 from risk.models import ModelState, ModelVersion, Proposal, Report, ReportKind, ReportState
 from risk.services import models, reports
 from risk.services.reports import OPEN
-from targets.models import PastVisit, VisitOutcome
+from targets.models import PastVisit
 from worklist.services import ensure_task
 
 logger = logging.getLogger(__name__)
@@ -91,8 +91,8 @@ def due(base: ModelVersion) -> Proposal | None:
     """
     visits = PastVisit.objects.filter(
         authority=base.model.authority_id, on__lt=timezone.localdate()
-    ).exclude(outcome=VisitOutcome.NOT_POSSIBLE)
-    labels = visits.count()
+    )
+    labels = visits.made().count()
     earlier = Proposal.objects.filter(base=base)
     seen = max(base.trained_on, earlier.aggregate(most=Max("labels"))["most"] or 0)
     new, drift = max(0, labels - base.trained_on), drift_of(base)

@@ -93,7 +93,8 @@ def _backtested(version: ModelVersion) -> float:
     newest = done.order_by("-created_at", "-pk").first()
     share = float(newest.params["capacity"] if newest else DEFAULTS["capacity"])
     if newest and share >= 1 and newest.results["enough"]:
-        share = float(newest.results["total"]["chosen"])
+        # Reports made before the capacity could be a number of visits do not tell the share.
+        share = float(newest.results["total"].get("chosen", DEFAULTS["capacity"]))
     return share if share < 1 else float(DEFAULTS["capacity"])  # all of them are no choice
 
 
@@ -192,7 +193,7 @@ def _results(report: Report) -> dict[str, Any]:
         rows = tested.rows(version)
     progress(1, 4)
     if version.state == ModelState.DRAFT and "fitted" not in report.partial:
-        fitted = tested.fit(version, rows)
+        fitted = tested.fit(version, rows, lambda: progress(1, 4))
         with transaction.atomic(), as_system("a job works for whoever asked"):
             version = models.locked(version)
             if version.state == ModelState.DRAFT:
@@ -256,7 +257,7 @@ def _beside(report: Report, rows: tested.Rows) -> dict[str, Any]:
     """A draft that the system proposes beside the version in use."""
     with transaction.atomic(), as_system("a model learns from all results of its authority"):
         base = ModelVersion.objects.get(pk=report.params["base"])
-        return tested.beside(report.version, base, rows, report.params)
+    return tested.beside(report.version, base, rows, report.params, lambda: _save(report))
 
 
 def _finish(report: Report, results: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from its points, so that bin and decay travel in one number; NaN means not known
 ``k + 0.75``: a model that learns reads the bin and nothing of the decay.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Self
@@ -23,6 +23,11 @@ MILLION = 1_000_000
 HUNDRED = 100
 KNOTS = 60
 FOLDS = 5  # parts left out one by one for the curve of a boosted model
+Alive = Callable[[], None]
+
+
+def quiet() -> None:
+    """Nobody waits for a sign of life."""
 
 
 @dataclass(frozen=True)
@@ -77,13 +82,19 @@ class Scorecard:
     the version of the model keeps points and curve, so it is never stored itself.
 
     ``kind``: points (given), logistic or ebm (both learn the points of the given bins and keep the
-    directions).
+    directions). ``curve``: False where the order alone is asked for; boosted steps are then learnt
+    once and not once more for each part left out. ``alive`` is called after each time that boosted
+    steps were learnt: whoever waits hears that the work goes on.
     """
 
     base = 0.0
 
-    def __init__(self, cards: Sequence[Card], kind: str, seed: int = 0) -> None:
+    def __init__(
+        self, cards: Sequence[Card], kind: str, seed: int = 0, *, curve: bool = True,
+        alive: Alive = quiet,
+    ) -> None:  # fmt: skip
         self.cards, self.kind, self.seed = list(cards), kind, seed
+        self.curved, self.alive = curve, alive
         self.names = tuple(card.name for card in cards)
         self.curve: Curve | None = None
 
@@ -95,7 +106,7 @@ class Scorecard:
             self._logistic(X, y, groups)
         elif self.kind == "ebm":
             self._boosted(X, y, groups)
-        else:
+        elif self.curved:
             self.curve = Curve.fit(self.score(X), np.asarray(y, dtype=float), seed=self.seed)
         return self
 
@@ -125,7 +136,8 @@ class Scorecard:
         """
         y = np.asarray(y, dtype=float)
         score = np.full(len(y), np.nan)
-        if min(y.sum(), (1 - y).sum()) > 1:  # else a part would have nothing to learn from
+        # Of a single row of a kind a part would have nothing to learn from.
+        if self.curved and min(y.sum(), (1 - y).sum()) > 1:
             part = np.zeros(len(y), dtype=int)
             for answer in (0, 1):
                 part[y == answer] = folds(int((y == answer).sum()), FOLDS, self.seed)
@@ -135,6 +147,8 @@ class Scorecard:
                 self._take(self._steps(X[train], y[train], inspectors))
                 score[~train] = self.score(X[~train])
         self._take(self._steps(X, y, groups))
+        if not self.curved:
+            return
         own = np.isnan(score)
         score[own] = self.score(X[own])
         self.curve = Curve.fit(score, y, seed=self.seed)
@@ -153,6 +167,7 @@ class Scorecard:
             probe[1:, j] = np.arange(len(card.points))
             logits = model.contributions(probe)[:, j]
             learnt.append(logits * DOUBLING / np.log(2))
+        self.alive()
         return learnt
 
     def _take(self, learnt: Sequence[Array]) -> None:

@@ -22,7 +22,7 @@ from django.utils.translation import gettext as _
 from audit.context import as_system
 from audit.errors import Conflict
 from audit.services import record
-from risk.engine.asked import Asked, midnight
+from risk.engine.asked import Asked, known_when
 from risk.engine.points import Curve, Rule, score_sql
 from risk.engine.values import values_sql
 from risk.engine.worth import Reckoning, Worths, worth_sql
@@ -35,11 +35,12 @@ LOCK, REFRESH_LOCK = 7_301, 7_302  # first keys of advisory locks, no other room
 BATCH = 5_000
 
 Progress = Callable[[ScoringRun], None]
+Others = Callable[[ScoringRun, Sequence[ModelVersion]], Sequence[int]]
 
 
-def known_when(day: dt.date) -> dt.datetime | None:
-    """The moment whose knowledge counts for a day: its end; None (now) for today."""
-    return midnight(day + dt.timedelta(days=1)) if day < timezone.localdate() else None
+def nobody(_run: ScoringRun, _versions: Sequence[ModelVersion]) -> Sequence[int]:
+    """What was learned of some sites changes nothing of others."""
+    return ()
 
 
 def versions_on(day: dt.date) -> list[ModelVersion]:
@@ -367,12 +368,12 @@ def due(now: dt.datetime | None = None) -> bool:
 
 
 # ------------------------------------------------------------------------------- a few sites
-def refresh(site_ids: Sequence[int], others: Sequence[int] = ()) -> int:
+def refresh(site_ids: Sequence[int], others: Others = nobody) -> int:
     """Score these sites anew in the run that is shown, with what is known now.
 
-    ``others``: sites that may have changed by what was learned of the first; of these only what did
-    change is noted as made anew. Returns the number of sites. Ranks of all others stay as they are
-    until the next run.
+    ``others`` tells of that run and its versions which sites may have changed by what was learned
+    of the first; of these only what did change is noted as made anew. Returns the number of sites.
+    Ranks of all others stay as they are until the next run.
     """
     if not site_ids:
         return 0
@@ -383,16 +384,17 @@ def refresh(site_ids: Sequence[int], others: Sequence[int] = ()) -> int:
         if run is None:
             return 0
         versions = versions_of(run)
+        around = others(run, versions)
         for start in range(0, len(site_ids), BATCH):
             sites = list(site_ids[start : start + BATCH])
             _note(run, sites, _refresh(run, versions, sites))
-        for start in range(0, len(others), BATCH):
-            sites = list(others[start : start + BATCH])
+        for start in range(0, len(around), BATCH):
+            sites = list(around[start : start + BATCH])
             before = _scores(run, sites)
             now = _refresh(run, versions, sites)
             after = _scores(run, sites)
             _note(run, [pk for pk in sites if after.get(pk) != before.get(pk)], now)
-    return len(site_ids) + len(others)
+        return len(site_ids) + len(around)
 
 
 def _scores(run: ScoringRun, sites: list[int]) -> dict[int, list[tuple[Any, ...]]]:

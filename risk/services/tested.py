@@ -15,6 +15,7 @@ from django.db import transaction
 
 from audit.context import as_system
 from risk.learning.rolling import Leak
+from risk.services.scorecards import Alive
 from risk.services.training import Rows, fit, matrix_of_today, rows, score_as_it_stands
 from risk.services.without import without
 
@@ -161,7 +162,7 @@ def backtest(
         known_from=rows.value_day - 1,
     )  # fmt: skip
     found = roll(
-        panel, lambda: rows.scorecard(version, seed=int(params["seed"])),
+        panel, lambda: rows.scorecard(version, seed=int(params["seed"]), alive=alive),
         [Window(*span) for span in spans], capacity=float(params["capacity"]),
         seed=int(params["seed"]), ceiling=ceiling, kept=kept,
         alive=alive,
@@ -176,13 +177,14 @@ def backtest(
 
 
 def beside(
-    version: "ModelVersion", base: "ModelVersion", rows: Rows, params: dict[str, Any]
-) -> dict[str, Any]:
+    version: "ModelVersion", base: "ModelVersion", rows: Rows, params: dict[str, Any],
+    alive: Alive,
+) -> dict[str, Any]:  # fmt: skip
     """A version trained anew against the one in use, on results that came after the latter.
 
     In windows of at least a month the first is trained anew on everything earlier; the second
     stays as it is. ``{"enough", "n", "positives", "from", "to", "new", "in_use", "difference"}``,
-    the last three by metric as [value, low, high].
+    the last three by metric as [value, low, high]. ``alive`` is called between long steps.
     """
     from risk.learning.rolling import Window, compare, walk
 
@@ -191,12 +193,14 @@ def beside(
     spans = [Window(start, start + length) for start in range(first, last, length)]
     found = walk(
         rows.X, rows.y, rows.day, rows.group,
-        lambda: rows.scorecard(version, seed=int(params["seed"])), spans, rows.told,
+        lambda: rows.scorecard(version, int(params["seed"]), curve=False, alive=alive),
+        spans, rows.told,
     )  # fmt: skip
     y = rows.y[found.rows]
     if min(y.sum(), (1 - y).sum()) < FEW_COMPARED:
         return {"enough": False, "n": len(y), "positives": int(y.sum())}
-    in_use = score_as_it_stands(base, rows)[found.rows]
+    with transaction.atomic(), as_system("a model is judged by all results of its authority"):
+        in_use = score_as_it_stands(base, rows)[found.rows]
     days = [dt.date.fromordinal(int(d)).isoformat() for d in rows.day[found.rows][[0, -1]]]
     return plain(
         {"enough": True, "n": len(y), "positives": int(y.sum()), "from": days[0], "to": days[1],

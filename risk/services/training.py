@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from audit.errors import RuleViolation
 from risk.models import Arm, Direction, ModelIndicator, ModelKind
-from risk.services.scorecards import MILLION, Card, Scorecard, cell
+from risk.services.scorecards import MILLION, Alive, Card, Scorecard, cell, quiet
 from risk.services.segments import UNKNOWN, Judged, segments
 from targets.models import PastVisit, Site
 
@@ -65,9 +65,14 @@ class Rows:
             "from": ends[0] if ends else None, "to": ends[1] if ends else None,
         }  # fmt: skip
 
-    def scorecard(self, version: "ModelVersion", seed: int = 1) -> Scorecard:
-        """Unfitted; in a draft of a kind that learns it learns, afterwards it keeps its points."""
-        return Scorecard(self.cards, self.kind, seed)
+    def scorecard(
+        self, version: "ModelVersion", seed: int = 1, *, curve: bool = True, alive: Alive = quiet
+    ) -> Scorecard:
+        """Unfitted; in a draft of a kind that learns it learns, afterwards it keeps its points.
+
+        ``curve`` and ``alive`` as in ``Scorecard``.
+        """
+        return Scorecard(self.cards, self.kind, seed, curve=curve, alive=alive)
 
 
 def _uses(version: "ModelVersion") -> list[ModelIndicator]:
@@ -193,7 +198,7 @@ def _judged(visit: Any) -> Judged:
     )  # fmt: skip
 
 
-def fit(version: "ModelVersion", rows: Rows) -> dict[str, Any]:
+def fit(version: "ModelVersion", rows: Rows, alive: Alive = quiet) -> dict[str, Any]:
     """What a draft still lacks: the curve and, for kinds that learn, the points.
 
     ``{"params", "to", "on", "points"}``; ``points``: place → (points by bin, points if missing) or
@@ -207,7 +212,8 @@ def fit(version: "ModelVersion", rows: Rows) -> dict[str, Any]:
             )  # fmt: skip
         # A curve that came with the model, as that of the starter set, stays until there are more.
         return {"params": version.params, "to": None, "on": len(rows.y), "points": {}}
-    card = rows.scorecard(version).fit(rows.X, rows.y, groups=rows.group, days=rows.day)
+    card = rows.scorecard(version, alive=alive)
+    card.fit(rows.X, rows.y, groups=rows.group, days=rows.day)
     learnt = {}
     if version.kind != ModelKind.POINTS:
         learnt = {

@@ -59,7 +59,7 @@ def _learnt_anew(rows: "Rows", place: int, seed: int) -> Array:
     newest = slice(-MOST_REFIT, None)
     X = rows.X[:, others]
     groups = None if rows.group is None else rows.group[newest]
-    model = Scorecard(cards, rows.kind, seed)
+    model = Scorecard(cards, rows.kind, seed, curve=False)
     return model.fit(X[newest], rows.y[newest], groups=groups, days=rows.day[newest]).score(X)
 
 

@@ -138,6 +138,10 @@ def test_a_proxy_is_stopped_mended_and_the_method_told_anew(visitor, monkeypatch
     owner.press("Put it to use")
     owner.open(reverse("risk:model_list"))
     picture(owner.page, "models")
+    finn = visitor()
+    finn.sign_in(make_actor("POL", "coordinator", language="fi").user, PASSWORD)
+    finn.open(reverse("risk:model_list"))  # its words are longer
+    picture(finn.page, "models-fi")
 
     reader = visitor()
     reader.sign_in(make_actor("POL", "inspector").user, PASSWORD)

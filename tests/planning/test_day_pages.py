@@ -29,6 +29,7 @@ from planning.models import (
 from planning.services import add_absence, add_visit, postpone
 from tests.factories import Cast, make_actor, make_municipality
 from tests.planning.days import NINE, day_of, plan, scheduled, soon, spread, team, unplanned_of
+from tests.ui.drawings import commas_in_finnish
 
 pytestmark = pytest.mark.django_db
 
@@ -119,9 +120,11 @@ def test_a_day_has_a_page_with_order_length_and_proposal(as_user):
     client.post(proposal, {"shown": context["shown"], "version": context["day"].version})
     assert day.members.count() == 3
     # Others see the day, not the buttons.
-    words = page(as_user(cast.actors["TAX", "inspector"]), "planning:day", day.public_id)
+    client = as_user(cast.actors["TAX", "inspector"])
+    words = page(client, "planning:day", day.public_id)
     assert "Propose a team" not in words
     assert "Order by distance" not in words
+    assert commas_in_finnish(client, reverse("planning:day", args=[day.public_id])) == []
 
 
 def test_a_clash_is_said_at_the_form_and_what_was_typed_stays(as_user):

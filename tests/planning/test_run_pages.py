@@ -15,6 +15,7 @@ from planning.services import inputs, runs
 from targets.services.recusals import recuse
 from tests.factories import Cast, make_region, make_site, set_rules
 from tests.planning.test_runs import plan, selecting
+from tests.ui.drawings import commas_in_finnish
 
 pytestmark = pytest.mark.django_db
 
@@ -174,6 +175,8 @@ def test_a_proposal_from_the_page_to_its_proof_and_answers(as_user):
             for cost in ("Visits", "Calls on firms", "Travel (100 km)"):
                 assert f"Expected findings against: {cost}; the table below" in text
             assert text.count('<circle class="bar"') == 3 * len(latest.result["points"])
+            drawn = address("run", latest.public_id)
+    assert commas_in_finnish(client, drawn) == []
 
 
 def test_limits_that_clash_are_told_in_words(as_user):

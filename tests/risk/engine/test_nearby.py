@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 import time_machine
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
@@ -76,6 +76,27 @@ def test_only_what_did_change_is_noted_as_made_anew(town):
     Refreshed.objects.all().delete()
     assert changes.sweep() == 4
     assert set(Refreshed.objects.values_list("site_id", flat=True)) == {town[0].pk}
+
+
+def test_others_are_looked_for_in_the_run_that_is_scored(town):
+    """Asked under the lock, so that no new run comes between the look and the scores."""
+    asked = []
+
+    def others(run, versions):
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted"
+                " AND classid = %s AND pid = pg_backend_pid()", [scoring.REFRESH_LOCK],
+            )  # fmt: skip
+            asked.append((run, [v.pk for v in versions], cursor.fetchone()[0]))
+        return [town[1].pk]
+
+    make_past_visit(town[0], shared=True)
+    assert scoring.refresh([town[0].pk], others) == 2
+    run = ScoringRun.objects.shown()
+    assert asked == [(run, [v.pk for v in run.versions.all()], 1)]
+    points = dict(Score.objects.filter(run=run).values_list("site_id", "points"))
+    assert [points[s.pk] for s in town] == [0, 3000, 0, 0, 0]
 
 
 def test_for_too_many_others_a_whole_run_is_asked_for_and_rests_between(town, settings):

@@ -22,6 +22,7 @@ from tests.risk.govern.factories import (
     test_now,
 )
 from tests.risk.govern.test_reports import POSTED
+from tests.ui.drawings import commas_in_finnish
 
 pytestmark = pytest.mark.django_db
 FORM = WORDS | {
@@ -218,6 +219,16 @@ def test_from_draft_to_use_in_the_browser(analyst, as_user):
     assert "Earlier findings" in method
     assert "Posted workers" not in method
     assert "nationality" in method
+
+
+def test_the_drawing_of_promises_is_one_in_finnish_too(analyst, as_user):
+    results()
+    version = drafted(analyst, published(analyst))
+    test_now(analyst, version, "backtest")
+    client = as_user(analyst)
+    page = reverse("risk:model_detail", args=[version.public_id])
+    assert commas_in_finnish(client, page) == []
+    assert " %</text>" in text(client.get(page))
 
 
 def test_the_page_follows_a_test_until_its_end(analyst, as_user):

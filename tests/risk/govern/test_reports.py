@@ -254,6 +254,30 @@ def test_too_few_results_for_trees_leave_the_ceiling_out(analyst, monkeypatch):
     assert "to_ceiling" not in total
 
 
+def test_a_report_made_before_groups_had_intervals_is_still_told(analyst, as_user):
+    results()
+    version = drafted(analyst, published(analyst))
+    report = test_now(analyst, version, "backtest", window_days=120)
+    total = report.results["total"]
+    del total["chosen"]
+    total["segments"] = {"posted": {
+        "no": {"n": 300, "rate": 0.125, "predicted": 0.5, "auc": 0.75, "chosen": 0.0,
+               "precision": None},
+        "yes": {"n": 9, "too_few": True},
+    }}  # fmt: skip
+    report.params["capacity"] = 12
+    report.save()
+    for actor in (analyst, make_actor("TAX", "analyst")):
+        client = as_user(actor)
+        page = client.get(reverse("risk:model_detail", args=[version.public_id]))
+        assert "12.5 %" in page.content.decode()
+        assert "0.0 %" in page.content.decode()
+        card = client.get(reverse("risk:model_card", args=[version.public_id]))
+        assert card.status_code == 200
+    # How much was chosen it does not say: the audit takes what it takes without a backtest.
+    assert test_now(analyst, version, "audit").results["capacity"] == 0.1
+
+
 def killed_after(monkeypatch, count):
     """A worker that ends after it has kept ``count`` parts of its test."""
     put, done = reports.Kept.__setitem__, []

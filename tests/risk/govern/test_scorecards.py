@@ -35,6 +35,19 @@ def test_the_same_rows_give_the_same_curve():
     assert knots[0] == knots[1]
 
 
+def test_the_order_alone_is_learnt_once_and_is_the_same():
+    """The curve takes five times as many parts; whoever waits hears of each."""
+    X, y, _truth = world(200, 5)
+    signs: list[str] = []
+    whole = Scorecard(CARDS, "ebm", 1, alive=lambda: signs.append("whole")).fit(X, y)
+    order = Scorecard(CARDS, "ebm", 1, curve=False, alive=lambda: signs.append("order")).fit(X, y)
+    assert (signs.count("whole"), signs.count("order")) == (6, 1)
+    assert order.score(X).tolist() == whole.score(X).tolist()
+    assert len(set(order.score(X))) > 1
+    with pytest.raises(ValueError, match="not fitted"):
+        order.predict(X)
+
+
 def test_one_finding_alone_is_no_reason_to_stop():
     """A window may begin with a single finding: then there is nothing to leave out."""
     X, y, _truth = world(60, 4)

@@ -1,9 +1,12 @@
 """By what a model is judged: where a visit came from, as it was known when its site was chosen."""
 
 import datetime as dt
+import io
 
 import pytest
+from django.urls import reverse
 from django.utils import timezone
+from pypdf import PdfReader
 
 from risk import report_words
 from risk.models import Label
@@ -122,6 +125,31 @@ def test_how_many_came_of_tips_is_for_the_owner_alone(tested):
     assert "origin" not in results_for(audit, own=False)["findings"]
     assert "region" in results_for(audit, own=False)["findings"]
     assert "origin" in results_for(backtest, own=True)["total"]["segments"]
+    # Nor is the table there while there is no tip: that it goes would tell of the first.
+    del backtest.results["total"]["segments"]["origin"]["tip"]
+    del audit.results["findings"]["origin"]["tip"]
+    assert "origin" not in results_for(backtest, own=False)["total"]["segments"]
+    assert "origin" not in results_for(audit, own=False)["findings"]
+
+
+def test_that_tips_stop_a_version_is_told_to_its_owner_alone(tested, as_user):
+    version, _backtest, audit = tested
+    audit.results["blocking"] = [
+        {"group": "origin=tip", "measure": "selection_ratio", "value": 2.5, "limit": 1.25},
+        {"group": "region=?", "measure": "selection_ratio", "value": 3.5, "limit": 1.25},
+    ]
+    audit.save()
+    page = reverse("risk:model_detail", args=[version.public_id])
+    for code, words in (("OSH", "tip"), ("TAX", "Others together")):
+        blocks = as_user(make_actor(code, "manager")).get(page).content.decode()
+        assert f"Where the nomination came from: {words}: chosen 2.50 times" in blocks
+        assert "Region: not known: chosen 3.50 times" in blocks
+    card = as_user(make_actor("OSH", "manager")).get(
+        reverse("risk:model_card", args=[version.public_id])
+    )
+    told = " ".join(p.extract_text() for p in PdfReader(io.BytesIO(card.content)).pages)
+    assert "2.50" in told
+    assert "tip:" not in told
 
 
 def test_what_was_found_among_a_few_chosen_is_not_told(tested):

@@ -77,6 +77,20 @@ def test_report_has_model_baselines_segments_and_drift() -> None:
     assert backtest(panel(), make, SPANS, rounds=60) == report
 
 
+def test_a_sign_of_life_comes_with_each_group() -> None:
+    """A dimension may have a hundred groups, and each takes its time."""
+
+    def signs(groups: int) -> int:
+        rows = panel()
+        labels = np.arange(len(rows.y)) % groups
+        heard: list[int] = []
+        backtest(replace(rows, segments={"industry": labels}), make, SPANS, rounds=2,
+                 alive=lambda: heard.append(1))  # fmt: skip
+        return len(heard)
+
+    assert signs(12) - signs(2) == 10
+
+
 def test_capacity_may_be_a_number_of_visits_of_each_window() -> None:
     """Twenty a window are the twenty of each, also where windows are of unequal size."""
     data = panel()
