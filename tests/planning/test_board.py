@@ -388,6 +388,8 @@ def test_what_was_proposed_or_drawn_is_not_left_out_by_silence(cast):
         assert missing() == ["1 site is neither selected nor left out."]
     choose(actor=cast.lead, operation=cast.operation, site=pooled[0], state="dropped", **WHY)
     assert missing() == []
+    undo_choice(actor=cast.lead, operation=cast.operation, site=pooled[1])
+    assert missing() == []  # neither nominated, proposed nor drawn
     draw(cast.operation, pooled[1], cast.lead)
     assert missing() == ["1 site is neither selected nor left out."]
 

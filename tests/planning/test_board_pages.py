@@ -20,7 +20,9 @@ from tests.planning.test_board import WHY, draw, make_plan
 pytestmark = pytest.mark.django_db
 HTMX = {"HTTP_HX_REQUEST": "true"}
 BOARD_QUERIES = 54  # a page in full: session, person, place, rights, then the board
-NEWS_QUERIES = 8  # when there are none: session, person, place, groups, and one of the board
+# When there are none: session, person, place, groups, who came before the authority, and one of the
+# board.
+NEWS_QUERIES = 9
 
 
 @pytest.fixture

@@ -171,6 +171,13 @@ def test_what_is_drawn_for_one_authority_alone_leaves_a_plan_of_joint_visits():
     lots = set(drawn(cast).sites.values_list("site_id", flat=True))
     assert lots
     Capacity.objects.all().delete()
+    both = Site.objects.filter(pool_entries__operation=cast.operation).exclude(pk__in=lots)[:2]
+    for site in both:  # to go there undrawn, somebody must want to
+        for code in ("OSH", "TAX"):
+            cast.operation.nominations.create(
+                site=site, authority=cast.place(code).authority, participation=cast.place(code),
+                rating=5, reason="x", created_by=cast.actors[code, "coordinator"].user,
+            )  # fmt: skip
     run = plan(cast)
     assert run.state == "done", run.message
     teams = {p.site_id: p.team for p in run.proposals.all()}

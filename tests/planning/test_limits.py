@@ -192,6 +192,9 @@ def test_a_candidate_outside_the_regions_takes_the_days_of_no_region():
     cast = selecting()
     wanted_by_all(cast)
     there = make_region("09", "Kymenlaakso")
+    cast.operation.regions.add(
+        make_region("04", "Satakunta")
+    )  # where no authority says its own days
     for site in cast.sites[:2]:
         site.region = there
         site.save()

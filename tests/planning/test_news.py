@@ -184,10 +184,11 @@ def test_a_decision_brings_what_others_changed_meanwhile(cast, as_user):
     text = client.get(page(cast, "selection")).content.decode()
     shown = {name: re.search(rf'name="{name}" value="([^"]*)"', text)[1]
              for name in ("after", "mark")}  # fmt: skip
-    sent = shown | {"state": "picked", "reason": "r", "code": "other", "version": "0"}
+    sent = shown | {"state": "picked", "team": ["OSH"], "week": "", "reason": "r", "code": "other",
+                    "version": "0"}  # fmt: skip
     where = reverse("planning:board_site", args=[cast.operation.public_id, cast.sites[1].public_id])
     answer = client.post(where, sent, **HTMX).content.decode()
-    assert cast.sites[1].name in answer
+    assert f'data-number="{cast.operation.board.get().number}"' in answer
     assert "data-whole" not in answer  # nothing but one's own
     pinned(cast)
     where = reverse("planning:board_site", args=[cast.operation.public_id, cast.sites[2].public_id])
