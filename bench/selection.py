@@ -14,6 +14,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -195,7 +196,7 @@ def what_ifs(
     found = {}
     for name, asked in questions.items():
         other = asked()
-        answer, wall, cpu = timed(lambda other=other: solve(other, quick, start=plan))
+        answer, wall, cpu = timed(partial(solve, other, quick, start=plan))
         found[name] = {
             "seconds": wall, "cpu_seconds": cpu, "of_solve": wall / max(plan.seconds, 1e-9),
             "gap_percent": 100 * answer.gap, "broken": len(violations(other, answer)),
