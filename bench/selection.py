@@ -13,6 +13,8 @@ import json
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +22,19 @@ import numba
 import numpy as np
 
 from bench.instances import make, with_everything
+from planning.optimise.check import violations
 from planning.optimise.columns import build
 from planning.optimise.frame import Choice, frame
 from planning.optimise.greedy import greedy
 from planning.optimise.prices import Relaxation, descend, first_prices
-from planning.optimise.problem import Options, Plan, Problem
+from planning.optimise.problem import FREE, Options, Plan, Problem, Quota
 from planning.optimise.run import memory_mb
 from planning.optimise.solve import solve
 from planning.optimise.state import choice_of
+from planning.optimise.whatif import change
+
+# How hard a what-if looks on the pages (planning.services.runs.OPTIONS).
+QUICK_GAP, QUICK_EFFORT = 0.001, 0.1
 
 
 @numba.njit
@@ -170,6 +177,42 @@ def of_solver(plan: Plan, cpu: float) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def what_ifs(
+    problem: Problem, plan: Plan, given: argparse.Namespace
+) -> dict[str, dict[str, float]]:
+    """Seconds of one question of each kind, asked as the pages ask it, beside the whole solve."""
+    left = np.setdiff1d(np.flatnonzero(problem.fixed == FREE), plan.site)
+    inside = plan.site[problem.fixed[plan.site] == FREE]
+    first = np.flatnonzero(problem.region == 0)
+    visited = int(np.isin(plan.site, first).sum())
+    fewer = Quota("fewer visits in the first region", first, maximum=int(0.8 * visited))
+    questions = {
+        "pin": lambda: change(problem, pin=[_best_left(problem, left)]),
+        "exclude": lambda: change(problem, exclude=inside[:1].tolist()),
+        "capacity": lambda: change(problem, capacity={0: 0.8 * float(problem.capacity[0].min())}),
+        "quota": lambda: replace(problem, quotas=(*problem.quotas, fewer)),
+    }  # fmt: skip
+    quick = Options(gap=QUICK_GAP, effort=QUICK_EFFORT, threads=given.threads)
+    found = {}
+    for name, asked in questions.items():
+        other = asked()
+        answer, wall, cpu = timed(partial(solve, other, quick, start=plan))
+        found[name] = {
+            "seconds": wall, "cpu_seconds": cpu, "of_solve": wall / max(plan.seconds, 1e-9),
+            "gap_percent": 100 * answer.gap, "broken": len(violations(other, answer)),
+        }  # fmt: skip
+    return found
+
+
+def _best_left(problem: Problem, left: Any) -> int:
+    """The likeliest site of those to which all that can come could come in any week."""
+    pool = problem.pool_of[:, problem.region].T
+    room = (~problem.able | (problem.days <= problem.capacity.min(axis=1)[pool])).all(axis=1)
+    room &= np.diff(build(problem).start) > 0
+    chance = np.where(problem.able, problem.p, 0.0).sum(axis=1)
+    return int(left[np.argmax(np.where(room, chance, -1.0)[left])])
+
+
 def measure(given: argparse.Namespace) -> dict[str, Any]:
     problem = make(given.sites, given.periods, given.seed, given.floors, given.teams)
     if given.everything:
@@ -189,6 +232,7 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
             problem, site, choice.period[site], members(team, count), plan.bound
         )
         found["greedy_cpu_seconds"] = spent
+    found["what_if"] = what_ifs(problem, plan, given)
     found["rows"]["solver"] = measures(
         problem, plan.site, plan.period, members(plan.team, count), plan.bound
     )
@@ -212,11 +256,19 @@ def table(found: dict[str, Any]) -> str:
         f"{s['seconds']:.1f} s ({s['cpu_seconds']:.1f} s of processor), {s['memory_mb']:.0f} MB, "
         f"load {found['load_before']:.1f} on {found['cores']} cores"
     )
-    return "\n".join(lines)
+    return "\n".join([*lines, *what_if_lines(found)])
+
+
+def what_if_lines(found: dict[str, Any]) -> list[str]:
+    return [
+        f"what if ({name}): {one['seconds']:.1f} s, {100 * one['of_solve']:.0f} % of the solve, "
+        f"gap {one['gap_percent']:.3f} %" + (", limits broken" if one["broken"] else "")
+        for name, one in found["what_if"].items()
+    ]
 
 
 def markdown(found: dict[str, Any]) -> str:
-    """The lines of docs/selection-bench.md: of the first table one, and the second."""
+    """The lines of docs/selection-bench.md: of the first table one, the second, and the what-ifs."""
     s, given = found["solver"], found["given"]
     kinds = [f"{given['floors']} floors"] * bool(given["floors"]) + ["team rules"] * given["teams"]
     what = ", ".join([f"{given['sites']:,}", *kinds])
@@ -236,6 +288,12 @@ def markdown(found: dict[str, Any]) -> str:
         f"| {name} | {m['worth_percent']:.1f} | {m['findings']:,.0f} | {m['visits']:,} |"
         f" {m['repeat_visits']:,} | {m['joint_percent']:.0f} | {m['capacity_percent']:.1f} |"
         for name, m in found["rows"].items()
+    ]
+    lines += ["", "| What if | Seconds | Of the solve | Gap |", "| --- | ---: | ---: | ---: |"]
+    lines += [
+        f"| {name} | {one['seconds']:.1f} | {100 * one['of_solve']:.0f} % |"
+        f" {one['gap_percent']:.3f} % |"
+        for name, one in found["what_if"].items()
     ]
     return "\n".join(lines)
 

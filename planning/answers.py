@@ -3,6 +3,7 @@
 Everything is read from what the run stored; each sentence gives the numbers it stands on.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,9 +28,42 @@ class Answer:
     rows: list[tuple[str, float]] = field(default_factory=list)
     reduced: float | None = None
 
+    @property
+    def printed(self) -> list[tuple[str, str]]:
+        """The rows as they are shown: their numbers, added by hand, are ``sum`` exactly."""
+        amounts = _to_sum([amount for _label, amount in self.rows], self.reduced or 0.0)
+        return [(row[0], price(amount)) for row, amount in zip(self.rows, amounts, strict=True)]
+
+    @property
+    def sum(self) -> str:
+        return "" if self.reduced is None else price(self.reduced)
+
+
+# Of worth, prices and all that is reckoned from them: with fewer a sum made by hand would miss.
+DIGITS = 4
+
+
+def price(value: float) -> str:
+    return number(value, DIGITS)
+
+
+def _to_sum(amounts: list[float], total: float) -> list[float]:
+    """Amounts cut to DIGITS, those cut most lifted by one of the last digit, so that they add up.
+
+    Rounded each on its own they would miss the rounded ``total`` by some of the last digit.
+    """
+    scale = 10**DIGITS
+    # What is next to a whole number of last digits is one: 0.3 is not 0.2999...
+    parts = [round(amount * scale, 6) for amount in amounts]
+    cut = [math.floor(part) for part in parts]
+    lift = round(round(total, DIGITS) * scale) - sum(cut)
+    most = sorted(range(len(parts)), key=lambda k: (cut[k] - parts[k], k))[: max(0, lift)]
+    return [(cut[k] + (k in most)) / scale for k in range(len(parts))]
+
 
 def number(value: float, decimals: int = 2) -> str:
-    return number_format(round(value, decimals), decimals, use_l10n=True, force_grouping=True)
+    # No "-0.00": what is rounded to nothing has no sign.
+    return number_format(round(value, decimals) + 0.0, decimals, use_l10n=True, force_grouping=True)
 
 
 def days_words(days: float) -> str:
@@ -88,6 +122,11 @@ class Names:
         name = self.periods[number]
         return "" if name == "window" else week_words(name)
 
+    def in_period(self, name: str, number: int) -> str:
+        """What has a price, with the week whose price it is: "OSH, Lapland, week 37"."""
+        week = self.period(number)
+        return f"{name}, {week}" if week else name
+
     def quota(self, key: str) -> str:
         """What the quota counts, in words."""
         region, rest = key.split("/", 1)
@@ -142,27 +181,32 @@ TINY = 1e-9
 def _costs(stored: dict[str, Any], names: Names) -> str:
     parts = [
         _("%(days)s days of %(pool)s at %(price)s each")
-        % {"days": days_words(days), "pool": names.pool(pool), "price": number(price)}
-        for _code, pool, days, price in stored["costs"]
-    ]
+        % {"days": days_words(days), "pool": names.in_period(names.pool(pool), stored["period"]),
+           "price": price(each)}
+        for _code, pool, days, each in stored["costs"]
+    ]  # fmt: skip
     # Whatever else has a price and counts against it: without it the sentence would contradict.
     for key, amount in stored["quotas"]:
         if amount < -TINY:
             parts.append(_("the limit of %(quota)s at %(price)s") % {
-                "quota": names.quota(key), "price": number(-amount)})  # fmt: skip
-    for key, units, price in stored["resources"]:
-        if price > TINY:
+                "quota": names.quota(key), "price": price(-amount)})  # fmt: skip
+    for key, units, each in stored["resources"]:
+        if each > TINY:
             parts.append(_("%(resource)s at %(price)s") % {
-                "resource": names.resources.get(key, key), "price": number(units * price)})  # fmt: skip
+                "resource": _resource(key, stored, names), "price": price(units * each)})  # fmt: skip
     if stored["joint"] < -TINY:
         parts.append(_("the share of joint visits at %(price)s") % {
-            "price": number(-stored["joint"])})  # fmt: skip
+            "price": price(-stored["joint"])})  # fmt: skip
     return "; ".join(parts)
+
+
+def _resource(key: str, stored: dict[str, Any], names: Names) -> str:
+    return names.in_period(names.resources.get(key, key), stored["period"])
 
 
 def _chosen(stored: dict[str, Any], names: Names) -> str:
     return _("Proposed: is worth %(worth)s, takes %(costs)s.") % {
-        "worth": number(stored["worth"]), "costs": _costs(stored, names),
+        "worth": price(stored["worth"]), "costs": _costs(stored, names),
     }  # fmt: skip
 
 
@@ -170,12 +214,12 @@ def _filled(stored: dict[str, Any], names: Names) -> str:
     return _(
         "Proposed although it is worth %(worth)s, less than the price of its days (%(costs)s): "
         "whole visits left room that nothing better could use."
-    ) % {"worth": number(stored["worth"]), "costs": _costs(stored, names)}
+    ) % {"worth": price(stored["worth"]), "costs": _costs(stored, names)}
 
 
 def _dear(stored: dict[str, Any], names: Names) -> str:
     return _("Not proposed: needs %(costs)s, is worth %(worth)s.") % {
-        "worth": number(stored["worth"]), "costs": _costs(stored, names),
+        "worth": price(stored["worth"]), "costs": _costs(stored, names),
     }  # fmt: skip
 
 
@@ -183,7 +227,7 @@ def _rounding(stored: dict[str, Any], names: Names) -> str:
     return _(
         "Not proposed although it is worth its price (%(worth)s for %(costs)s): visits are whole, "
         "and better ones left no room."
-    ) % {"worth": number(stored["worth"]), "costs": _costs(stored, names)}
+    ) % {"worth": price(stored["worth"]), "costs": _costs(stored, names)}
 
 
 def _firm(stored: dict[str, Any], names: Names) -> str:
@@ -212,21 +256,22 @@ _VERDICTS: dict[str, Callable[[dict[str, Any], Names], str]] = {
 def _rows(stored: dict[str, Any], names: Names) -> Any:
     if "worth" not in stored:
         return
-    yield (
-        _("Worth of the visit by %(team)s") % {"team": names.team(stored["team"])},
-        stored["worth"],
-    )
-    for _code, pool, days, price in stored["costs"]:
+    who, week = names.team(stored["team"]), names.period(stored["period"])
+    label = _("Worth of the visit by %(team)s (%(week)s)") if week else _(
+        "Worth of the visit by %(team)s")  # fmt: skip
+    yield label % {"team": who, "week": week}, stored["worth"]
+    for _code, pool, days, each in stored["costs"]:
         label = _("%(days)s days of %(pool)s at %(price)s each") % {
-            "days": days_words(days), "pool": names.pool(pool), "price": number(price),
+            "days": days_words(days), "pool": names.in_period(names.pool(pool), stored["period"]),
+            "price": price(each),
         }  # fmt: skip
-        yield label, -days * price
+        yield label, -days * each
     for key, amount in stored["quotas"]:
         if abs(amount) > TINY:
             yield _("Quota: %(quota)s") % {"quota": names.quota(key)}, amount
-    for key, units, price in stored["resources"]:
-        if price > TINY:
-            yield names.resources.get(key, key), -units * price
+    for key, units, each in stored["resources"]:
+        if each > TINY:
+            yield _resource(key, stored, names), -units * each
     if abs(stored["joint"]) > TINY:
         yield _("Share of joint visits"), stored["joint"]
 
@@ -240,16 +285,15 @@ def clash_words(run: SelectionRun) -> list[str]:
 def clash_lines(clash: list[Any], names: Names) -> list[str]:
     """The same of a clash as it is stored."""
     keys = [key for kind, key, _data in clash if kind in ("pin", "entry", "period", "team")]
-    sites = {
-        str(s.public_id): s.shown_name
-        for s in Site.objects.filter(public_id__in=keys).order_by("pk")
-    }
-    return [_clash(kind, key, data, names, sites) for kind, key, data in clash]
+    of_firms = [key for kind, _key, data in clash if kind == "firm" for key in data["sites"]]
+    rows = Site.objects.filter(public_id__in=[*keys, *of_firms]).order_by("pk")
+    shown = {str(site.public_id): site for site in rows.select_related("company")}
+    return [_clash(kind, key, data, names, shown) for kind, key, data in clash]
 
 
-def _clash(kind: str, key: str, data: dict[str, Any], names: Names, sites: dict[str, str]) -> str:
+def _clash(kind: str, key: str, data: dict[str, Any], names: Names, shown: dict[str, Site]) -> str:
     needs, has = data.get("needs"), data.get("has")
-    site = sites.get(key, key)
+    site = shown[key].shown_name if key in shown else key
     if kind == "capacity":
         numbers = {
             "pool": names.pool(key), "has": days_words(has or 0), "needs": days_words(needs or 0),
@@ -287,12 +331,49 @@ def _clash(kind: str, key: str, data: dict[str, Any], names: Names, sites: dict[
             "site": site
         }
     if kind == "firm":
-        return _("A firm is visited at most %(has)s times; %(needs)s of its sites are pinned.") % {
-            "has": has, "needs": needs,
-        }  # fmt: skip
+        return _of_firm(data, names, shown)
     if kind == "resource":
         return _("%(resource)s: %(has)s visits can be served, %(needs)s are needed.") % {
             "resource": names.resources.get(key, key), "has": days_words(has or 0),
             "needs": days_words(needs or 0),
         }  # fmt: skip
     return _("The share of joint visits that is asked for cannot be reached.")
+
+
+def _of_firm(data: dict[str, Any], names: Names, shown: dict[str, Site]) -> str:
+    """A firm by name where whoever reads sees it, and what forces more visits to it than may be."""
+    sites = [shown[key] for key in data["sites"] if key in shown]
+    firm = next((site.company.name for site in sites if site.company), "")
+    quotas = "; ".join(names.quota(key) for key in data["minimums"])
+    if data["pins"] and quotas:
+        words = ngettext(
+            "%(firm)s is visited at most %(has)s time; pinned sites of it and the minimum of "
+            "%(quotas)s need %(needs)s visits.",
+            "%(firm)s is visited at most %(has)s times; pinned sites of it and the minimum of "
+            "%(quotas)s need %(needs)s visits.",
+            data["has"],
+        )
+    elif quotas:
+        words = ngettext(
+            "%(firm)s is visited at most %(has)s time; the minimum of %(quotas)s needs %(needs)s "
+            "visits to it.",
+            "%(firm)s is visited at most %(has)s times; the minimum of %(quotas)s needs %(needs)s "
+            "visits to it.",
+            data["has"],
+        )
+    elif data["pins"]:
+        words = ngettext(
+            "%(firm)s is visited at most %(has)s time; %(needs)s of its sites are pinned.",
+            "%(firm)s is visited at most %(has)s times; %(needs)s of its sites are pinned.",
+            data["has"],
+        )
+    else:
+        words = ngettext(
+            "%(firm)s is visited at most %(has)s time; the other limits need %(needs)s visits to it.",
+            "%(firm)s is visited at most %(has)s times; the other limits need %(needs)s visits to "
+            "it.",
+            data["has"],
+        )
+    return words % {
+        "firm": firm or _("A firm"), "has": data["has"], "needs": data["needs"], "quotas": quotas,
+    }  # fmt: skip

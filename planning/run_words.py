@@ -5,9 +5,9 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from planning.answers import Names, clash_lines, days_words, number
+from planning.answers import Names, clash_lines, days_words, number, price
 from planning.models import SelectionRun
-from planning.services.inputs import quota_key
+from planning.services.inputs import ALL, pool_key, quota_key
 
 WEIGHTINGS = {
     "default": gettext_lazy("As set"),
@@ -83,9 +83,26 @@ def quota_words(quota: dict[str, Any], names: Names) -> str:
     return f"{names.quota(quota_key(quota))}: {', '.join(numbers) or _('no limit')}"
 
 
-def _days_more(names: Names, code: str, days: float) -> str:
+def whose_days(inputs: dict[str, Any], names: Names) -> dict[str, str]:
+    """Whose days can be changed, in words: each authority, and its pools where it has several."""
+    found = {}
+    for code in (authority["code"] for authority in inputs["authorities"]):
+        found[code] = names.authorities.get(code, code)
+        own = [pool_key(pool) for pool in inputs["pools"] if pool["authority"] == code]
+        if len(own) > 1:
+            found |= {key: _pool(key, names) for key in own}
+    return found
+
+
+def _pool(key: str, names: Names) -> str:
+    if key.endswith(f"/{ALL}"):
+        return _("%(authority)s, the other regions") % {"authority": names.pool(key)}
+    return names.pool(key)
+
+
+def _days_more(names: Names, whose: str, days: float) -> str:
     return _("%(authority)s: %(days)s days") % {
-        "authority": names.authorities.get(code, code),
+        "authority": _pool(whose, names) if "/" in whose else names.authorities.get(whose, whose),
         "days": f"{'+' if days > 0 else ''}{days_words(days)}",
     }
 
@@ -136,7 +153,7 @@ def take_words(
     lines = []
     if take["points"] > 1e-6:
         lines.append(
-            _("It would have to be worth %(points)s more.") % {"points": number(take["points"], 3)}
+            _("It would have to be worth %(points)s more.") % {"points": price(take["points"])}
         )
     short = [(pool, needs - free) for _code, pool, needs, free in take["days"] if needs > free]
     for pool, more in short:
@@ -190,7 +207,8 @@ RIGHT, BOTTOM = WIDTH - 20, HEIGHT - 46
 def frontier_chart(points: list[dict[str, Any]]) -> dict[str, Any]:
     """Expected findings against each thing they cost, one mark a weighting, with the table.
 
-    ``panels``: visits, calls on firms and travel, each with the ends of its axis and its ``marks``.
+    ``panels``: visits, calls on firms and travel, each with the ends of its axis and its ``marks``;
+    ``own``: the letter of the weights as they are set.
     """
     findings = [p["measures"]["findings"] for p in points]
     letters = "ABCDEFGH"
@@ -218,7 +236,8 @@ def frontier_chart(points: list[dict[str, Any]]) -> dict[str, Any]:
             ],
         })  # fmt: skip
     return {
-        "rows": rows, "panels": panels, "width": WIDTH, "height": HEIGHT, "left": LEFT,
+        "rows": rows, "own": next((row["letter"] for row in rows if row["own"]), ""),
+        "panels": panels, "width": WIDTH, "height": HEIGHT, "left": LEFT,
         "right": RIGHT, "top": TOP, "bottom": BOTTOM, "y_low": number(min(findings), 1),
         "y_high": number(max(findings), 1),
     }  # fmt: skip

@@ -264,7 +264,13 @@ class WhatIfForm(forms.Form):
 
     pin = forms.ChoiceField(label=_("Visit"), required=False)
     exclude = forms.ChoiceField(label=_("Do not visit"), required=False)
-    authority = forms.ChoiceField(label=_("Authority"), required=False)
+    authority = forms.ChoiceField(
+        label=_("Whose days"), required=False,
+        help_text=_(
+            "Of an authority with several pools of days, fewer days are taken from each in "
+            "proportion to what it has, more are spread evenly."
+        ),
+    )  # fmt: skip
     days = forms.DecimalField(
         label=_("Inspector-days more (or fewer)"), required=False, decimal_places=1,
         min_value=-9999, max_value=9999, help_text=_("In each week or, with one period, in all."),
@@ -280,9 +286,9 @@ class WhatIfForm(forms.Form):
     )  # fmt: skip
     no_maximum = forms.BooleanField(label=_("Without an upper limit"), required=False)
 
-    def __init__(self, *args: Any, inputs: dict[str, Any], names: dict[str, str],
-                 authorities: dict[str, str], quotas: dict[str, str], **kwargs: Any) -> None:  # fmt: skip
-        """``names`` and ``quotas``: in words, by public id and key; ``authorities`` by code."""
+    def __init__(self, *args: Any, names: dict[str, str],
+                 whose: dict[str, str], quotas: dict[str, str], **kwargs: Any) -> None:  # fmt: skip
+        """In words: ``names`` by public id, ``whose`` days by authority or pool, ``quotas`` by key."""
         super().__init__(*args, **kwargs)
         if quotas:
             self.fields["quota"].choices = [("", "–"), *quotas.items()]  # type: ignore[attr-defined]
@@ -292,11 +298,7 @@ class WhatIfForm(forms.Form):
         sites = [("", "–"), *sorted(names.items(), key=lambda pair: pair[1])]
         self.fields["pin"].choices = sites  # type: ignore[attr-defined]
         self.fields["exclude"].choices = sites  # type: ignore[attr-defined]
-        codes = [a["code"] for a in inputs["authorities"]]
-        self.fields["authority"].choices = [  # type: ignore[attr-defined]
-            ("", "–"),
-            *((code, authorities.get(code, code)) for code in codes),
-        ]
+        self.fields["authority"].choices = [("", "–"), *whose.items()]  # type: ignore[attr-defined]
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}

@@ -59,6 +59,7 @@ urlpatterns = [
     path("proposals/<uuid:public_id>/", runs.run, name="run"),
     path("proposals/<uuid:public_id>/cancel/", runs.run_cancel, name="run_cancel"),
     path("proposals/<uuid:public_id>/inputs.json", runs.run_inputs, name="run_inputs"),
+    path("proposals/<uuid:public_id>/prices.json", runs.run_prices, name="run_prices"),
     path("proposals/<uuid:public_id>/why/<uuid:site>/", runs.why, name="why"),
     path("<uuid:public_id>/selection/", board.board, name="selection"),
     path("<uuid:public_id>/selection/changes/", board.board_changes, name="board_changes"),

@@ -320,11 +320,23 @@ def _numbers(problem: Problem, model: _Model, one: Limit, clash: list[Limit]) ->
         least = model.least(others, model.counted(one.at), 1)
         return {"needs": least, "has": quota.maximum} | _authority(problem, quota.authority)
     if one.kind == FIRM:
-        least = model.least(others, model.visits(np.flatnonzero(problem.firm == one.at)), 1)
-        return {"needs": least, "has": problem.most_per_firm}
+        return _of_firm(problem, model, one.at, others)
     if one.kind == JOINT:
         return {"needs": problem.joint_share}
     return _pin_numbers(problem, model, one.at)
+
+
+def _of_firm(problem: Problem, model: _Model, firm: int, others: list[Limit]) -> dict[str, Any]:
+    """Visits to a firm that the others force: by which pins of its sites, by which minimums."""
+    sites = np.flatnonzero(problem.firm == firm)
+    visits = model.visits(sites)
+    return {
+        "needs": model.least(others, visits, 1), "has": problem.most_per_firm,
+        "sites": [problem.keys[i] for i in sites.tolist()],
+        "pins": [problem.keys[one.at] for one in others if one.kind == PIN and one.at in sites],
+        "minimums": [problem.quotas[one.at].key for one in others
+                     if one.kind == QUOTA_MIN and visits.keys() & model.counted(one.at).keys()],
+    }  # fmt: skip
 
 
 def _over(problem: Problem, model: _Model, one: Limit, others: list[Limit]) -> dict[str, Any]:

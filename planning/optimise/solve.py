@@ -5,6 +5,8 @@ small moves, and where few columns are left that could be in a better plan, the 
 Only counted steps decide; the clock stops nothing but what runs past the safety limit.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from planning.optimise.anneal import Annealing
@@ -19,6 +21,7 @@ from planning.optimise.problem import (
     PINNED,
     Cancelled,
     Infeasible,
+    Ints,
     Options,
     Plan,
     Problem,
@@ -43,15 +46,24 @@ MOVES, FEWEST_MOVES, MOST_MOVES, PARTS = 40, 40_000, 600_000, 16
 HOT, COLD, FEW, BAND = 0.02, 0.002, 20, 0.05
 
 
+@dataclass(frozen=True)
+class Former:
+    """Visits of another plan, as positions of the problem: all that a search begins from."""
+
+    site: Ints  # [m]
+    team: Ints  # [m] bit masks
+    period: Ints  # [m]
+
+
 def solve(
     problem: Problem,
     options: Options,
     *,
-    start: Plan | None = None,
+    start: Plan | Former | None = None,
     progress: Progress | None = None,
     cancelled: Cancelled | None = None,
 ) -> Plan:
-    """The best plan found and a proven bound. ``start``: a former plan to begin from.
+    """The best plan found and a proven bound. ``start``: visits to begin from.
 
     Raises ``Infeasible`` if no plan keeps all hard limits. Stopped (``cancelled``, ``time_limit``)
     before any plan keeps them, the plan has no visits: ``check.violations`` tells.
@@ -85,7 +97,7 @@ def _prices(run: Run) -> None:
     run.tell("prices", 0.1)
 
 
-def _first_plan(run: Run, start: Plan | None) -> None:
+def _first_plan(run: Run, start: Plan | Former | None) -> None:
     run.relaxation.at(run.prices)
     best = run.relaxation.best
     if (best[run.f.pinned] < 0.5 * NEVER).any():  # a pin's team is more than any pool has
@@ -105,7 +117,7 @@ def _first_plan(run: Run, start: Plan | None) -> None:
     run.tell("greedy", 0.15)
 
 
-def _former(run: Run, start: Plan) -> Choice:
+def _former(run: Run, start: Plan | Former) -> Choice:
     """What is still possible of a former plan, by position."""
     n = len(run.f.start) - 1
     choice = Choice(np.full(n, -1, np.int64), np.zeros(n, np.int64))

@@ -1,7 +1,7 @@
 """What a what-if changes: of a plan's frozen inputs, in the terms of its form.
 
 {"pin": [site], "exclude": [site], "free": [site],          public ids of candidates
- "days": {authority code: days more or fewer a week},
+ "days": {authority code or key of one of its pools: days more or fewer a period},
  "minimum": {quota key: visits}, "maximum": {quota key: visits or null},
  "weights": {name: number},
  "take": site}                                              what would it take to include it
@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from audit.errors import RuleViolation
 from planning.models import Fixed
 from planning.optimise.problem import Weights
-from planning.services.inputs import quota_key
+from planning.services.inputs import pool_key, quota_key
 
 KEYS = {"pin", "exclude", "free", "days", "minimum", "maximum", "weights", "take"}
 MOST = 100  # single changes in one question
@@ -38,8 +38,9 @@ def check(frozen: dict[str, Any], change: dict[str, Any]) -> None:
         )
     if len(set(named)) < len(named):
         raise RuleViolation(_("A site can be changed in one way only."), field="site")
-    codes = {a["code"] for a in frozen.get("authorities", [])}
-    if set(change.get("days", {})) - codes:
+    whose = {a["code"] for a in frozen.get("authorities", [])}
+    whose |= {pool_key(pool) for pool in frozen.get("pools", [])}
+    if set(change.get("days", {})) - whose:
         raise RuleViolation(_("That authority does not take part."), field="days")
     quotas = {quota_key(q) for q in frozen.get("quotas", [])}
     if (set(change.get("minimum", {})) | set(change.get("maximum", {}))) - quotas:
@@ -80,12 +81,8 @@ def apply(frozen: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
     for name, fixed in (("pin", Fixed.PINNED), ("exclude", Fixed.EXCLUDED), ("free", Fixed.FREE)):
         for site in change.get(name, []):
             by_id[site] |= {"fixed": str(fixed), "team": [], "week": ""}
-    for pool in inputs["pools"]:
-        more = change.get("days", {}).get(pool["authority"])
-        if more is not None:
-            # Of several pools of one authority each gets its part, so that the sum is right.
-            share = sum(p["authority"] == pool["authority"] for p in inputs["pools"])
-            pool["days"] = [max(0.0, round(d + more / share, 2)) for d in pool["days"]]
+    for whose, more in change.get("days", {}).items():
+        _add_days([p for p in inputs["pools"] if whose in (p["authority"], pool_key(p))], more)
     for quota in inputs["quotas"]:
         key = quota_key(quota)
         for name in ("minimum", "maximum"):
@@ -93,3 +90,25 @@ def apply(frozen: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
                 quota[name] = change[name][key]
     inputs["weights"] |= change.get("weights", {})
     return inputs
+
+
+def _add_days(pools: list[dict[str, Any]], more: float) -> None:
+    """Days more (or fewer) in every period, over all the pools together.
+
+    More are spread evenly. Fewer are taken from each in proportion to what it has, so that the sum
+    is what was asked as far as there are days.
+    """
+    for w in range(len(pools[0]["days"]) if pools else 0):
+        # In hundredths of a day, as days are stored: what rounding leaves goes to the largest pools.
+        had = [round(100 * pool["days"][w]) for pool in pools]
+        change = max(round(100 * more), -sum(had))
+        parts = [1] * len(pools) if change > 0 else had
+        if not sum(parts):
+            continue
+        given = [int(change * part / sum(parts)) for part in parts]
+        step = 1 if change > 0 else -1
+        largest = sorted(range(len(pools)), key=lambda k: (-had[k], k))
+        for k in largest[: abs(change - sum(given))]:
+            given[k] += step
+        for pool, days, extra in zip(pools, had, given, strict=True):
+            pool["days"][w] = (days + extra) / 100

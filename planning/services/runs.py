@@ -139,6 +139,14 @@ def perform(run: SelectionRun) -> SelectionRun:
         raise  # the database is away: the sweep takes the run up again
     except solving.NoPlan as none:
         _end(run, SolverState.INFEASIBLE, clash=none.clash)
+    except solving.TimeUp:
+        words = _(
+            "Time was up (%(seconds)s s) before a plan was found that keeps all limits; there may be "
+            "one or none. Take away pins, hard minimums or the share of joint visits, or have fewer "
+            "candidates or one window instead of weeks, and ask again."
+        )
+        _end(run, SolverState.FAILED,
+             message=words % {"seconds": round(run.options["time_limit"])})  # fmt: skip
     except solving.TooLarge:
         words = _(
             "This needs more memory than the server gives a search (%(most)s MB). Fewer candidates, "
@@ -167,7 +175,7 @@ def _freeze(run: SelectionRun) -> None:
             frozen = changes.apply(run.based_on.inputs or {}, run.change)
         else:
             frozen = inputs.freeze(lock(run.operation))
-        frozen["start"] = solving.start_for(run)
+        frozen["start"] = solving.start_for(run, frozen)
     if not any(site["come"] for site in frozen["sites"]):
         raise RuleViolation(_("There is no candidate that anybody could visit."))
     save(run, inputs=frozen, inputs_hash=inputs.fingerprint(frozen))

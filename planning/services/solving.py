@@ -5,11 +5,11 @@ Only the worker imports this with the solvers; pages read what it stored.
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib import import_module
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from django.conf import settings
@@ -20,10 +20,13 @@ from audit.context import as_system
 from authorities.models import Authority
 from planning.models import Proposal, RunKind, SelectionRun
 from planning.optimise.memory import bounded
-from planning.optimise.problem import Infeasible, Options, Plan, Problem, Step
+from planning.optimise.problem import Infeasible, Ints, Options, Plan, Problem, Step
 from planning.services.inputs import pool_key, problem_of, quota_key
 from risk.models import Arm
 from targets.models import Site
+
+if TYPE_CHECKING:
+    from planning.optimise.solve import Former
 
 Save = Callable[..., None]
 Lost = Callable[[], bool]
@@ -51,6 +54,10 @@ class Found:
     visits: list[dict[str, Any]] = field(default_factory=list)
 
 
+class TimeUp(Exception):
+    """Time was up before any plan was found that keeps all limits; whether there is one is open."""
+
+
 class TooLarge(Exception):
     """The search needs more memory than the settings give it."""
 
@@ -58,7 +65,7 @@ class TooLarge(Exception):
 def work(run: SelectionRun, save: Save, lost: Lost = lambda: False) -> Found:
     """Do what the run was asked for, in bounded memory.
 
-    Raises NoPlan; TooLarge; TakenOver when ``save`` or ``lost`` say so.
+    Raises NoPlan; TimeUp; TooLarge; TakenOver when ``save`` or ``lost`` say so.
     """
     import_module("planning.optimise.solve")  # compiled code is not what is bounded
     try:
@@ -74,20 +81,22 @@ def _work(run: SelectionRun, save: Save, lost: Lost) -> Found:
     # How many cores work on it changes nothing of the plan.
     options = Options(**run.options, threads=settings.SOLVER_THREADS)
     if run.kind in (RunKind.PLAN, RunKind.WHAT_IF) and "take" not in run.change:
-        start = stored_plan(_start_of(run), problem)
+        before = _start_of(run)
+        start = former_visits(before, problem) if before else None
         plan = _solve(problem, options, start, _tell(save), lost)
         return _plan_found(run, problem, plan)
     assert run.based_on is not None
-    before = stored_plan(run.based_on, problem)
-    assert before is not None
+    asked_about = stored_plan(run.based_on, problem)
+    assert asked_about is not None
     save(phase="repair", progress=0.1)
     result = {
         RunKind.WHAT_IF: _take, RunKind.FRONTIER: _frontier, RunKind.ALTERNATIVES: _alternatives,
-    }[RunKind(run.kind)](run, problem, before, _Work(options, _tell(save), lost))  # fmt: skip
+    }[RunKind(run.kind)](run, problem, asked_about, _Work(options, _tell(save), lost))  # fmt: skip
     if lost():
         raise TakenOver
     return Found({
-        "value": before.value, "bound": before.bound, "result": result, "solver": before.solver,
+        "value": asked_about.value, "bound": asked_about.bound, "result": result,
+        "solver": asked_about.solver,
     })  # fmt: skip
 
 
@@ -119,7 +128,7 @@ def _finite(number: float | None) -> float | None:
 
 
 def _solve(
-    problem: Problem, options: Options, start: Plan | None,
+    problem: Problem, options: Options, start: "Former | None",
     tell: Callable[[Step], None] | None, lost: Lost,
 ) -> Plan:  # fmt: skip
     from planning.optimise.check import violations
@@ -132,23 +141,52 @@ def _solve(
     if lost():
         raise TakenOver
     wrong = violations(problem, plan)
+    if wrong and plan.stopped == "time" and not len(plan.site):
+        raise TimeUp
     if wrong:
         raise Broken("; ".join(wrong[:5]))
     return plan
 
 
-def start_for(run: SelectionRun) -> dict[str, Any] | None:
+def start_for(run: SelectionRun, frozen: dict[str, Any]) -> dict[str, Any] | None:
     """Which plan a run begins from, as its inputs keep it: what it was based on, else the last one.
 
     Another start can end in another plan of nearly equal worth: whoever makes a plan again needs it.
+    None where no visit of that plan is there any more in the ``frozen`` inputs: nothing is begun from.
     """
     before = run.based_on
     if before is None:
         earlier = SelectionRun.objects.filter(
             operation=run.operation_id, kind=RunKind.PLAN, state="done", number__lt=run.number
         )
-        before = earlier.defer("inputs", "result", "prices").order_by("-number").first()
-    return {"number": before.number, "inputs": before.inputs_hash} if before else None
+        before = earlier.defer("result").order_by("-number").first()
+    if before is None:
+        return None
+    sites = [site["id"] for site in frozen["sites"]]
+    codes = [authority["code"] for authority in frozen["authorities"]]
+    if not _still_there(before, sites, codes, frozen["periods"]):
+        return None
+    return {"number": before.number, "inputs": before.inputs_hash}
+
+
+def _still_there(
+    run: SelectionRun, sites: Sequence[str], codes: Sequence[str], periods: Sequence[str]
+) -> list[tuple[int, int, int]]:
+    """Visits of a stored plan as (site, team, period) among others, ascending.
+
+    One is left out when its site, somebody of its team or its period is there no more.
+    """
+    assert run.inputs is not None
+    assert run.prices is not None
+    at = {key: i for i, key in enumerate(sites)}
+    bits = {code: 1 << a for a, code in enumerate(codes)}
+    when = {name: w for w, name in enumerate(periods)}
+    named = [(key, team, run.inputs["periods"][w]) for key, team, w in run.prices["visits"]]
+    return sorted(
+        (at[key], sum(bits[code] for code in team), when[period])
+        for key, team, period in named
+        if key in at and period in when and all(code in bits for code in team)
+    )
 
 
 def _start_of(run: SelectionRun) -> SelectionRun | None:
@@ -167,10 +205,22 @@ def versions() -> str:
     return ", ".join(f"{name} {version(name)}" for name in ("highspy", "numba", "numpy"))
 
 
-def stored_plan(run: SelectionRun | None, problem: Problem) -> Plan | None:
-    """A stored plan as arrays of ``problem``; visits to sites it does not know are left out.
+def former_visits(run: SelectionRun, problem: Problem) -> "Former":
+    """What ``problem`` still has of a stored plan's visits, whatever limits and prices there are."""
+    from planning.optimise.solve import Former
 
-    None when pools, periods or quotas are others: its prices would say nothing here.
+    return Former(*_columns(_still_there(run, problem.keys, problem.authorities, problem.periods)))
+
+
+def _columns(visits: list[tuple[int, int, int]]) -> tuple[Ints, Ints, Ints]:
+    table = np.array(visits, dtype=np.int64).reshape(len(visits), 3)
+    return table[:, 0], table[:, 1], table[:, 2]
+
+
+def stored_plan(run: SelectionRun | None, problem: Problem) -> Plan | None:
+    """A stored plan with its prices as arrays of ``problem``, for questions about it.
+
+    None when pools, periods, quotas or resources are others: its prices would say nothing here.
     """
     if run is None or run.prices is None or run.inputs is None:
         return None
@@ -187,18 +237,11 @@ def stored_plan(run: SelectionRun | None, problem: Problem) -> Plan | None:
     )
     if not same or resources is None or run.value is None or run.bound is None:
         return None
-    at = {key: i for i, key in enumerate(problem.keys)}
-    code_bits = {code: 1 << a for a, code in enumerate(problem.authorities)}
-    visits = sorted(
-        (at[key], sum(code_bits[c] for c in team), period)
-        for key, team, period in run.prices["visits"]
-        if key in at and all(c in code_bits for c in team)
-    )
-    columns = np.array(visits, dtype=np.int64).reshape(len(visits), 3)
+    visits = _still_there(run, problem.keys, problem.authorities, problem.periods)
+    site, team, period = _columns(visits)
     return Plan(
-        site=columns[:, 0], team=columns[:, 1], period=columns[:, 2], value=run.value,
-        bound=run.bound, prices=prices["pools"], quota_prices=prices["quotas"],
-        resource_prices=resources, joint_price=run.prices["joint"],
+        site=site, team=team, period=period, value=run.value, bound=run.bound, prices=prices["pools"],
+        quota_prices=prices["quotas"], resource_prices=resources, joint_price=run.prices["joint"],
         shortfall=np.array(run.prices["shortfall"], dtype=np.int64), stopped=run.stopped,
         solver=run.solver, seconds=run.seconds or 0.0, memory_mb=run.memory_mb or 0.0, trail=(),
     )  # fmt: skip

@@ -17,6 +17,7 @@ from planning.draw_words import draws_words
 from planning.models import DrawState, Operation, RunKind, SelectionRun, SolverState
 from planning.optimise import lottery as method
 from planning.permissions import may_select
+from planning.price_table import price_table
 from planning.run_words import (
     change_words,
     frontier_chart,
@@ -25,6 +26,7 @@ from planning.run_words import (
     run_difference,
     shortfall_facts,
     take_words,
+    whose_days,
 )
 from planning.selection_forms import WhatIfForm
 from planning.selectors import draw_of
@@ -183,9 +185,7 @@ def _form(request: HttpRequest, row: SelectionRun) -> WhatIfForm:
     names = answers.Names(row)
     inputs = row.inputs or {}
     quotas = {quota_key(q): quota_words(q, names) for q in inputs.get("quotas", [])}
-    return WhatIfForm(
-        asked, inputs=inputs, names=_names(row), authorities=names.authorities, quotas=quotas
-    )
+    return WhatIfForm(asked, names=_names(row), whose=whose_days(inputs, names), quotas=quotas)
 
 
 def _found(row: SelectionRun) -> dict[str, Any]:
@@ -202,11 +202,8 @@ def _found(row: SelectionRun) -> dict[str, Any]:
                 for p in proposals[:SHOWN]
             ],
             "count": proposals.count(),
-            "marginal": [
-                {"pool": names.pool(m["pool"]), "price": answers.number(max(m["prices"])),
-                 "free": answers.days_words(sum(m["free"]))}
-                for m in result["marginal"]
-            ],
+            "marginal": [_worth_of_a_day(m, names) for m in result["marginal"]],
+            "by_weeks": names.periods != ["window"],
         }  # fmt: skip
         return found
     titles = _names(row)
@@ -226,6 +223,16 @@ def _found(row: SelectionRun) -> dict[str, Any]:
             for a in result["alternatives"]
         ]  # fmt: skip
     return found
+
+
+def _worth_of_a_day(one: dict[str, Any], names: answers.Names) -> dict[str, str]:
+    """Of one pool: the highest price of a day, the first week that has it, and what is left over."""
+    highest = max(one["prices"])
+    return {
+        "pool": names.pool(one["pool"]), "price": answers.price(highest),
+        "week": names.period(one["prices"].index(highest)) if round(highest, answers.DIGITS) else "",
+        "free": answers.days_words(sum(one["free"])),
+    }  # fmt: skip
 
 
 @require_POST
@@ -251,8 +258,7 @@ def why(request: HttpRequest, public_id: str, site: str) -> HttpResponse:
         answer = answers.no_candidate()  # the board links here from candidates that came later
     context = frame(request, row.operation, "runs") | {
         "run": row, "site": target, "answer": answer,
-        "rows": [(label, answers.number(amount, 3)) for label, amount in answer.rows],
-        "sum": None if answer.reduced is None else answers.number(answer.reduced, 3),
+        "rows": answer.printed, "sum": answer.sum,
         "may_take": _may(request, row.operation)
         and answer.verdict not in ("chosen", "filled", "pinned", "unknown"),
     }  # fmt: skip
@@ -269,8 +275,25 @@ def run_inputs(request: HttpRequest, public_id: str) -> HttpResponse:
     row = _run(request, public_id)
     if row.inputs is None or kept_away(request.actor, row.operation):  # type: ignore[attr-defined]
         raise Http404
-    text = json.dumps(row.inputs, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return _file(row, row.inputs, "inputs")
+
+
+@require_GET
+@acting()
+def run_prices(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Every price of the plan: with the frozen inputs the bound can be reckoned from it again."""
+    row = _run(request, public_id)
+    if (
+        row.state != SolverState.DONE or row.prices is None
+        or kept_away(request.actor, row.operation)  # type: ignore[attr-defined]
+    ):  # fmt: skip
+        raise Http404
+    return _file(row, price_table(row), "prices")
+
+
+def _file(row: SelectionRun, content: dict[str, Any], name: str) -> HttpResponse:
+    text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     response = HttpResponse(text.encode(), content_type="application/json")
-    name = f"{row.operation.number}-{row.number}-inputs.json"
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    file = f"{row.operation.number}-{row.number}-{name}.json"
+    response["Content-Disposition"] = f'attachment; filename="{file}"'
     return response

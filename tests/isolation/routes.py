@@ -200,6 +200,7 @@ ROUTES: dict[str, tuple[str, str | None, set[tuple[str, str]] | str, int]] = {
     "planning:run": ("get", "solver_run", PARTICIPANTS, 404),
     "planning:run_cancel": ("post", "solver_run", PARTICIPANTS, 404),
     "planning:run_inputs": ("get", "solver_run", PARTICIPANTS, 404),
+    "planning:run_prices": ("get", "solver_run", PARTICIPANTS, 404),
     "planning:why": ("get", "why", PARTICIPANTS, 404),
     "planning:selection": ("get", "operation", PARTICIPANTS, 404),
     "planning:meeting": ("get", "operation", PARTICIPANTS, 404),

@@ -245,6 +245,9 @@ def selection_values(operation: Operation, site: Site, lead: Any) -> dict[str, d
         finished_at=timezone.now(), value=1.0, bound=1.0, asked_by=lead.user,
         asked_for=lead.authority,
         result={"answers": {str(site.public_id): answer}, "marginal": []},
+        prices={"pools": [[0.0] * len(inputs["periods"]) for _pool in inputs["pools"]],
+                "quotas": [0.0], "shortfall": [0],
+                "resources": [[0.0] * len(inputs["periods"])], "joint": 0.0, "visits": []},
     )  # fmt: skip
     return {
         "quota": {"public_id": operation.public_id, "number": quota.pk},

@@ -108,13 +108,13 @@ def test_where_the_search_begins_is_frozen_with_the_inputs(monkeypatch):
     question = plan(cast, kind=RunKind.WHAT_IF, based_on=first, change={"weights": {"burden": 0.3}})
     assert question.inputs["start"] == {"number": first.number, "inputs": first.inputs_hash}
     begun: list[SelectionRun] = []
-    stored = solving.stored_plan
+    former = solving.former_visits
 
     def noted(run, problem):
         begun.append(run)
-        return stored(run, problem)
+        return former(run, problem)
 
-    monkeypatch.setattr(solving, "stored_plan", noted)
+    monkeypatch.setattr(solving, "former_visits", noted)
     with using(NOBODY):  # a worker sees nothing past the walls unless it says why
         again = solving.work(second, lambda **values: None)
     assert begun == [first]
@@ -347,8 +347,6 @@ def test_questions_about_a_plan_are_answered():
     before = plan(cast)
     points = plan(cast, kind=RunKind.FRONTIER, based_on=before).result["points"]
     assert {"default", "findings"} <= {p["name"] for p in points}
-    others = plan(cast, kind=RunKind.ALTERNATIVES, based_on=before).result["alternatives"]
-    assert all(a["value"] <= before.value + 1e-9 for a in others)
     chosen = set(before.proposals.values_list("site_id", flat=True))
     left = next((s for s in cast.sites if s.pk not in chosen), None)
     if left is not None:

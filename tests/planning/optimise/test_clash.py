@@ -113,7 +113,24 @@ def test_two_pins_of_one_firm() -> None:
     assert sorted((kind, key) for kind, key, _ in clash) == [
         ("firm", "7"), ("pin", "s0"), ("pin", "s1"),
     ]  # fmt: skip
-    assert only(clash, "firm") == {"needs": 2, "has": 1}
+    assert only(clash, "firm") == {
+        "needs": 2, "has": 1, "sites": ["s0", "s1"], "pins": ["s1", "s0"], "minimums": [],
+    }  # fmt: skip
+
+
+def test_what_forces_the_visits_to_a_firm_is_named() -> None:
+    firm = np.array([7, 7, -1])
+    both = Quota("both", np.array([0, 1]), minimum=2, hard=True)
+    clash = smallest_clash(problem(3, firm=firm, quotas=(both,)))
+    assert only(clash, "firm") == {
+        "needs": 2, "has": 1, "sites": ["s0", "s1"], "pins": [], "minimums": ["both"],
+    }  # fmt: skip
+    second = Quota("second", np.array([1]), minimum=1, hard=True)
+    other = Quota("other", np.array([2]), minimum=1, hard=True)
+    given_ = problem(3, firm=firm, fixed=np.array([PINNED, FREE, FREE]), quotas=(second, other))
+    assert only(smallest_clash(given_), "firm") == {
+        "needs": 2, "has": 1, "sites": ["s0", "s1"], "pins": ["s0"], "minimums": ["second"],
+    }  # fmt: skip
 
 
 def test_a_resource_that_is_not_there() -> None:

@@ -12,7 +12,7 @@ from planning.optimise import prices
 from planning.optimise.check import plan_value, value_of, violations
 from planning.optimise.columns import build, reduced_values
 from planning.optimise.problem import Infeasible, Options, Plan, Problem, Quota, Resource, Step
-from planning.optimise.solve import solve
+from planning.optimise.solve import Former, solve
 from tests.planning.optimise.problems import few, plan, same
 
 BEST = Options(gap=0.0)
@@ -209,6 +209,11 @@ def test_warm_start_is_no_worse(crowded: tuple[Problem, Plan]) -> None:
     again = solve(problem, Options(gap=1.0), start=made)
     assert again.value >= made.value - 1e-9
     assert violations(problem, again) == []
+    # The visits alone do: where limits were added, there are no prices of them to begin from.
+    visits = Former(made.site, made.team, made.period)
+    assert same(solve(problem, Options(gap=1.0), start=visits), again)
+    more = replace(problem, quotas=(*problem.quotas, Quota("new", np.arange(10), maximum=10)))
+    assert solve(more, Options(gap=1.0), start=visits).value >= made.value - 1e-9
     without = problem.fixed.copy()
     gone = made.site[problem.fixed[made.site] == 0][:5]
     without[gone] = 2

@@ -1,0 +1,85 @@
+"""The prices of a plan as a file: with the frozen inputs beside it anybody reckons the bound again.
+
+Both directions stand here. Nothing but the two files is needed for the way back.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from planning.models import SelectionRun
+from planning.optimise.problem import Plan, Problem
+from planning.services.inputs import fingerprint, pool_key, problem_of, quota_key
+
+
+def price_table(run: SelectionRun) -> dict[str, Any]:
+    """Every price of a done plan or what-if by the names that stand in its inputs.
+
+    Prices are in points of worth: of an inspector-day for each pool and period, of a visit for each
+    quota (above nothing: a minimum draws, below: a maximum keeps away), of a unit for each resource
+    and period, of the joint share. ``visits``: site, authorities, number of the period from 0.
+    """
+    inputs, prices = run.inputs, run.prices
+    assert inputs is not None
+    assert prices is not None
+    return {
+        "operation": inputs["operation"], "reckoning": run.number, "inputs": run.inputs_hash,
+        "value": run.value, "bound": run.bound, "solver": run.solver,
+        "periods": inputs["periods"],
+        "pools": [{"pool": pool_key(pool), "prices": of}
+                  for pool, of in zip(inputs["pools"], prices["pools"], strict=True)],
+        "quotas": [{"quota": quota_key(quota), "price": of, "lacking": lacking}
+                   for quota, of, lacking in zip(
+                       inputs["quotas"], prices["quotas"], prices["shortfall"], strict=True)],
+        "resources": [{"resource": resource["id"], "prices": of}
+                      for resource, of in zip(
+                          inputs["resources"], prices["resources"], strict=True)],
+        "joint": prices["joint"],
+        "visits": prices["visits"],
+    }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Rechecked:
+    """What the two files say when all is reckoned again from them."""
+
+    belongs: bool  # the table names these inputs
+    value: float  # what the visits are worth
+    bound: float  # what the prices prove: no plan is worth more
+    broken: list[str]  # limits that the visits break, and statements that are not so
+
+
+def recheck(inputs: dict[str, Any], table: dict[str, Any]) -> Rechecked:
+    """Worth, bound and limits of a plan from its frozen inputs and its price table alone."""
+    from planning.optimise.check import plan_value, violations
+    from planning.optimise.explain import proven_bound
+
+    problem = problem_of(inputs)
+    plan = _plan(problem, table)
+    return Rechecked(
+        fingerprint(inputs) == table["inputs"], plan_value(problem, plan),
+        proven_bound(problem, plan), violations(problem, plan),
+    )  # fmt: skip
+
+
+def _plan(problem: Problem, table: dict[str, Any]) -> Plan:
+    pools = {one["pool"]: one["prices"] for one in table["pools"]}
+    quotas = {one["quota"]: one for one in table["quotas"]}
+    resources = {one["resource"]: one["prices"] for one in table["resources"]}
+    site = {key: i for i, key in enumerate(problem.keys)}
+    bit = {code: 1 << a for a, code in enumerate(problem.authorities)}
+    visits = sorted((site[key], sum(bit[c] for c in team), w) for key, team, w in table["visits"])
+    columns = np.array(visits, dtype=np.int64).reshape(len(visits), 3)
+    return Plan(
+        site=columns[:, 0], team=columns[:, 1], period=columns[:, 2], value=table["value"],
+        bound=table["bound"],
+        prices=np.array([pools[key] for key in problem.pools], float).reshape(
+            problem.capacity.shape),
+        quota_prices=np.array([quotas[q.key]["price"] for q in problem.quotas], float),
+        resource_prices=np.array([resources[r.key] for r in problem.resources], float).reshape(
+            len(problem.resources), len(problem.periods)),
+        joint_price=table["joint"],
+        shortfall=np.array([quotas[q.key]["lacking"] for q in problem.quotas], dtype=np.int64),
+        stopped="", solver=table["solver"], seconds=0.0, memory_mb=0.0, trail=(),
+    )  # fmt: skip
