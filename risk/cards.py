@@ -5,6 +5,7 @@ from typing import Any
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from risk import model_pages, report_words
 from risk.models import ModelVersion, Report, ReportKind, ReportState
@@ -104,9 +105,9 @@ def _results(report: Report | None, names: report_words.Names) -> list[dict[str,
     table = [[line["label"], *(cell["value"] for cell in line["cells"])] for line in rows["table"]]
     own = [[line["label"], line["value"]] for line in rows["own"]]
     return [
-        _section(f"{title}, {_moment(report.finished_at)}", [_("Measure"), *rows["orders"]], table),
+        _section(f"{title}, {_moment(report.finished_at)}", [pgettext("of a model", "Measure"), *rows["orders"]], table),
         _section(_("Judgement"), [_("In words")], [[rows["verdict"]]]),
-        _section(_("Probabilities"), [_("Measure"), _("This model")], own),
+        _section(_("Probabilities"), [pgettext("of a model", "Measure"), _("This model")], own),
     ]
 
 
