@@ -105,7 +105,11 @@ def _results(report: Report | None, names: report_words.Names) -> list[dict[str,
     table = [[line["label"], *(cell["value"] for cell in line["cells"])] for line in rows["table"]]
     own = [[line["label"], line["value"]] for line in rows["own"]]
     return [
-        _section(f"{title}, {_moment(report.finished_at)}", [pgettext("of a model", "Measure"), *rows["orders"]], table),
+        _section(
+            f"{title}, {_moment(report.finished_at)}",
+            [pgettext("of a model", "Measure"), *rows["orders"]],
+            table,
+        ),
         _section(_("Judgement"), [_("In words")], [[rows["verdict"]]]),
         _section(_("Probabilities"), [pgettext("of a model", "Measure"), _("This model")], own),
     ]
