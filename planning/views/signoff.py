@@ -16,7 +16,8 @@ from authorities.access import acting
 from authorities.models import Authority
 from authorities.proof import lacks_second_factor, proof_of, where_to_prove
 from planning.deviations import newer_plan, plan_of
-from planning.models import DecisionRecord, Operation
+from planning.models import DecisionRecord, Operation, OperationState
+from planning.overruns import overruns
 from planning.selectors import draw_of
 from planning.services import sign
 from planning.services.parts import (
@@ -94,6 +95,9 @@ def _away_to_prove(request: HttpRequest, operation: Operation) -> HttpResponse:
     return redirect(there)
 
 
+UNSIGNED = (OperationState.SELECTING, OperationState.SIGNING)
+
+
 def _shown(request: HttpRequest, operation: Operation) -> dict[str, Any]:
     """What the page shows of the selection and its signatures. Constant queries."""
     actor = request.actor  # type: ignore[attr-defined]
@@ -119,6 +123,7 @@ def _shown(request: HttpRequest, operation: Operation) -> dict[str, Any]:
     return {
         "content": content,
         "newer": not_adopted(newer) if newer else "",
+        "overruns": overruns(operation) if operation.state in UNSIGNED else [],
         "hash": selection_hash(operation),
         "signatures": signatures,
         "draw": draw,
