@@ -201,6 +201,20 @@ def build(sizes: Sizes | None = None, say: Any = print) -> dict[str, float]:
     return took
 
 
+def starter_models() -> None:
+    """The starter set's models in use, each of an authority of its own."""
+    from django.db import transaction
+
+    from audit.context import as_system
+    from authorities.models import Authority
+    from risk.services import starter
+
+    with as_system("bench"), transaction.atomic():
+        for code, name in (("LVV_OSH", "OSH"), ("TAX", "Tax"), ("POLICE", "Police")):
+            Authority.objects.get_or_create(code=code, defaults={"name_fi": name})
+        starter.load_starter(activate=True)
+
+
 if __name__ == "__main__":
     import django
 

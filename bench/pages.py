@@ -36,6 +36,8 @@ IN_56 = "s.industry_id IN (SELECT id FROM targets_industry WHERE code LIKE '56%'
 SINCE = (
     "NOT EXISTS (SELECT 1 FROM targets_pastvisit v WHERE v.site_id = s.id AND v.on >= '2024-11-01')"
 )
+RUN = "(SELECT max(id) FROM risk_scoringrun WHERE state = 'done')"
+FIFTH = f"EXISTS (SELECT 1 FROM risk_worth w WHERE w.run_id = {RUN} AND w.site_id = s.id AND w.level = 5)"
 COUNTED = "SELECT count(*) FROM (SELECT 1 FROM targets_site s WHERE {} LIMIT 1001) x"
 TEXT = (
     "SELECT site_id FROM targets_searchentry WHERE text LIKE '{}%' AND site_id IS NOT NULL LIMIT 10"
@@ -59,6 +61,13 @@ CASES: dict[str, tuple[str, list[str]]] = {
         ["SELECT site_id, max(v.on) FROM targets_pastvisit v GROUP BY 1 ORDER BY 2 DESC LIMIT 25",
          COUNTED.format("true")],
     ),
+    "list by the joint list": (
+        f"{SITES}?sort=risk",
+        [f"SELECT site_id FROM risk_worth WHERE run_id = {RUN} ORDER BY value DESC LIMIT 25",
+         COUNTED.format("true")],
+    ),
+    "list, highest fifth": (
+        f"{SITES}?risk=5", [f"{JOINED} WHERE {FIFTH} {PAGE}", COUNTED.format(FIFTH)]),
     "list, page 40": (f"{SITES}?page=40", [f"{JOINED} {PAGE} OFFSET 975", COUNTED.format("true")]),
     "list, beyond row 1,000": (BEYOND, [f"{JOINED} {PAGE} OFFSET 1000", COUNTED.format("true")]),
     "list, words": (
@@ -294,6 +303,12 @@ def inside() -> None:
 
         build()
         refresh()
+    elif sys.argv[1:2] == ["score"]:  # as the application's own role
+        from bench.build import starter_models
+        from risk.services.scoring import run_scoring
+
+        starter_models()
+        run_scoring()
     else:
         measure()
 
@@ -311,6 +326,7 @@ def main() -> None:
         "run(owner, 'manage.py', 'grant_app_role', 'tarkka_app')\n"
         "run(owner, 'manage.py', 'collectstatic', '--noinput', '--verbosity=0')\n"
         "run(owner, '-m', 'bench.pages', 'build')\n"
+        "run(os.environ | {'BENCH_INSIDE': '1'}, '-m', 'bench.pages', 'score')\n"
         "run(os.environ | {'BENCH_INSIDE': '1'}, '-m', 'bench.pages', 'measure')\n"
     )
     result = subprocess.run(

@@ -294,15 +294,13 @@ def register() -> None:
     from django.db import transaction
 
     from audit.context import as_system
-    from authorities.models import Authority
+    from bench.build import starter_models
     from risk.models import ModelVersion, RiskModel, ScoringRun
-    from risk.services import scoring, starter
+    from risk.services import scoring
     from targets.models import Site
 
+    starter_models()
     with as_system("bench"), transaction.atomic():
-        for code, name in (("LVV_OSH", "OSH"), ("TAX", "Tax"), ("POLICE", "Police")):
-            Authority.objects.get_or_create(code=code, defaults={"name_fi": name})
-        starter.load_starter(activate=True)
         ModelVersion.objects.exclude(model__code="starter-osh").update(state="retired")
     steps: list[float] = []
     start = time.perf_counter()
