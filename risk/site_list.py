@@ -2,13 +2,22 @@
 
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import F, FloatField, IntegerField, OuterRef, QuerySet, Subquery, Value
+from django.db.models import (
+    Exists,
+    F,
+    FloatField,
+    OuterRef,
+    QuerySet,
+    Subquery,
+    Value,
+)
 from django.db.models.functions import Cast
 from django.utils.translation import gettext_lazy
 
 from risk.models import ScoringRun, Worth
 from risk.selectors import joint_places
 from targets.hooks import SiteChoice, SiteColumn, site_choice, site_column
+from targets.models import Site
 from ui.lists import Column
 from ui.seek import Values, beyond
 from ui.templatetags.ui import risk
@@ -33,11 +42,16 @@ def _of_run(site: Any) -> QuerySet[Worth]:
 
 
 def _at_level(rows: QuerySet[Any], actor: "Actor", value: str) -> QuerySet[Any]:
-    level = Subquery(_of_run(OuterRef("pk")).values("level")[:1], output_field=IntegerField())
-    rows = rows.alias(risk_level=level)
+    placed = _of_run(OuterRef("pk")).order_by()
     if value == "none":
-        return rows.filter(risk_level__isnull=True)
-    return rows.filter(risk_level=int(value)) if value in {"1", "2", "3", "4", "5"} else rows
+        run = ScoringRun.objects.shown()
+        scored = Worth.objects.filter(run=run.pk if run else None).order_by()
+        # Two indexes read side by side: a look for each site took minutes where all are scored.
+        left = Site.objects.order_by().values("pk").difference(scored.values("site_id"))
+        return rows.filter(pk__in=left)
+    if value not in {"1", "2", "3", "4", "5"}:
+        return rows
+    return rows.filter(Exists(placed.filter(level=int(value))))
 
 
 def _annotate(rows: list[Any], actor: "Actor") -> None:
