@@ -38,6 +38,10 @@ ROW: dict[str, Any] = {
     ),
     "future": _("The visit lies in the future."),
     "row_shape": _("The row has more values than there are columns. Check quotes and delimiters."),
+    "quote_open": _(
+        "A quotation mark opens a cell on this line and is not closed, or not where the cell ends. "
+        "Close it, or take it out. The lines below were read as rows of their own."
+    ),
     "record_shape": _("The record does not have the shape of the company register."),
     "duplicate": _(
         "A row further up has the same key. Give this row a key of its own, or take it out."

@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from targets.services.imports.quoted import records
 from targets.services.imports.records import SHAPE, FileRefused, storable
 
 MAX_LINE = 1_000_000
@@ -184,28 +185,19 @@ def _csv_rows(path: Path, survey: Survey) -> Iterator[Row]:
         for _ in range(survey.header_line):
             next(lines)
         names = survey.columns
-        reader = csv.reader(lines, delimiter=survey.delimiter)
-        before = 0
-        while True:
-            line = survey.header_line + before + 1
-            try:
-                values = next(reader)
-            except StopIteration:
-                return
-            except csv.Error:  # a quote that never ends; reading goes on behind it
-                before = reader.line_num
-                yield line, {SHAPE: True}
-                continue
-            before = reader.line_num
+        for record in records(lines, survey.delimiter, len(names)):
+            values = record.values
             whole = "".join(values)
-            if not whole.strip():
+            if not whole.strip() and not record.wrong:
                 continue
             if "'" in whole:
                 values = [v[1:] if MARKED.match(v) else v for v in values]
             row: dict[str, Any] = dict(zip(names, values, strict=False))
-            if len(values) > len(names) and any(v.strip() for v in values[len(names) :]):
-                row[SHAPE] = True
-            yield line, row
+            if record.wrong:
+                row[SHAPE] = record.wrong
+            elif len(values) > len(names) and any(v.strip() for v in values[len(names) :]):
+                row[SHAPE] = "row_shape"
+            yield survey.header_line + record.line + 1, row
 
 
 def marked(value: str) -> str:
