@@ -71,7 +71,8 @@ def import_create(request: HttpRequest) -> HttpResponse:
         "intro": _("A bad row never stops a file: refused rows are listed with the reason, and can "
                    "be mended and loaded again. The same file can be read again without doubling. "
                    "Sites and companies on a list join the register that every authority sees; "
-                   "visits, facts and links stay with your authority unless they are shared."),
+                   "visits, facts and links stay with your authority unless they are shared, and "
+                   "links that are not shared hold only between what the register knows already."),
         "back_url": reverse("targets:import_list"), "back_label": _("Imports"),
     }  # fmt: skip
     return form_response(request, "ui/form_page.html", context, form)

@@ -4,6 +4,7 @@ import datetime as dt
 import logging
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from typing import Any, Self
 
 from django.conf import settings
@@ -25,6 +26,7 @@ from targets.services.imports import (
     merge_facts,
     merge_links,
     merge_moves,
+    merge_private,
 )
 from targets.services.imports.changed import tell
 from targets.services.imports.life import WHY, Progress, add, heed, save
@@ -60,15 +62,17 @@ def compare(run: ImportRun, progress: Progress | None) -> None:
     total: dict[str, Any] = {}
     with transaction.atomic():
         params = params_of(run)
+        own_links = merge_private.holds_back(run)
         forget_late_refusals(run)
     for low, high in chunks(run, 0):
         with transaction.atomic():
             lines = params | {"low": low, "high": high}
             if run.kind == ImportKind.SITES:
-                part = merge.compare_register(lines)
-                part |= merge_compare.compare_facts_of_sites(lines)
-                part |= merge_compare.compare_links_of_sites(lines, part["company"])
-                refused = 0
+                refused = merge_private.refuse(lines) if own_links else 0
+                with merge_private.left_out(lines) if refused else nullcontext():
+                    part = merge.compare_register(lines)
+                    part |= merge_compare.compare_facts_of_sites(lines)
+                    part |= merge_compare.compare_links_of_sites(lines, part["company"])
             else:
                 part, refused = merge_compare.compare_owned(run.kind, lines)
             if refused:
@@ -276,6 +280,8 @@ def _merge_once(run: ImportRun, params: dict[str, Any], low: int, high: int) -> 
     lines = params | {"low": low, "high": high, "now": timezone.now()}
     refused = ImportRefusal.objects.filter(run=run, line__gt=low, line__lte=high)
     known = refused.count()
+    if merge_private.holds_back(run) and merge_private.refuse(lines):
+        merge_private.leave_out(lines)
     if run.kind == ImportKind.SITES:
         merged = merge.merge_register(lines)
         merge_facts.merge_of_sites(lines)
