@@ -27,6 +27,7 @@ from targets.models import Company, ImportMapping, ImportRun, Site, VisitOutcome
 from targets.selectors import shown_date
 from targets.services.imports.control import IMPORTERS, ask, may
 from targets.services.imports.messages import row_message
+from targets.services.imports.progress import progress_of
 from targets.services.imports.refused_file import as_json, write_refused
 from targets.services.uploads import start_upload
 from targets.source_words import shown_source
@@ -99,6 +100,7 @@ def import_detail(request: HttpRequest, public_id: str) -> HttpResponse:
     page = pages.get_page(request.GET.get("page"))
     context = {
         "run": run,
+        "progress": progress_of(run),
         "refusals": [
             {"row": r, "field": refused_words(r.field, r.code, run.columns),
              "reason": row_message(r.code)} for r in page

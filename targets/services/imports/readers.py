@@ -49,6 +49,14 @@ Tick = Callable[[], None]
 
 
 @dataclass
+class Place:
+    """How far a file has been read whose rows nobody has counted: bytes, unpacked."""
+
+    done: int = 0
+    of: int = 0
+
+
+@dataclass
 class Survey:
     """What the first look over a table found."""
 
@@ -303,6 +311,7 @@ class _Metered:
 
     def __init__(self, file: IO[bytes]) -> None:
         self.file = file
+        self.read_so_far = 0
         self.since_record = 0
         self.record = 1
         self._head = file.read(256).removeprefix(codecs.BOM_UTF8)
@@ -312,6 +321,7 @@ class _Metered:
         if size == 0:  # how the parser asks whether it gets bytes
             return b""
         block, self._head = (self._head or self.file.read(size)), b""
+        self.read_so_far += len(block)
         self.since_record += len(block)
         if self.since_record > MAX_RECORD:
             raise FileRefused("long_record", record=self.record)
@@ -323,13 +333,13 @@ class _Metered:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[IO[bytes]]:
-    """The JSON itself, taken out of its zip when it is in one."""
+def _opened(path: Path) -> Iterator[tuple[IO[bytes], int]]:
+    """The JSON itself, taken out of its zip when it is in one, and how many bytes it has."""
     with path.open("rb") as file:
         packed = file.read(2) == b"PK"
         file.seek(0)
         if not packed:
-            yield file
+            yield file, path.stat().st_size
             return
         try:
             with zipfile.ZipFile(file) as archive:
@@ -341,14 +351,14 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
                 if member.file_size > MAX_UNPACKED or ratio > MAX_RATIO:
                     raise FileRefused("zip_size", limit="8 GiB")
                 with archive.open(member) as stream:
-                    yield stream
+                    yield stream, member.file_size
         except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError):
             raise FileRefused("zip_broken") from None
 
 
 def _is_one(path: Path, name: str) -> bool:
     """Whether the JSON is one company asked for by itself, however written, not a list of them."""
-    with _opened(path) as file:
+    with _opened(path) as (file, _size):
         stream = _Metered(file)
         if stream.is_list:
             return False
@@ -361,14 +371,17 @@ def _is_one(path: Path, name: str) -> bool:
     return False
 
 
-def json_companies(path: Path, name: str = "companies") -> Iterator[Row]:
+def json_companies(
+    path: Path, name: str = "companies", place: Place | None = None
+) -> Iterator[Row]:
     """Company records of the register's JSON, or of a zip with it: ``{"companies": [...]}`` (or
-    another ``name``), a list of companies, or one company."""
+    another ``name``), a list of companies, or one company. ``place`` moves along."""
     if path.stat().st_size == 0:
         raise FileRefused("empty")
     number = 0
     one = _is_one(path, name)
-    with _opened(path) as file:
+    place = place or Place()
+    with _opened(path) as (file, place.of):
         stream = _Metered(file)
         prefix = "item" if stream.is_list else "" if one else f"{name}.item"
         companies = ijson.items(stream, prefix, use_float=True)
@@ -381,6 +394,7 @@ def json_companies(path: Path, name: str = "companies") -> Iterator[Row]:
             except (ijson.JSONError, UnicodeDecodeError):
                 raise FileRefused("not_json", record=number + 1) from None
             number += 1
+            place.done = stream.read_so_far
             stream.next_record()
             yield number, company
     if number == 0:

@@ -15,6 +15,7 @@ from audit.context import as_system
 from targets.models import (
     ImportKind,
     ImportPart,
+    ImportPhase,
     ImportRefusal,
     ImportRun,
     ImportState,
@@ -30,6 +31,7 @@ from targets.services.imports import (
 )
 from targets.services.imports.changed import tell
 from targets.services.imports.life import WHY, Progress, add, heed, save
+from targets.services.imports.progress import show_changes
 from targets.services.imports.sources import source_code
 
 logger = logging.getLogger(__name__)
@@ -240,6 +242,8 @@ def follow_changes(run: ImportRun, progress: Progress | None) -> None:
 
     After the storing and not in its transactions: it takes longer than the storing itself.
     """
+    with transaction.atomic():
+        show_changes(run, ImportPhase.INDEX)
     while True:
         with transaction.atomic():
             if not _follow_some(run):
