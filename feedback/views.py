@@ -46,7 +46,7 @@ from planning.models import Operation
 from planning.views.base import fetch, frame
 from ui.exports import head_lines, write_workbook
 from ui.forms import add_error, form_response
-from ui.lists import CONTENT_TYPES
+from ui.list_exports import CONTENT_TYPES
 from ui.pdf import render_pdf
 
 report_list = require_GET(acting()(ReportList.as_view()))

@@ -21,6 +21,7 @@ from targets.services.bulk import AT_ONCE, may_tag
 from targets.services.bulk import tag_sites as put_tags
 from ui.forms import add_error, form_response
 from ui.lists import capped_count
+from ui.services import whole_query
 
 
 class Chosen:
@@ -30,7 +31,7 @@ class Chosen:
         data = request.POST if request.method == "POST" else request.GET
         self.actor = request.actor  # type: ignore[attr-defined]
         self.all = data.get("all") == "1"
-        self.query = data.get("query", "")[:2_000]
+        self.query = whole_query(data.get("query", ""))
         self.ids = [raw for raw in data.getlist("id") if is_uuid(raw)][:AT_ONCE]
 
     @property

@@ -27,6 +27,7 @@ from targets.models import Company, ImportMapping, ImportRun, Site, VisitOutcome
 from targets.selectors import shown_date
 from targets.services.imports.control import IMPORTERS, ask, may
 from targets.services.imports.messages import row_message
+from targets.services.imports.progress import progress_of
 from targets.services.imports.refused_file import as_json, write_refused
 from targets.services.uploads import start_upload
 from targets.source_words import shown_source
@@ -71,7 +72,8 @@ def import_create(request: HttpRequest) -> HttpResponse:
         "intro": _("A bad row never stops a file: refused rows are listed with the reason, and can "
                    "be mended and loaded again. The same file can be read again without doubling. "
                    "Sites and companies on a list join the register that every authority sees; "
-                   "visits, facts and links stay with your authority unless they are shared."),
+                   "visits, facts and links stay with your authority unless they are shared, and "
+                   "links that are not shared hold only between what the register knows already."),
         "back_url": reverse("targets:import_list"), "back_label": _("Imports"),
     }  # fmt: skip
     return form_response(request, "ui/form_page.html", context, form)
@@ -98,6 +100,7 @@ def import_detail(request: HttpRequest, public_id: str) -> HttpResponse:
     page = pages.get_page(request.GET.get("page"))
     context = {
         "run": run,
+        "progress": progress_of(run),
         "refusals": [
             {"row": r, "field": refused_words(r.field, r.code, run.columns),
              "reason": row_message(r.code)} for r in page

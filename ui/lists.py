@@ -14,21 +14,19 @@ from urllib.parse import urlencode
 from django.db import models
 from django.db.models import F
 from django.http import HttpRequest, HttpResponse, QueryDict
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.utils.formats import date_format, number_format
 from django.utils.html import conditional_escape, escape
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
-from audit.services import record
-from ui import exports, seek
+from ui import list_exports, seek
 from ui.filters import FilterSet
 from ui.models import SavedView
 
 COUNT_LIMIT = 10_000
 PER_PAGE = (25, 50, 100)
-EXPORT_NOW_LIMIT = 2_000
 FIELDS_KEPT = 200  # filter forms as markup, in each process
 _FIELDS: dict[Any, SafeString] = {}
 PLACES = ("page", "after", "before")
@@ -479,68 +477,14 @@ class ListPage(ABC):
         parts.append("</tr>")
         return "".join(parts)
 
-    # -------------------------------------------------------------- exports
-    def export_rows(self) -> tuple[list[str], list[str], Iterable[list[Any]]]:
-        """Head lines, labels and rows (streamed in blocks) of the list as filtered and sorted."""
-        filterset = self.filterset()
-        rows = filterset.qs if filterset is not None else self.queryset()
-        if filterset is not None and filterset.is_bound and not filterset.form.is_valid():
-            rows = rows.none()
-        columns = self.shown_columns()
-        count = capped_count(rows, self.count_limit)
-        words = ", ".join(chip["label"] for chip in self.chips(filterset))
-        words = " ".join(part for part in (words, self.filter_note(count)) if part)
-        who = f"{self.actor.user.full_name}, {self.actor.authority.name}"
-        head = exports.head_lines(
-            str(self.title), who, words, str(self.classification or _("for official use"))
-        )
-        ordered = self.with_columns(self.ordered(rows, count), columns)
-        return head, [str(c.label) for c in columns], self._values(ordered, columns)
-
-    def _values(self, rows: models.QuerySet[Any], columns: list[Column]) -> Iterable[list[Any]]:
-        block: list[Any] = []
-        for row in rows.iterator(chunk_size=500):
-            block.append(row)
-            if len(block) == 500:
-                yield from self._block(block, columns)
-                block = []
-        yield from self._block(block, columns)
-
-    def _block(self, block: list[Any], columns: list[Column]) -> Iterable[list[Any]]:
-        self.annotate_page(block)
-        return ([column.value(row) for column in columns] for row in block)
-
-    def export(self, request: HttpRequest, kind: str) -> HttpResponse:
-        """Answer with the file, or make a job of it when the list is long."""
-        filterset = self.filterset()
-        rows = filterset.qs if filterset is not None else self.queryset()
-        count = capped_count(rows, EXPORT_NOW_LIMIT)
-        if count > EXPORT_NOW_LIMIT:
-            from ui.services import start_export
-
-            job = start_export(actor=self.actor, list_key=self.key, query=self.query, kind=kind)
-            return redirect("ui:export_job", public_id=job.public_id)
-        head, labels, values = self.export_rows()
-        response = HttpResponse(content_type=CONTENT_TYPES[kind])
-        response["Content-Disposition"] = f'attachment; filename="{self.key}.{kind}"'
-        writer = exports.write_csv if kind == "csv" else exports.write_xlsx
-        written = writer(response, head, labels, values)  # type: ignore[arg-type]
-        record(
-            actor=self.actor,
-            verb="list.exported",
-            data={"list": self.key, "rows": written, "format": kind, "filters": head[2]},
-            audience=[self.actor.authority.pk],
-        )
-        return response
-
     # -------------------------------------------------------------- the view
     @classmethod
     def as_view(cls) -> Callable[..., HttpResponse]:
         def view(request: HttpRequest, **kwargs: Any) -> HttpResponse:
             page = cls(request.actor, request.GET, **kwargs)  # type: ignore[attr-defined]
             kind = request.GET.get("export", "")
-            if cls.exportable and page.actor is not None and kind in CONTENT_TYPES:
-                return page.export(request, kind)
+            if cls.exportable and page.actor is not None and kind in list_exports.CONTENT_TYPES:
+                return list_exports.answer(page, request, kind)
             context = page.context()
             status = 422 if context["filter_problem"] else 200
             partial = request.headers.get("HX-Request") == "true"
@@ -549,12 +493,6 @@ class ListPage(ABC):
 
         view.list_page = cls  # type: ignore[attr-defined]
         return view
-
-
-CONTENT_TYPES = {
-    "csv": "text/csv; charset=utf-8",
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-}
 
 
 def _as_groups(form: Any) -> SafeString:

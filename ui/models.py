@@ -5,6 +5,7 @@ import uuid
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 
@@ -19,7 +20,7 @@ class SavedView(models.Model):
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     list_key = models.CharField(max_length=60)
     name = models.CharField(max_length=80)
-    query = models.CharField(max_length=2000, blank=True)
+    query = models.TextField(blank=True)
     scope = models.CharField(
         max_length=10, choices=SavedViewScope.choices, default=SavedViewScope.MINE
     )
@@ -50,22 +51,28 @@ class ExportState(models.TextChoices):
     FAILED = "failed", _("Stopped by an error")
 
 
+def export_name(job: "ExportJob", name: str) -> str:
+    """Where the file of a job is kept: one place however often the job is taken up."""
+    return f"exports/{job.created_at:%Y/%m}/{name}"
+
+
 class ExportJob(models.Model):
     """One export asked for; the row is the job. The file is kept for seven days."""
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     list_key = models.CharField(max_length=60)
-    query = models.CharField(max_length=2000, blank=True)
+    query = models.TextField(blank=True)
     format = models.CharField(max_length=4, choices=[("csv", "CSV"), ("xlsx", "XLSX")])
     language = models.CharField(max_length=2)
     membership = models.ForeignKey(
         "authorities.Membership", on_delete=models.CASCADE, related_name="+"
     )
     state = models.CharField(max_length=10, choices=ExportState.choices, default=ExportState.QUEUED)
-    file = models.FileField(upload_to="exports/%Y/%m/", blank=True)
+    file = models.FileField(upload_to=export_name, blank=True)
     rows = models.PositiveIntegerField(default=0)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
     heartbeat_at = models.DateTimeField(null=True, blank=True)
+    claim = models.PositiveIntegerField(default=0)  # goes up with each process that takes the job
     finished_at = models.DateTimeField(null=True, blank=True)
     error = models.TextField(blank=True)
 

@@ -8,10 +8,11 @@ being there still, and a place tells no more than what was shown.
 
 import datetime as dt
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.db import transaction
 from django.db.models import QuerySet
 
 Values = tuple[Any, ...]  # the value of the order and the id
@@ -140,6 +141,18 @@ def walk(
     if backwards:
         return Found([row[1][-1] for row in reversed(rows)], before=on, after=near)
     return Found([row[1][-1] for row in rows], before=near, after=on)
+
+
+def parts(stretches: Sequence[Stretch], number: int) -> Iterator[list[int]]:
+    """Ids of all rows in order, about ``number`` at a time, each part in a transaction of its own."""
+    place: Place | None = None
+    while True:
+        with transaction.atomic(savepoint=False):
+            found = walk(stretches, place, number)
+        yield found.ids
+        if found.after is None:
+            return
+        place = found.after
 
 
 # ---------------------------------------------------------------------- in the address

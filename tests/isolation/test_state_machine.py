@@ -45,6 +45,7 @@ from tests.factories import (
     make_site,
     make_unit,
 )
+from ui.list_exports import export_rows
 from worklist.models import Task
 
 pytestmark = pytest.mark.django_db
@@ -258,7 +259,7 @@ class Sharing(RuleBasedStateMachine):
                 listed = set(Signal.objects.visible_to(person).values_list("pk", flat=True))
                 assert listed == wanted, key
                 assert SignalList(person, QueryDict()).queryset().count() == len(wanted)
-                _head, _labels, rows = SignalList(person, QueryDict()).export_rows()
+                _head, _labels, rows = export_rows(SignalList(person, QueryDict()))
                 assert len(list(rows)) == len(wanted)
                 found = search_signals(person, "Site", 100)["rows"]
                 assert len(found) == len(wanted)

@@ -7,9 +7,7 @@ from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from targets.jobs import run_import
-from targets.models import (
-    ImportRun,
-)
+from targets.models import Fact, ImportRun, Link
 from targets.services.imports import storing
 from targets.services.imports.control import ask
 from targets.services.mappings import load_mappings
@@ -78,6 +76,14 @@ def cancel_under_way(monkeypatch, actor, run: ImportRun) -> None:
 def undone(actor, run: ImportRun) -> ImportRun:
     ask(actor=actor, run=run, what="undo")
     return work(run)
+
+
+def known_to_all(actor, notices: str) -> None:
+    """Places and companies of notices, as if registers open to everybody had brought them."""
+    run = upload(actor, notices, "posted-workers", shared=True)
+    assert run.state == "done", run.message
+    Link.objects.filter(source="posted-workers").delete()
+    Fact.objects.filter(source="posted-workers").delete()
 
 
 def known_firms() -> None:

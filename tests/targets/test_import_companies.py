@@ -21,6 +21,7 @@ from targets.services.uploads import start_upload
 from tests.factories import make_actor
 from tests.targets.importing import analyst as analyst  # a fixture
 from tests.targets.importing import (
+    known_to_all,
     posted_notices,
     undone,
     upload,
@@ -42,7 +43,8 @@ def notice(
 
 
 def post(actor, *notices: str, **values) -> ImportRun:
-    run = upload(actor, HEAD + "".join(notices), "posted-workers", **values)
+    """Shared, since links that are not shared bring no company and no place in."""
+    run = upload(actor, HEAD + "".join(notices), "posted-workers", **{"shared": True} | values)
     assert run.state == "done", run.message
     return run
 
@@ -140,7 +142,8 @@ def test_an_undo_takes_the_companies_from_abroad_back_unless_others_need_them(an
 
 
 def test_who_works_where_stays_behind_the_wall_of_who_was_told(analyst, as_user):
-    post(analyst, notice())
+    known_to_all(analyst, HEAD + notice())
+    post(analyst, notice(), shared=False)
     sender = Company.objects.get(kind="foreign")
     url = reverse("targets:company_detail", args=[sender.public_id])
     assert "Fiktio Rakennus Oy" in as_user(analyst).get(url).content.decode()

@@ -27,7 +27,16 @@ from targets.services.imports import storing
 from tests.factories import (
     make_actor,
 )
-from tests.targets.importing import SAMPLES, WHY, known_firms, posted_notices, undone, upload, work
+from tests.targets.importing import (
+    SAMPLES,
+    WHY,
+    known_firms,
+    known_to_all,
+    posted_notices,
+    undone,
+    upload,
+    work,
+)
 from tests.targets.importing import analyst as analyst  # a fixture
 
 
@@ -75,7 +84,7 @@ def test_a_list_of_sites_that_says_more_than_a_register_needs_reasons_too(
     assert "say why it may be held" in answer.content.decode()
     assert not ImportRun.objects.exists()
     form |= {"legal_basis": "Act 1 §", "purpose": "Targeting", "delete_on": "2099-01-01",
-             "file": SimpleUploadedFile(name, content)}  # fmt: skip
+             "shared": "on", "file": SimpleUploadedFile(name, content)}  # fmt: skip
     assert client.post(reverse("targets:import_create"), form).status_code == 302
     run = work(ImportRun.objects.get())
     assert run.state == "done", run.message
@@ -100,6 +109,7 @@ def test_open_facts_licences_and_those_who_work_at_a_site(analyst):
         "alcohol_licence", dt.date(2025, 8, 31), 150,
     )  # fmt: skip
     posted = posted_notices()
+    known_to_all(analyst, posted)
     upload(analyst, posted, "posted-workers")
     site = Site.objects.get(source_key="LT-2026-000101")
     assert site.type == "temporary"
@@ -114,11 +124,11 @@ def test_open_facts_licences_and_those_who_work_at_a_site(analyst):
 
 def test_the_end_of_a_link_is_brought_up_to_date(analyst):
     posted = posted_notices()
-    upload(analyst, posted, "posted-workers")
+    upload(analyst, posted, "posted-workers", shared=True)
     links = Link.objects.filter(to_site__source_key="LT-2026-000101")
     before = set(links.values_list("pk", "run_id"))
     assert set(links.values_list("valid_to", flat=True)) == {dt.date(2026, 8, 31)}
-    run = upload(analyst, posted.replace("2026-08-31", "2026-10-15"), "posted-workers")
+    run = upload(analyst, posted.replace("2026-08-31", "2026-10-15"), "posted-workers", shared=True)
     assert run.state == "done", run.message
     assert set(links.values_list("valid_to", flat=True)) == {dt.date(2026, 10, 15)}
     assert set(links.values_list("pk", flat=True)) == {pk for pk, _run in before}
@@ -144,7 +154,7 @@ def test_an_end_that_one_import_tells_twice_goes_back_to_before_it(analyst, monk
 
 def test_companies_that_links_made_are_found_and_undone(analyst):
     posted = posted_notices()
-    run = upload(analyst, posted, "posted-workers")
+    run = upload(analyst, posted, "posted-workers", shared=True)
     company = Company.objects.get(business_id="9901380-4")
     change = RegisterChange.objects.get(company=company)
     assert (change.run, change.old, change.undo) == (run, None, False)
@@ -176,7 +186,7 @@ def test_every_sample_twice_without_doubling(db, name, format, kind):
     for _time in range(2):
         call_command(
             f"import_{kind}", str(SAMPLES / name), format=format, authority="LVV_OSH",
-            stdout=StringIO(), stderr=StringIO(), **WHY,
+            shared=format == "posted-workers", stdout=StringIO(), stderr=StringIO(), **WHY,
         )  # fmt: skip
         runs.append(ImportRun.objects.latest("pk"))
         numbers = (Site.objects.count(), Company.objects.count(), Fact.objects.count(),

@@ -129,7 +129,7 @@ def test_material_of_one_authority_adds_no_company_that_others_would_see(analyst
 
 def test_links_are_shown_before_they_are_stored(analyst, as_user):
     first = notice(key="LT-1")
-    run = upload(analyst, NOTICES + first, "posted-workers", rehearse=True)
+    run = upload(analyst, NOTICES + first, "posted-workers", rehearse=True, shared=True)
     links = run.preview["links"]
     assert (links["new"], links["changed"], links["unchanged"]) == (5, 0, 0)
     # The client, the developer and the sender from abroad.
@@ -140,7 +140,7 @@ def test_links_are_shown_before_they_are_stored(analyst, as_user):
     assert (Link.objects.count(), Company.objects.count()) == (5, 3)
 
     later = notice(key="LT-1", last="2026-10-15") + notice(key="LT-2")
-    run = upload(analyst, NOTICES + later, "posted-workers", rehearse=True)
+    run = upload(analyst, NOTICES + later, "posted-workers", rehearse=True, shared=True)
     links = run.preview["links"]
     assert (links["new"], links["changed"], links["unchanged"]) == (5, 5, 0)
     assert run.preview["company"]["new"] == 0
@@ -150,7 +150,7 @@ def test_links_are_shown_before_they_are_stored(analyst, as_user):
     store(analyst, run)
     assert Link.objects.count() == 10
 
-    run = upload(analyst, NOTICES + later, "posted-workers", rehearse=True)
+    run = upload(analyst, NOTICES + later, "posted-workers", rehearse=True, shared=True)
     assert (run.preview["links"]["new"], run.preview["links"]["unchanged"]) == (0, 10)
 
 

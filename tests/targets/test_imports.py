@@ -201,7 +201,7 @@ def test_lists_in_finnish_encodings(loaded):
     assert visits.created_count == 3
     posted, _again = twice(
         "import_sites", SAMPLES / "posted_workers_notifications_example.csv", "posted-workers",
-        **WHY,
+        shared=True, **WHY,
     )  # fmt: skip
     # Two of the invented tax numbers have a wrong check digit or form.
     assert (posted.created_count, posted.refused_count) == (1, 2)
@@ -210,10 +210,9 @@ def test_lists_in_finnish_encodings(loaded):
     }  # fmt: skip
     building = Site.objects.get(source="posted-workers")
     assert (building.municipality.name_fi, building.industry.code) == ("Tampere", "43")
-    # The owner's fact says how many and when; everybody reads the site.
-    assert (building.staff_estimate, building.opened_on, building.closed_on) == (None, None, None)
+    assert building.staff_estimate == 6
     told = Fact.objects.get(site=building)
-    assert (told.value["workers"], told.shared) == (6, False)
+    assert (told.value["workers"], told.shared) == (6, True)
     assert told.valid_from is not None
     assert building.company is None  # the employer is abroad; nobody else is taken for it
 

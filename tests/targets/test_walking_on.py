@@ -16,6 +16,7 @@ from targets.models import Site
 from targets.services.recusals import recuse
 from tests.factories import make_actor, make_company, make_past_visit, make_site
 from tests.risk.engine.factories import make_indicator, make_model
+from ui import list_exports
 
 pytestmark = pytest.mark.django_db
 FOUND = {"measure": "count", "within_days": 3650, "outcomes": ["serious", "severe"]}
@@ -187,3 +188,34 @@ def test_walking_costs_the_same_at_any_depth_and_counts_nothing_whole(sites, as_
             costs.add(len(captured))
         # Where one stretch ends and the next begins, both are asked.
         assert max(costs) - min(costs) <= (0 if "name" in order else 3), (order, costs)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_an_export_walks_on_to_the_last_row(sites, as_user, monkeypatch, order):
+    monkeypatch.setattr(list_exports, "PART", 30)
+    monkeypatch.setattr(list_exports, "BLOCK", 12)
+    client = as_user(make_actor("OSH", "analyst"))
+    pages = walk(client, f"?sort={order}", "next_url")
+    ids = [pk for page in pages for pk in page]
+    sites_by_id = Site.objects.in_bulk(ids)
+    with CaptureQueriesContext(connection) as asked:
+        answer = client.get(reverse("targets:site_list"), {"sort": order, "export": "csv"})
+    lines = answer.content.decode("utf-8-sig").splitlines()[6:]
+    assert [line.split(";")[0] for line in lines] == [sites_by_id[pk].name for pk in ids]
+    assert len(lines) == 140
+    # No statement goes through the whole list in its order.
+    whole = [q["sql"] for q in asked if " ORDER BY " in q["sql"] and " LIMIT " not in q["sql"]
+             and '"id" IN (' not in q["sql"]
+             and 'FROM "targets_site"' in q["sql"].split(" WHERE ")[0]]  # fmt: skip
+    assert not whole
+
+
+def test_an_order_that_a_long_export_cannot_have_is_said(as_user, monkeypatch):
+    monkeypatch.setattr(lists.CompanyList, "count_limit", 3)
+    for n in range(6):
+        make_company(name=f"C{5 - n}", registered_on=dt.date(2020, 1, 1 + n))
+    client = as_user(make_actor("OSH", "analyst"))
+    answer = client.get(reverse("targets:company_list"), {"sort": "registered", "export": "csv"})
+    lines = answer.content.decode("utf-8-sig").splitlines()
+    assert lines[4] == "A list as long as this is exported in the order of “Company”."
+    assert [line.split(";")[0] for line in lines[7:]] == [f"C{n}" for n in range(6)]

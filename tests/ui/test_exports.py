@@ -67,7 +67,7 @@ def test_export_has_the_pages_rows_and_columns_and_leaves_an_event(as_user):
 
 @pytest.mark.django_db(transaction=True)
 def test_long_list_becomes_a_job_that_may_be_swept_twice(as_user, monkeypatch):
-    monkeypatch.setattr("ui.lists.EXPORT_NOW_LIMIT", 3)
+    monkeypatch.setattr("ui.list_exports.NOW_LIMIT", 3)
     sent = []
     monkeypatch.setattr("ui.jobs.run_export.delay", sent.append)
     for _ in range(6):

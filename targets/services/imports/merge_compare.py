@@ -27,7 +27,7 @@ from targets.services.imports.merge_links import (
 )
 
 # Codes of the refusals that these statements make: looked at anew when it is stored.
-LATE = ("site_unknown", "company_unknown")
+LATE = ("site_unknown", "company_unknown", "place_not_known", "company_not_known")
 # Storing makes the companies that rows name; nothing is made here, so those are passed over.
 MADE = """EXISTS (SELECT 1 FROM targets_importrow n
       WHERE n.run_id = %(run)s AND n.line <= %(high)s AND n.c_business_id = r.c_business_id

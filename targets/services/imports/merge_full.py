@@ -93,6 +93,8 @@ def _params(of: ImportRun, params: dict[str, Any]) -> dict[str, Any]:
     refused: list[str] = []
     unknown = 0
     for code, row in of.refusals.values_list("code", "row").iterator():
+        if row and code == "quote_open":  # where the open cell ends is not known
+            row = {name: cell for name, cell in row.items() if not cell.startswith('"')}
         key = table.key_of(row) if row else None
         if key is not None:
             refused.append(key)

@@ -36,8 +36,22 @@ ROW: dict[str, Any] = {
         "No company with this business ID is known. Import the company first, or map its name. "
         "What only your authority may see adds no company: import the company register first."
     ),
+    "place_not_known": _(
+        "The place is not in the register, and links that only your authority may see add none: "
+        "others would learn that your list names it. Bring the place in by a register that is open "
+        "or shared first, or share this list."
+    ),
+    "company_not_known": _(
+        "A company of this row is not in the register, and links that only your authority may see "
+        "add none: others would learn that your list names it. Import the company register first, "
+        "or share this list."
+    ),
     "future": _("The visit lies in the future."),
     "row_shape": _("The row has more values than there are columns. Check quotes and delimiters."),
+    "quote_open": _(
+        "A quotation mark opens a cell on this line and is not closed, or not where the cell ends. "
+        "Close it, or take it out. The lines below were read as rows of their own."
+    ),
     "record_shape": _("The record does not have the shape of the company register."),
     "duplicate": _(
         "A row further up has the same key. Give this row a key of its own, or take it out."

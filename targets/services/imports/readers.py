@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from targets.services.imports.quoted import records
 from targets.services.imports.records import SHAPE, FileRefused, storable
 
 MAX_LINE = 1_000_000
@@ -45,6 +46,14 @@ MARKED = re.compile(r"'+(\s*[=+\-@＝＋－＠]|[\t\r\n])")
 
 Row = tuple[int, dict[str, Any]]
 Tick = Callable[[], None]
+
+
+@dataclass
+class Place:
+    """How far a file has been read whose rows nobody has counted: bytes, unpacked."""
+
+    done: int = 0
+    of: int = 0
 
 
 @dataclass
@@ -184,28 +193,19 @@ def _csv_rows(path: Path, survey: Survey) -> Iterator[Row]:
         for _ in range(survey.header_line):
             next(lines)
         names = survey.columns
-        reader = csv.reader(lines, delimiter=survey.delimiter)
-        before = 0
-        while True:
-            line = survey.header_line + before + 1
-            try:
-                values = next(reader)
-            except StopIteration:
-                return
-            except csv.Error:  # a quote that never ends; reading goes on behind it
-                before = reader.line_num
-                yield line, {SHAPE: True}
-                continue
-            before = reader.line_num
+        for record in records(lines, survey.delimiter, len(names)):
+            values = record.values
             whole = "".join(values)
-            if not whole.strip():
+            if not whole.strip() and not record.wrong:
                 continue
             if "'" in whole:
                 values = [v[1:] if MARKED.match(v) else v for v in values]
             row: dict[str, Any] = dict(zip(names, values, strict=False))
-            if len(values) > len(names) and any(v.strip() for v in values[len(names) :]):
-                row[SHAPE] = True
-            yield line, row
+            if record.wrong:
+                row[SHAPE] = record.wrong
+            elif len(values) > len(names) and any(v.strip() for v in values[len(names) :]):
+                row[SHAPE] = "row_shape"
+            yield survey.header_line + record.line + 1, row
 
 
 def marked(value: str) -> str:
@@ -311,6 +311,7 @@ class _Metered:
 
     def __init__(self, file: IO[bytes]) -> None:
         self.file = file
+        self.read_so_far = 0
         self.since_record = 0
         self.record = 1
         self._head = file.read(256).removeprefix(codecs.BOM_UTF8)
@@ -320,6 +321,7 @@ class _Metered:
         if size == 0:  # how the parser asks whether it gets bytes
             return b""
         block, self._head = (self._head or self.file.read(size)), b""
+        self.read_so_far += len(block)
         self.since_record += len(block)
         if self.since_record > MAX_RECORD:
             raise FileRefused("long_record", record=self.record)
@@ -331,13 +333,13 @@ class _Metered:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[IO[bytes]]:
-    """The JSON itself, taken out of its zip when it is in one."""
+def _opened(path: Path) -> Iterator[tuple[IO[bytes], int]]:
+    """The JSON itself, taken out of its zip when it is in one, and how many bytes it has."""
     with path.open("rb") as file:
         packed = file.read(2) == b"PK"
         file.seek(0)
         if not packed:
-            yield file
+            yield file, path.stat().st_size
             return
         try:
             with zipfile.ZipFile(file) as archive:
@@ -349,14 +351,14 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
                 if member.file_size > MAX_UNPACKED or ratio > MAX_RATIO:
                     raise FileRefused("zip_size", limit="8 GiB")
                 with archive.open(member) as stream:
-                    yield stream
+                    yield stream, member.file_size
         except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError):
             raise FileRefused("zip_broken") from None
 
 
 def _is_one(path: Path, name: str) -> bool:
     """Whether the JSON is one company asked for by itself, however written, not a list of them."""
-    with _opened(path) as file:
+    with _opened(path) as (file, _size):
         stream = _Metered(file)
         if stream.is_list:
             return False
@@ -369,14 +371,17 @@ def _is_one(path: Path, name: str) -> bool:
     return False
 
 
-def json_companies(path: Path, name: str = "companies") -> Iterator[Row]:
+def json_companies(
+    path: Path, name: str = "companies", place: Place | None = None
+) -> Iterator[Row]:
     """Company records of the register's JSON, or of a zip with it: ``{"companies": [...]}`` (or
-    another ``name``), a list of companies, or one company."""
+    another ``name``), a list of companies, or one company. ``place`` moves along."""
     if path.stat().st_size == 0:
         raise FileRefused("empty")
     number = 0
     one = _is_one(path, name)
-    with _opened(path) as file:
+    place = place or Place()
+    with _opened(path) as (file, place.of):
         stream = _Metered(file)
         prefix = "item" if stream.is_list else "" if one else f"{name}.item"
         companies = ijson.items(stream, prefix, use_float=True)
@@ -389,6 +394,7 @@ def json_companies(path: Path, name: str = "companies") -> Iterator[Row]:
             except (ijson.JSONError, UnicodeDecodeError):
                 raise FileRefused("not_json", record=number + 1) from None
             number += 1
+            place.done = stream.read_so_far
             stream.next_record()
             yield number, company
     if number == 0:

@@ -12,6 +12,7 @@ from django.db import DataError, IntegrityError, connection, transaction
 from targets.models import ImportKind, ImportPhase, ImportRefusal, ImportRun
 from targets.services.imports import staging
 from targets.services.imports.life import Progress, add, beat, heed, save
+from targets.services.imports.progress import show_place
 from targets.services.imports.records import SHAPE, UNSAVED, Refused, storable
 from targets.services.imports.sources import Source, SourceRow, open_source
 from targets.services.imports.storing import Early
@@ -75,6 +76,8 @@ def stage_rows(
         elif staged is not None:
             batch.append(staged)
         if number % BATCH == 0:
+            if source.total is None:
+                show_place(run, "read", source.place.done, source.place.of)
             _put(run, batch, refused, line, BATCH, progress)
             staged_to(line)
             batch, refused = [], []

@@ -250,8 +250,8 @@ def storable(value: Any) -> Any:
     return value
 
 
-# What readers mark a row with, beside its columns: more values than columns; formulas whose value
-# was not saved.
+# What readers mark a row with, beside its columns: the code of what makes it no row; formulas whose
+# value was not saved.
 SHAPE, UNSAVED = "__shape__", "__unsaved__"
 
 
@@ -261,8 +261,9 @@ def check_marks(row: dict[str, Any], used: Container[str] | None = None) -> None
     ``used``: the columns that matter, None for all.
     """
     unsaved = row.pop(UNSAVED, ())
-    if row.pop(SHAPE, False):
-        raise Refused("", "row_shape")
+    if wrong := row.pop(SHAPE, ""):
+        check_personal_codes(row)  # such a row is not kept, whatever else is wrong with it
+        raise Refused("", wrong)
     for name in unsaved:
         if used is None or name in used:
             raise Refused(name[:60], "formula_value", row[name])

@@ -26,6 +26,7 @@ from targets.services.imports.life import (
 )
 from targets.services.imports.mending import keep_refused_rows
 from targets.services.imports.messages import file_message
+from targets.services.imports.progress import show_changes
 from targets.services.imports.reading import read, stage_rows
 from targets.services.imports.records import FileRefused
 from targets.services.imports.sources import Source, SourceRow
@@ -150,6 +151,9 @@ def _restart_if_lost(run: ImportRun) -> None:
 
 def _undo(run: ImportRun, progress: Progress | None) -> None:
     """Take back what the run did, newest first, chunk by chunk; each chunk takes itself off."""
+    if run.undo_before is None:
+        with transaction.atomic():
+            show_changes(run, ImportPhase.UNDO)
     while True:
         with transaction.atomic():
             step = undo.take_back(run, CHUNK)

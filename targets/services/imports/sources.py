@@ -29,6 +29,7 @@ class Source:
     country: str = "FI"
     sure: bool = False  # read to its end once already: nothing can refuse the file any more
     open: bool = False  # an open register: what it says is for everybody
+    place: readers.Place = field(default_factory=readers.Place)  # where ``total`` is not known
 
 
 @dataclass(frozen=True)
@@ -84,20 +85,21 @@ def _begun(register: Register, own: bool, run: ImportRun) -> bool:
 
 def open_source(run: ImportRun, path: Path, tick: Callable[[], None]) -> Source:
     """Look over the file and make ready to read it; FileRefused for what cannot be read."""
+    place = readers.Place()
     if run.format in REGISTER_FORMATS:
         make, name = REGISTER_FORMATS[run.format]
         rows = (
             (line, lambda d=data: make(d), data)
-            for line, data in readers.json_companies(path, name)
+            for line, data in readers.json_companies(path, name, place)
         )
-        return Source("prh", rows, open=True)
+        return Source("prh", rows, open=True, place=place)
     mapping = ImportMapping.objects.filter(code=run.format).first()
     if mapping is None:
         raise FileRefused("unknown_format", name=run.format, known="")
     if mapping.kind != run.kind:
         raise FileRefused("wrong_kind", name=run.format)
     table = Table(mapping.columns, mapping.options, private=mapping.own_material and not run.shared)
-    survey, found = _table(path, table, mapping.options, tick)
+    survey, found = _table(path, table, mapping.options, tick, place)
     for name in table.needed():
         if name not in survey.columns:
             shown = ", ".join(c[:60] for c in survey.columns[:30] if c)
@@ -118,18 +120,20 @@ def open_source(run: ImportRun, path: Path, tick: Callable[[], None]) -> Source:
         columns=[name for name in survey.columns if name],
         country=mapping.options.get("country", "FI"),
         open=bool(mapping.options.get("open")),
+        place=place,
     )
 
 
 def _table(
-    path: Path, table: Table, options: dict[str, Any], tick: Callable[[], None]
-) -> tuple[readers.Survey, Iterator[readers.Row]]:
+    path: Path, table: Table, options: dict[str, Any], tick: Callable[[], None],
+    place: readers.Place,
+) -> tuple[readers.Survey, Iterator[readers.Row]]:  # fmt: skip
     if path.stat().st_size == 0:
         raise FileRefused("empty")
     if workbooks.is_workbook(path):
         survey = workbooks.survey(path, table.needed(), tick)
         readers.refuse_personal_columns(survey)
-        return survey, workbooks.rows(path, survey, tick)
+        return survey, workbooks.rows(path, survey, tick, place)
     if path.suffix.lower() in (".xlsx", ".xlsm"):
         raise FileRefused("xlsx_broken")
     survey = readers.survey_table(path, table.needed(), options, tick)

@@ -4,6 +4,7 @@ import datetime as dt
 import logging
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from typing import Any, Self
 
 from django.conf import settings
@@ -14,6 +15,7 @@ from audit.context import as_system
 from targets.models import (
     ImportKind,
     ImportPart,
+    ImportPhase,
     ImportRefusal,
     ImportRun,
     ImportState,
@@ -25,9 +27,11 @@ from targets.services.imports import (
     merge_facts,
     merge_links,
     merge_moves,
+    merge_private,
 )
 from targets.services.imports.changed import tell
 from targets.services.imports.life import WHY, Progress, add, heed, save
+from targets.services.imports.progress import show_changes
 from targets.services.imports.sources import register_of
 
 logger = logging.getLogger(__name__)
@@ -60,15 +64,17 @@ def compare(run: ImportRun, progress: Progress | None) -> None:
     total: dict[str, Any] = {}
     with transaction.atomic():
         params = params_of(run)
+        own_links = merge_private.holds_back(run)
         forget_late_refusals(run)
     for low, high in chunks(run, 0):
         with transaction.atomic():
             lines = params | {"low": low, "high": high}
             if run.kind == ImportKind.SITES:
-                part = merge.compare_register(lines)
-                part |= merge_compare.compare_facts_of_sites(lines)
-                part |= merge_compare.compare_links_of_sites(lines, part["company"])
-                refused = 0
+                refused = merge_private.refuse(lines) if own_links else 0
+                with merge_private.left_out(lines) if refused else nullcontext():
+                    part = merge.compare_register(lines)
+                    part |= merge_compare.compare_facts_of_sites(lines)
+                    part |= merge_compare.compare_links_of_sites(lines, part["company"])
             else:
                 part, refused = merge_compare.compare_owned(run.kind, lines)
             if refused:
@@ -236,6 +242,8 @@ def follow_changes(run: ImportRun, progress: Progress | None) -> None:
 
     After the storing and not in its transactions: it takes longer than the storing itself.
     """
+    with transaction.atomic():
+        show_changes(run, ImportPhase.INDEX)
     while True:
         with transaction.atomic():
             if not _follow_some(run):
@@ -276,6 +284,8 @@ def _merge_once(run: ImportRun, params: dict[str, Any], low: int, high: int) -> 
     lines = params | {"low": low, "high": high, "now": timezone.now()}
     refused = ImportRefusal.objects.filter(run=run, line__gt=low, line__lte=high)
     known = refused.count()
+    if merge_private.holds_back(run) and merge_private.refuse(lines):
+        merge_private.leave_out(lines)
     if run.kind == ImportKind.SITES:
         merged = merge.merge_register(lines)
         merge_facts.merge_of_sites(lines)

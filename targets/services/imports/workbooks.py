@@ -20,6 +20,7 @@ from targets.services.imports.readers import (
     MAX_RATIO,
     MAX_UNPACKED,
     MAX_WHOLE,
+    Place,
     Row,
     Survey,
     Tick,
@@ -46,7 +47,7 @@ def is_workbook(path: Path) -> bool:
         raise FileRefused("xlsx_broken") from None
 
 
-def lines(path: Path) -> Iterator[tuple[Any, ...]]:
+def lines(path: Path, place: Place | None = None) -> Iterator[tuple[Any, ...]]:
     """Rows of the first sheet as they stand; FileRefused for what is broken or a bomb."""
     try:
         with zipfile.ZipFile(path) as archive:
@@ -66,7 +67,7 @@ def lines(path: Path) -> Iterator[tuple[Any, ...]]:
         sheet = book.worksheets[0]
         # The size a file states for its sheet is often wrong, and rows beyond it would be lost.
         sheet.reset_dimensions()
-        for number, values in enumerate(_values(sheet), start=1):
+        for number, values in enumerate(_values(sheet, place or Place()), start=1):
             if number > MAX_ROWS:
                 raise FileRefused("too_many_rows", limit=MAX_ROWS)
             yield values
@@ -92,16 +93,18 @@ class _Cells(WorkSheetParser):  # type: ignore[misc]
         return cell
 
 
-def _values(sheet: Any) -> Iterator[tuple[Any, ...]]:
+def _values(sheet: Any, place: Place) -> Iterator[tuple[Any, ...]]:
     """What the library's ``iter_rows(values_only=True)`` gives, with ``Unsaved`` cells."""
     book = sheet.parent
     with sheet._get_source() as source:
+        place.of = book._archive.getinfo(sheet._worksheet_path).file_size
         parser = _Cells(
             source, sheet._shared_strings, data_only=True, epoch=book.epoch,
             date_formats=book._date_formats, timedelta_formats=book._timedelta_formats,
         )  # fmt: skip
         expected = 1
         for number, cells in parser.parse():
+            place.done = source.tell()
             while expected < number:  # rows without any cell are left out of the file
                 expected += 1
                 yield ()
@@ -128,9 +131,11 @@ def survey(path: Path, needed: Sequence[str], tick: Tick) -> Survey:
     return first
 
 
-def rows(path: Path, found: Survey, tick: Tick = lambda: None) -> Iterator[Row]:
-    """Rows below the header with the number of their row in the sheet."""
-    for number, values in enumerate(lines(path), start=1):
+def rows(
+    path: Path, found: Survey, tick: Tick = lambda: None, place: Place | None = None
+) -> Iterator[Row]:
+    """Rows below the header with the number of their row in the sheet; ``place`` moves along."""
+    for number, values in enumerate(lines(path, place), start=1):
         if number % TICK_ROWS == 0:  # also over rows that are empty
             tick()
         if number > found.header_line and any(v is not None and v != "" for v in values):

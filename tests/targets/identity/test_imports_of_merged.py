@@ -38,29 +38,29 @@ def test_visits_that_came_after_the_merge_go_back(analyst):
 
 
 def test_facts_and_links_that_came_after_the_merge_go_back_and_do_not_double(analyst):
-    upload(analyst, HEAD + notice(key="LT-1"), "posted-workers")
+    upload(analyst, HEAD + notice(key="LT-1"), "posted-workers", shared=True)
     survivor = make_site()
     row = merge(actor=analyst, loser=site("LT-1"), survivor=survivor)
     Fact.objects.all().delete()
     Link.objects.all().delete()
-    upload(analyst, HEAD + notice(key="LT-1"), "posted-workers")
+    upload(analyst, HEAD + notice(key="LT-1"), "posted-workers", shared=True)
     assert Fact.objects.get().site == survivor
     unmerge(actor=analyst, row=row, reason="x")
     assert Fact.objects.get().site == site("LT-1")
     assert not Link.objects.filter(to_site=survivor).exists()
     assert not Link.objects.filter(at_site=survivor).exists()
     count = Link.objects.count()
-    upload(analyst, HEAD + notice(key="LT-1"), "posted-workers")
+    upload(analyst, HEAD + notice(key="LT-1"), "posted-workers", shared=True)
     assert (Link.objects.count(), Fact.objects.count()) == (count, 1)
 
 
 def test_companies_that_were_merged_take_back_what_came_to_them(analyst):
-    upload(analyst, HEAD + notice(key="LT-1"), "posted-workers")
+    upload(analyst, HEAD + notice(key="LT-1"), "posted-workers", shared=True)
     abroad = Company.objects.get(kind="foreign")
     survivor = make_company(business_id="9900010-6")
     row = merge(actor=analyst, loser=abroad, survivor=survivor)
     Link.objects.all().delete()
-    upload(analyst, HEAD + notice(key="LT-1"), "posted-workers")
+    upload(analyst, HEAD + notice(key="LT-1"), "posted-workers", shared=True)
     assert Link.objects.filter(from_company=survivor).exists()
     unmerge(actor=analyst, row=row, reason="x")
     assert not Link.objects.filter(from_company=survivor).exists()
