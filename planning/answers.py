@@ -285,7 +285,9 @@ def clash_words(run: SelectionRun) -> list[str]:
 def clash_lines(clash: list[Any], names: Names) -> list[str]:
     """The same of a clash as it is stored."""
     keys = [key for kind, key, _data in clash if kind in ("pin", "entry", "period", "team")]
-    of_firms = [key for kind, _key, data in clash if kind == "firm" for key in data["sites"]]
+    of_firms = [
+        key for kind, _key, data in clash if kind == "firm" for key in data.get("sites", [])
+    ]
     rows = Site.objects.filter(public_id__in=[*keys, *of_firms]).order_by("pk")
     shown = {str(site.public_id): site for site in rows.select_related("company")}
     return [_clash(kind, key, data, names, shown) for kind, key, data in clash]
@@ -341,11 +343,15 @@ def _clash(kind: str, key: str, data: dict[str, Any], names: Names, shown: dict[
 
 
 def _of_firm(data: dict[str, Any], names: Names, shown: dict[str, Site]) -> str:
-    """A firm by name where whoever reads sees it, and what forces more visits to it than may be."""
-    sites = [shown[key] for key in data["sites"] if key in shown]
+    """A firm by name where whoever reads sees it, and what forces more visits to it than may be.
+
+    Clashes of earlier runs do not say which sites and what: then no name and no cause is given.
+    """
+    sites = [shown[key] for key in data.get("sites", []) if key in shown]
     firm = next((site.company.name for site in sites if site.company), "")
-    quotas = "; ".join(names.quota(key) for key in data["minimums"])
-    if data["pins"] and quotas:
+    quotas = "; ".join(names.quota(key) for key in data.get("minimums", []))
+    pins = data.get("pins")
+    if pins and quotas:
         words = ngettext(
             "%(firm)s is visited at most %(has)s time; pinned sites of it and the minimum of "
             "%(quotas)s need %(needs)s visits.",
@@ -361,7 +367,7 @@ def _of_firm(data: dict[str, Any], names: Names, shown: dict[str, Site]) -> str:
             "visits to it.",
             data["has"],
         )
-    elif data["pins"]:
+    elif pins:
         words = ngettext(
             "%(firm)s is visited at most %(has)s time; %(needs)s of its sites are pinned.",
             "%(firm)s is visited at most %(has)s times; %(needs)s of its sites are pinned.",

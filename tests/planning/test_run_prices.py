@@ -13,7 +13,7 @@ from django.core.management import CommandError, call_command
 from django.urls import reverse
 from django.utils import timezone
 
-from planning.answers import Answer
+from planning.answers import Answer, Names, clash_lines
 from planning.models import Capacity, SelectionQuota, SelectionRun
 from planning.price_table import recheck
 from planning.services import inputs
@@ -211,3 +211,12 @@ def test_a_run_without_prices_has_no_file_of_them(as_user):
     what_if = plan(cast, kind="what_if", based_on=base, change={"days": {"OSH": 1}})
     frozen, table = files(client, what_if)
     assert recheck(frozen, table).belongs
+
+
+def test_a_clash_stored_before_it_said_which_firm_is_still_told():
+    cast = selecting()
+    names = Names.of(cast.operation)
+    old = [["firm", "7", {"needs": 3, "has": 1}]]
+    assert clash_lines(old, names) == [
+        "A firm is visited at most 1 time; the other limits need 3 visits to it."
+    ]
