@@ -11,14 +11,15 @@ from targets.services.imports.readers import marked
 COLUMNS = (
     "id", "name", "name_sv", "business_id", "company", "industry", "municipality", "address",
     "postal_code", "longitude", "latitude", "premises", "staff", "opened_on",
-    "type", "locator", "closed_on",
+    "type", "locator", "closed_on", "industry_edition", "country",
 )  # fmt: skip
 
 
 def write_sites(target: TextIO, sites: Iterable[Site]) -> int:
-    """Write sites (with company, industry and municipality selected) as CSV; returns how many.
+    """Write sites (with company, industry, its edition and municipality selected) as CSV; returns how many.
 
-    Reading the file in and writing it out again gives the same file.
+    Reading the file in and writing it out again gives the same file. They are of one register:
+    without it a key says nothing.
     """
     writer = csv.writer(target, delimiter=";", lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -36,6 +37,8 @@ def write_sites(target: TextIO, sites: Iterable[Site]) -> int:
                 _number(site.longitude), _number(site.latitude), site.kind,
                 "" if site.staff_estimate is None else site.staff_estimate,
                 _day(site.opened_on), site.type, marked(site.locator), _day(site.closed_on),
+                site.industry.edition.code if site.industry else "",
+                site.municipality.country if site.municipality else "",
             ]
         )  # fmt: skip
         count += 1

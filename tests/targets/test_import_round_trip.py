@@ -3,15 +3,17 @@
 from io import StringIO
 
 import pytest
+from django.core.management import CommandError, call_command
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from targets.models import ImportRun, Site, SiteType
+from authorities.models import Area
+from targets.models import ImportRun, Industry, IndustryEdition, Site, SiteType
 from targets.services.imports.life import claim, new_run
 from targets.services.imports.run import perform
 from targets.services.mappings import load_mappings
 from targets.services.register_export import COLUMNS, write_sites
-from tests.factories import make_authority, make_industry, make_municipality
+from tests.factories import make_authority, make_industry, make_municipality, make_site
 
 pytestmark = pytest.mark.django_db
 IDS = ("", "9900010-6", "9900147-5", "9900284-9")
@@ -43,6 +45,7 @@ def sites(draw: st.DrawFn) -> list[list[object]]:
                 draw(st.sampled_from(["", *SiteType.values])),
                 draw(st.one_of(st.just(""), WORDS, st.just("ABC-123"))),
                 draw(st.sampled_from(["", "2024-02-29", "31.12.2022", "2099-01-01"])),
+                draw(st.sampled_from(["", "TOL2025"])), draw(st.sampled_from(["", "FI"])),
             ]
         )  # fmt: skip
     return rows
@@ -56,7 +59,7 @@ def load(text: str, path) -> ImportRun:
 
 def exported() -> str:
     target = StringIO()
-    rows = Site.objects.select_related("company", "industry", "municipality")
+    rows = Site.objects.select_related("company", "industry__edition", "municipality")
     write_sites(target, rows.order_by("source_key"))
     return target.getvalue()
 
@@ -88,3 +91,63 @@ def test_import_export_import_is_stable(tmp_path_factory, rows):
     third = load(text, folder / "c.csv")
     assert third.created_count == len(rows)
     assert exported() == text
+
+
+def line(**values: str) -> str:
+    return ";".join((dict.fromkeys(COLUMNS, "") | values).values())
+
+
+@pytest.fixture
+def abroad(tmp_path) -> list[Site]:
+    """Two own sites of one code: one of the older edition at home, one of today's in Norway."""
+    load_mappings()
+    make_authority("OSH")
+    make_municipality()
+    make_industry("56")
+    older = IndustryEdition.objects.create(code="TOL2008", name_fi="TOL 2008")
+    Industry.objects.create(edition=older, code="56", level=2, path="56", name_fi="Then")
+    # A code that a municipality at home has as well.
+    Area.objects.create(kind="municipality", country="NO", code="091", name_fi="Oslo")
+    old = line(id="1", name="Old", industry="56", industry_edition="TOL2008", municipality="091")
+    far = line(id="2", name="Far", industry="56", municipality="091", country="NO",
+               address="Gate 1, 00100 Oslo")  # fmt: skip
+    run = load("\n".join([";".join(COLUMNS), old, far]), tmp_path / "first.csv")
+    assert run.created_count == 2
+    return list(Site.objects.order_by("source_key"))
+
+
+def test_the_command_writes_what_reads_back_without_a_change(abroad, tmp_path):
+    file = tmp_path / "sites.csv"
+    out = StringIO()
+    call_command("export_sites", str(file), stdout=out)
+    assert "2 sites written" in out.getvalue()
+    run = load(file.read_text(encoding="utf-8"), tmp_path / "again.csv")
+    assert (run.created_count, run.updated_count, run.unchanged_count) == (0, 0, 2)
+    before = {(s.name, s.industry.edition.code, s.municipality.country) for s in abroad}
+    Site.objects.all().delete()
+    assert load(file.read_text(encoding="utf-8"), tmp_path / "b.csv").created_count == 2
+    after = {(s.name, s.industry.edition.code, s.municipality.country) for s in Site.objects.all()}
+    assert after == before == {("Old", "TOL2008", "FI"), ("Far", "TOL2025", "NO")}
+
+
+def test_the_command_writes_one_register_at_a_time(abroad, tmp_path):
+    make_site(name="Register's", source="prh", source_key="1")
+    file = tmp_path / "sites.csv"
+    with pytest.raises(CommandError, match="several registers: own:OSH, prh"):
+        call_command("export_sites", str(file))
+    assert not file.exists()
+    call_command("export_sites", str(file), source="prh", stdout=StringIO())
+    assert "Register's" in file.read_text(encoding="utf-8")
+    assert "Far" not in file.read_text(encoding="utf-8")
+
+
+def test_a_country_or_edition_that_is_none_is_refused(abroad, tmp_path):
+    lines = [
+        ";".join(COLUMNS),
+        line(id="8", name="N", municipality="091", country="SE"),
+        line(id="9", name="N", industry="56", industry_edition="TOL1995"),
+    ]
+    run = load("\n".join(lines), tmp_path / "a.csv")
+    assert list(run.refusals.order_by("line").values_list("line", "field")) == [
+        (2, "municipality"), (3, "industry"),
+    ]  # fmt: skip

@@ -79,6 +79,7 @@ class SiteRecord:
     kind: str = ""
     company: CompanyRecord | None = None
     industry: tuple[str, str] | None = None
+    country: str = ""  # where the row says it and not the mapping for the whole file
     municipality: str = ""  # code or name, resolved by ``Places``
     locality: str = ""  # post town; a municipality only when it has the name of one
     address: str = ""

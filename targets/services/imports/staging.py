@@ -51,6 +51,7 @@ class Stage:
     def __init__(self, run_id: int, country: str = "FI") -> None:
         self.run_id = run_id
         self.places = Places(country)
+        self._elsewhere = {country: self.places}
         self.industries = Industries()
 
     def row(self, line: int, record: Record) -> tuple[Any, ...]:
@@ -89,8 +90,15 @@ class Stage:
                   _json(record.value), record.told_on)  # fmt: skip
         return (*head, *NO_SITE, *company, *values)
 
+    def _places(self, country: str) -> Places:
+        """The municipalities of the country that a row names."""
+        if country not in self._elsewhere:
+            self._elsewhere[country] = Places(country)
+        return self._elsewhere[country]
+
     def _site(self, record: SiteRecord) -> tuple[Any, ...]:
-        place = self.places.find(record.municipality, record.locality)
+        places = self._places(record.country) if record.country else self.places
+        place = places.find(record.municipality, record.locality)
         return (
             record.type, record.locator, record.name[:300], record.name_sv[:300], record.kind,
             self.industries.find(record.industry), place.pk if place else None,

@@ -183,6 +183,7 @@ class Table:
             raise Refused("longitude", "coordinates", f"{longitude}, {latitude}")
         postal = self._postal_code(row)
         address, locality = self._text(row, "address"), self._text(row, "locality")
+        country = self._text(row, "country", 2).upper()
         opened = self._date(row, "opened_on")
         closed = self._date(row, "closed_on")
         if opened and closed and closed < opened:
@@ -195,7 +196,7 @@ class Table:
             locality = locality or place.locality
             if longitude is None:
                 longitude, latitude = place.longitude, place.latitude
-        elif not (postal or locality) and (whole := self._whole_address(address)):
+        elif not (postal or locality) and (whole := self._whole_address(address, country)):
             address, postal, locality = whole.address, whole.postal_code, whole.locality
         staff = self._number(row, "staff_estimate")
         if staff is not None and not 0 <= staff < 10_000_000:
@@ -211,6 +212,7 @@ class Table:
             kind=self._text(row, "kind", 40) or self.options.get("kind", ""),
             company=self._company(row),
             industry=self._industry(row),
+            country=country,
             municipality=municipality or self.options.get("municipality", ""),
             locality=locality,
             address=address,
@@ -223,9 +225,10 @@ class Table:
             closed_on=None if self.private else closed,
         )
 
-    def _whole_address(self, cell: str) -> Place | None:
+    def _whole_address(self, cell: str, country: str) -> Place | None:
         """What is written into one cell; codes of five digits are Finland's."""
-        return written_whole(cell) if self.options.get("country", "FI") == "FI" else None
+        country = country or self.options.get("country", "FI")
+        return written_whole(cell) if country == "FI" else None
 
     def _status(self, closed: dt.date | None) -> str:
         """Whether the site is closed; empty where the file does not say it to everybody."""
@@ -261,7 +264,8 @@ class Table:
         if self.options.get("loose_industry") and not code.isdecimal():
             code = ""  # words, and not a class; the mapping keeps them as a fact
         if code:
-            return (self.options.get("edition", "TOL2025"), code)
+            edition = self._text(row, "industry_edition", 20)
+            return (edition or self.options.get("edition", "TOL2025"), code)
         return (whole[0], whole[1]) if whole else None
 
     def _facts_of_site(self, row: dict[str, Any]) -> list[dict[str, Any]]:
