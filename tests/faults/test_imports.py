@@ -1,6 +1,7 @@
 """An import whose worker is killed in the middle is taken up again and ends whole."""
 
 import datetime as dt
+import json
 from pathlib import Path
 
 import pytest
@@ -9,19 +10,24 @@ from django.utils import timezone
 from config.celery import app
 from config.services import Redis
 from targets.models import (
+    Company,
+    Fact,
     ImportPhase,
     ImportRow,
     ImportRun,
     ImportState,
+    Link,
     RegisterChange,
     SearchEntry,
     Site,
 )
 from targets.services.imports.life import STALE_SECONDS, claim, new_run
+from targets.services.imports.progress import progress_of
 from targets.services.imports.run import perform
 from targets.services.mappings import load_mappings
-from tests.factories import make_authority
+from tests.factories import make_authority, make_industry, make_municipality
 from tests.faults.conftest import Processes, wait_until
+from tests.targets.test_import_companies import HEAD, notice
 
 pytestmark = pytest.mark.faults
 ROWS = 100_000
@@ -192,4 +198,110 @@ def test_a_killed_undo_is_ended_by_another_and_takes_back_everything_once(
     # Each change back stands in the history once; what was made and is gone has none.
     assert RegisterChange.objects.filter(run=run, undo=True).count() == CHANGED
     assert RegisterChange.objects.filter(run=run, undo=False).count() == CHANGED
+    processes.kill(second)
+
+
+def business_ids(number: int) -> list[str]:
+    """So many business IDs with their check digits."""
+    found = []
+    at = 2_000_000
+    while len(found) < number:
+        at += 1
+        digits = f"{at:07d}"
+        rest = sum(int(d) * w for d, w in zip(digits, (7, 9, 10, 5, 8, 4, 2), strict=True)) % 11
+        if rest != 1:
+            found.append(f"{digits}-{(11 - rest) % 11}")
+    return found
+
+
+NOTICES, CLIENTS, SENDERS = 20_000, 700, 300
+
+
+def test_a_killed_import_of_places_companies_links_and_facts_ends_whole(
+    processes: Processes, broker: Redis, tmp_path: Path
+) -> None:
+    load_mappings()
+    make_municipality("837", "Tampere")
+    make_industry("41")
+    folder = tmp_path / "files" / "imports"
+    folder.mkdir(parents=True)
+    clients = business_ids(CLIENTS)
+    rows = (
+        notice(f"LT-{n}", name=f"Sender {n % SENDERS}", number="", client=clients[n % CLIENTS])
+        for n in range(NOTICES)
+    )
+    (folder / "list.csv").write_text(HEAD + "".join(rows), encoding="utf-8")
+    run = new_run(
+        kind="sites", format="posted-workers", file_name="list.csv", shared=True,
+        authority=make_authority("OSH"), stored_as="imports/list.csv",
+    )  # fmt: skip
+    first = processes.worker()
+    send(broker, "targets.jobs.run_import", run.pk)
+
+    def stored() -> int:
+        run.refresh_from_db()
+        return run.created_count
+
+    wait_until(lambda: stored() > 0, 60, "places are being stored")
+    processes.kill(first)
+    made = stored()
+    assert run.state == ImportState.RUNNING, "the file is too short to be killed in the middle"
+    assert 0 < made < NOTICES
+    # Places, facts and links of a part are one, whatever was under way beside it.
+    assert Site.objects.count() == Fact.objects.count() == made
+    assert Link.objects.count() == 5 * made
+
+    second = processes.worker()
+    taken_up(broker, run, 240)
+    assert run.state == ImportState.DONE, processes.logs()
+    assert (run.created_count, run.unchanged_count, run.refused_count) == (NOTICES, 0, 0)
+    assert Site.objects.count() == Fact.objects.count() == NOTICES
+    assert Link.objects.count() == 5 * NOTICES
+    companies = CLIENTS + SENDERS + 2  # and the contractor and developer of them all
+    assert Company.objects.count() == companies
+    assert RegisterChange.objects.filter(run=run).count() == NOTICES + companies
+    assert not ImportRow.objects.exists()
+    processes.kill(second)
+
+
+REGISTERED = 60_000
+
+
+def test_a_killed_import_of_the_register_has_stored_nothing_before_all_was_read(
+    processes: Processes, broker: Redis, tmp_path: Path
+) -> None:
+    folder = tmp_path / "files" / "imports"
+    folder.mkdir(parents=True)
+    companies = [
+        {"businessId": {"value": code}, "names": [{"name": f"Firma {n} Oy", "type": "1"}]}
+        for n, code in enumerate(business_ids(REGISTERED))
+    ]
+    (folder / "all.json").write_text(json.dumps({"companies": companies}), encoding="utf-8")
+    run = new_run(
+        kind="sites", format="prh-v3", file_name="all.json", authority=make_authority("PRH"),
+        stored_as="imports/all.json",
+    )  # fmt: skip
+    first = processes.worker()
+    send(broker, "targets.jobs.run_import", run.pk)
+
+    def staged() -> int:
+        run.refresh_from_db()
+        return run.staged_line
+
+    wait_until(lambda: staged() > 0, 60, "the file is being read")
+    processes.kill(first)
+    assert 0 < staged() < REGISTERED, "the file is too short to be killed in the middle"
+    assert (run.state, run.phase, run.rows_total) == ("running", "read", None)
+    done, of = progress_of(run) or (0, 0)
+    assert 0 < done < of  # how far it had come in the bytes of the file
+    assert not Company.objects.exists()
+
+    second = processes.worker()
+    taken_up(broker, run, 240)
+    assert run.state == ImportState.DONE, processes.logs()
+    assert run.rows_read == run.rows_total == REGISTERED
+    assert (run.created_count, run.unchanged_count, run.refused_count) == (REGISTERED, 0, 0)
+    assert Company.objects.count() == REGISTERED
+    assert RegisterChange.objects.filter(run=run).count() == REGISTERED
+    assert not ImportRow.objects.exists()
     processes.kill(second)

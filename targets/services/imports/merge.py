@@ -363,16 +363,20 @@ def merge_register(params: dict[str, Any]) -> Merged:
 
 
 def _count_alone(merged: Merged, params: dict[str, Any]) -> None:
-    """Companies without a site in this chunk, by what became of them."""
+    """Companies without a site in this chunk, by what became of them.
+
+    By the changes of each: through those of the run every company would read all of them.
+    """
     row = one(
         f"""SELECT count(*), count(*) FILTER (WHERE h.made), count(*) FILTER (WHERE NOT h.made)
           FROM (SELECT DISTINCT r.c_business_id FROM targets_importrow r
                  WHERE {LINES} AND r.key = '') r
-          JOIN targets_company c ON c.business_id = r.c_business_id
+          JOIN LATERAL (SELECT t.id FROM targets_company t
+                         WHERE t.business_id = r.c_business_id OFFSET 0) c ON true
           LEFT JOIN LATERAL (
-            SELECT h.old IS NULL AS made FROM targets_registerchange h
-             WHERE h.company_id = c.id AND h.run_id = %(run)s AND h.at = %(now)s LIMIT 1) h
-            ON true""",
+            SELECT h.old IS NULL AS made FROM (
+              SELECT * FROM targets_registerchange WHERE company_id = c.id OFFSET 0) h
+             WHERE h.run_id = %(run)s AND h.at = %(now)s LIMIT 1) h ON true""",
         params,
     )
     merged.created += row[1]
