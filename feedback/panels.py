@@ -4,8 +4,8 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from execution.models import Finding
 from feedback.models import Measure
+from feedback.selectors import open_findings
 from targets.models import Site
 from targets.panels import Panel, site_panel
 from targets.parts import part_of
@@ -23,7 +23,7 @@ FINDINGS_OF = (
 
 @site_panel
 def open_at_site(request: HttpRequest, site: Site) -> Panel | None:
-    """Open measures of visible operations, and the own authority's findings, a part at a time.
+    """Open measures of visible operations, and the own authority's open findings, a part at a time.
 
     Two queries, and one more of each that is long.
     """
@@ -34,7 +34,7 @@ def open_at_site(request: HttpRequest, site: Site) -> Panel | None:
         request, "measures", SHOWN, MEASURES_OF,
     )  # fmt: skip
     findings = part_of(
-        Finding.objects.visible_to(actor).standing().filter(record__visit__site=site)
+        open_findings(actor).filter(record__visit__site=site)
         .select_related("record__visit").order_by("-created_at", "-pk"),
         request, "findings", SHOWN, FINDINGS_OF,
     )  # fmt: skip
