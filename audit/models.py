@@ -63,6 +63,9 @@ class Event(models.Model):
         indexes = [
             models.Index(fields=["subject_type", "subject_id", "-at"], name="event_subject"),
             models.Index(fields=["context_type", "context_id", "-at"], name="event_context"),
+            models.Index(
+                fields=["site_id", "-at"], name="event_site", condition=Q(site_id__isnull=False)
+            ),
         ]
 
     def __str__(self) -> str:

@@ -8,9 +8,12 @@ class FeedbackConfig(AppConfig):
     def ready(self) -> None:
         from django.utils.translation import gettext_lazy as _
 
+        from audit.sight import told_with_context
         from feedback import kinds, panels, subscribers, succession  # noqa: F401
+        from feedback.models import Measure, Outcome
         from planning import tabs
 
         states = ("executing", "feedback", "closed")
         tabs.register("outcomes", _("Outcomes"), "feedback:outcomes", states)
         tabs.register("report", _("Report"), "feedback:report", states)
+        told_with_context(Outcome, Measure)

@@ -4,14 +4,15 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from execution.models import Visit
-from feedback.models import Debrief, Feedback, Measure, Outcome, OutcomeKind
+from execution.models import Finding, Visit
+from feedback.models import Debrief, Feedback, Measure, MeasureState, Outcome, OutcomeKind
 from planning.models import ChoiceState, Nomination, NominationState, Operation
 
 if TYPE_CHECKING:
@@ -23,6 +24,22 @@ STYLE = {"no_remarks": 3, "remarks": 1, "serious": 2, "not_visited": 1}
 def _list_url(name: str, operation: Operation, **more: Any) -> str:
     query = urlencode({"operation": operation.public_id, **more}, doseq=True)
     return f"{reverse(name)}?{query}"
+
+
+def open_findings(actor: "Actor") -> QuerySet[Finding]:
+    """The own authority's findings that still wait for something.
+
+    A measure is of the authority's whole visit, and so of each of its findings there. They are open
+    while one of its measures is; once one was closed with a result and none is open, they are done.
+    Without a measure (a cancelled one was given up and settles nothing) they end with the operation.
+    """
+    measures = Measure.objects.filter(
+        visit=OuterRef("record__visit"), authority=OuterRef("record__authority")
+    )
+    followed = Exists(measures.open())
+    settled = Exists(measures.filter(state=MeasureState.CLOSED))
+    ended = Q(record__visit__operation__state__in=("closed", "cancelled"))
+    return Finding.objects.visible_to(actor).standing().filter(followed | ~settled & ~ended)
 
 
 def report(actor: "Actor", operation: Operation) -> dict[str, Any]:

@@ -2,12 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from django.http import HttpRequest
 
 from targets.models import Site
-
-if TYPE_CHECKING:
-    from authorities.actors import Actor
 
 
 @dataclass
@@ -20,17 +19,17 @@ class Panel:
     values: dict[str, Any] = field(default_factory=dict)
 
 
-Provider = Callable[["Actor", Site], Panel | None]
+Provider = Callable[[HttpRequest, Site], Panel | None]
 _providers: list[Provider] = []
 
 
 def site_panel(function: Provider) -> Provider:
-    """Register ``function(actor, site)``: it returns what the actor may see there, or None."""
+    """Register ``function(request, site)``: it returns what the actor may see there, or None."""
     if function not in _providers:
         _providers.append(function)
     return function
 
 
-def panels_of(actor: "Actor", site: Site) -> list[Panel]:
+def panels_of(request: HttpRequest, site: Site) -> list[Panel]:
     """The cards for one reader, in the order of the rooms."""
-    return [panel for function in _providers if (panel := function(actor, site)) is not None]
+    return [panel for function in _providers if (panel := function(request, site)) is not None]

@@ -25,8 +25,7 @@ from targets.source_words import is_anothers, shown_source
 if TYPE_CHECKING:
     from authorities.actors import Actor
 
-VISITS_SHOWN = 50
-SIGNALS_SHOWN = 20
+SETS_SHOWN = 20
 
 
 def shown_date(value: Any) -> str:
@@ -121,19 +120,19 @@ def company_facts(company: Company, actor: "Actor") -> list[dict[str, Any]]:
 
 
 def visits_of(site: Site, actor: "Actor") -> QuerySet[PastVisit]:
-    """The latest visits to a site that the actor may see, newest first. One query."""
+    """Visits to a site that the actor may see, newest first."""
     return (
         PastVisit.objects.visible_to(actor)
         .filter(site=site)
         .select_related("authority", "performed_by")
-        .order_by("-on", "-pk")[:VISITS_SHOWN]
+        .order_by("-on", "-pk")
     )
 
 
 def signals_about(
     actor: "Actor", *, site: Site | None = None, company: Company | None = None
 ) -> QuerySet[Signal]:
-    """Signals on a site (and the company that runs it) or on a company, newest first. One query."""
+    """Signals on a site (and the company that runs it) or on a company, newest first."""
     rows = Signal.objects.visible_to(actor)
     if site is not None:
         about = Q(site=site)
@@ -144,7 +143,7 @@ def signals_about(
     return (
         rows.filter(about)
         .select_related("authority", "site", "company")
-        .order_by("-observed_on", "-pk")[:SIGNALS_SHOWN]
+        .order_by("-observed_on", "-pk")
     )
 
 
@@ -155,7 +154,7 @@ def datasets_about(actor: "Actor", company: Company) -> QuerySet[Dataset]:
         .filter(rows__company=company)
         .select_related("authority")
         .distinct()
-        .order_by("title", "pk")[:SIGNALS_SHOWN]
+        .order_by("title", "pk")[:SETS_SHOWN]
     )
 
 

@@ -5,9 +5,9 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
 
-from audit.selectors import timeline
 from authorities.access import acting
 from authorities.purposes import case_token, purpose_of
 from targets.fact_words import register_name
@@ -49,6 +49,23 @@ from targets.selectors import (
     visits_of,
 )
 from targets.services.handovers import earlier_refusals
+from targets.timeline_page import ENTRIES_OF, ENTRIES_SHOWN, entries_of, happened_at
+
+VISITS_SHOWN = 50
+VISITS_OF = (
+    gettext_lazy("Visits %(first)s–%(last)s of %(count)s are shown."),
+    gettext_lazy("Visits %(first)s–%(last)s of more than %(count)s are shown."),
+)
+SIGNALS_SHOWN = 20
+SIGNALS_OF = (
+    gettext_lazy("Signals %(first)s–%(last)s of %(count)s are shown."),
+    gettext_lazy("Signals %(first)s–%(last)s of more than %(count)s are shown."),
+)
+SITES_SHOWN = 100
+SITES_OF = (
+    gettext_lazy("Sites %(first)s–%(last)s of %(count)s are shown."),
+    gettext_lazy("Sites %(first)s–%(last)s of more than %(count)s are shown."),
+)
 
 site_list = require_GET(acting()(SiteList.as_view()))
 company_list = require_GET(acting()(CompanyList.as_view()))
@@ -97,6 +114,36 @@ def _facts(request: HttpRequest, open_: bool, **target: Any) -> dict[str, Any]:
     return {"facts_part": part, "register_facts": facts_told(part.rows, of_site="site" in target)}
 
 
+def _signals(request: HttpRequest, open_: bool, **target: Any) -> dict[str, Any]:
+    """Signals that the reader sees, a part at a time, and what was handed over in vain; nothing
+    without a purpose."""
+    actor, part = request.actor, Part([])  # type: ignore[attr-defined]
+    if open_:
+        rows = signals_about(actor, **target)
+        part = part_of(rows, request, "signals", SIGNALS_SHOWN, SIGNALS_OF)
+    refusals = earlier_refusals(actor, **target) if open_ else []
+    return {"signals_part": part, "signals": part.rows, "refusals": refusals}
+
+
+def _visits(request: HttpRequest, site: Site, open_: bool) -> dict[str, Any]:
+    part = Part([])
+    if open_:
+        rows = visits_of(site, request.actor)  # type: ignore[attr-defined]
+        part = part_of(rows, request, "visits", VISITS_SHOWN, VISITS_OF)
+    return {"visits_part": part, "visits": part.rows}
+
+
+def _timeline(
+    request: HttpRequest, site: Site, sources: list[dict[str, Any]], open_: bool
+) -> dict[str, Any]:
+    """What happened at the site, a part at a time; nothing without a purpose."""
+    actor, part = request.actor, Part([])  # type: ignore[attr-defined]
+    if open_:
+        rows = happened_at(actor, site, [source["row"].pk for source in sources[1:]])
+        part = part_of(rows, request, "timeline", ENTRIES_SHOWN, ENTRIES_OF)
+    return {"timeline_part": part, "timeline": entries_of(actor, part.rows)}
+
+
 @require_GET
 @acting()
 def site_detail(request: HttpRequest, public_id: str) -> HttpResponse:
@@ -108,24 +155,23 @@ def site_detail(request: HttpRequest, public_id: str) -> HttpResponse:
     if site is None:
         return kept_instead(request, Site, public_id)
     open_ = purpose_of(actor, site) is not None
-    changes = changes_of(site)
+    changes, sources = changes_of(site), sources_of(site, actor)
     context = {
         "site": site,
         "facts": with_sources(site_facts(site, actor), site, changes, actor),
-        "sources": sources_of(site, actor),
+        "sources": sources,
         **_linked(request, site),
         **_roles(request, site.company),
         **_facts(request, open_, site=site),
         **_history(request, site, changes),
-        "panels": panels_of(actor, site),
+        "panels": panels_of(request, site),
         "open": open_,
         "case_token": case_token(site),
-        "signals": signals_about(actor, site=site) if open_ else [],
-        "refusals": earlier_refusals(actor, site=site) if open_ else [],
-        "visits": visits_of(site, actor) if open_ else [],
+        **_signals(request, open_, site=site),
+        **_visits(request, site, open_),
         "identifiers": site.company.identifiers.order_by("scheme", "value") if site.company else [],
         "operators": turns_of(site),
-        "timeline": timeline(site, actor) if open_ else [],
+        **_timeline(request, site, sources, open_),
         "may_decide": actor.has_role(*DECIDERS),
         "visible_to": _("everybody who uses Tarkka (register data)"),
         "tabs": [],
@@ -137,8 +183,8 @@ def site_detail(request: HttpRequest, public_id: str) -> HttpResponse:
 @acting()
 def company_detail(request: HttpRequest, public_id: str) -> HttpResponse:
     actor = request.actor  # type: ignore[attr-defined]
-    rows = Company.objects.visible_to(actor).select_related("industry", "municipality")
-    company = rows.filter(public_id=public_id).first()
+    found = Company.objects.visible_to(actor).select_related("industry", "municipality")
+    company = found.filter(public_id=public_id).first()
     if company is None:
         return kept_instead(request, Company, public_id)
     registrations = [
@@ -147,13 +193,15 @@ def company_detail(request: HttpRequest, public_id: str) -> HttpResponse:
     ]
     open_ = purpose_of(actor, company) is not None
     changes = changes_of(company)
+    run = Site.objects.visible_to(actor).filter(company=company)
+    rows = run.select_related("municipality").order_by("name", "pk")
+    sites = part_of(rows, request, "sites", SITES_SHOWN, SITES_OF)
     context = {
         "company": company,
         "facts": with_sources(company_facts(company, actor), company, changes, actor),
         "open": open_,
         "case_token": case_token(company),
-        "signals": signals_about(actor, company=company) if open_ else [],
-        "refusals": earlier_refusals(actor, company=company) if open_ else [],
+        **_signals(request, open_, company=company),
         "sets": datasets_about(actor, company) if open_ else [],
         **_linked(request, company),
         **_roles(request, company),
@@ -164,10 +212,8 @@ def company_detail(request: HttpRequest, public_id: str) -> HttpResponse:
         "identifiers": company.identifiers.order_by("scheme", "value"),
         "hints": hints_of(actor, company),
         "may_decide": actor.has_role(*DECIDERS),
-        "sites": Site.objects.visible_to(actor)
-        .filter(company=company)
-        .select_related("municipality")
-        .order_by("name", "id")[:100],
+        "sites_part": sites,
+        "sites": sites.rows,
         "visible_to": _("everybody who uses Tarkka (register data)"),
         "tabs": [],
     }
