@@ -1,6 +1,6 @@
 """List, creation, overview and arrows of operations."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -22,6 +22,9 @@ from planning.permissions import can
 from planning.services import create_operation, edit_operation, move
 from planning.views.base import arrows, fetch, frame
 from ui.forms import add_error, form_response
+
+if TYPE_CHECKING:
+    from authorities.actors import Actor
 
 operation_list = require_GET(acting()(OperationList.as_view()))
 
@@ -105,6 +108,17 @@ def _facts(operation: Operation) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
+# What events of the selection begin with: they tell sites, reasons, days and weights.
+OF_SELECTION = ("board.", "choice.", "criteria.", "draw.", "meeting.", "pool.", "selection_run.",
+                "signoff.")  # fmt: skip
+
+
+def _untold(actor: "Actor", operation: Operation) -> tuple[str, ...]:
+    """Events that somebody who is only invited does not read, as they see nothing of the selection."""
+    rows = Operation.objects.selection_open_to(actor).filter(pk=operation.pk)
+    return () if rows.exists() else OF_SELECTION
+
+
 @require_GET
 @acting()
 def operation_detail(request: HttpRequest, public_id: str) -> HttpResponse:
@@ -120,7 +134,7 @@ def operation_detail(request: HttpRequest, public_id: str) -> HttpResponse:
     context |= {
         "facts": _facts(operation),
         "arrows": arrows(operation, context["rights"]),
-        "timeline": timeline(operation, actor),
+        "timeline": timeline(operation, actor, without=_untold(actor, operation)),
         "answer_url": reverse("planning:answer", args=[place.public_id])
         if place and answerable
         else "",

@@ -134,8 +134,13 @@ def test_who_is_only_invited_sees_nothing_of_the_selection(cast, as_user):
     from planning.services.grants import sync_grants
 
     sync_grants(Participation.objects.get(authority=late.authority))
+    choose(actor=cast.lead, operation=cast.operation, site=cast.sites[0], state="picked", **WHY)
     client = as_user(late)
-    assert client.get(address(cast, "operation_detail")).status_code == 200
+    overview = client.get(address(cast, "operation_detail"))
+    assert overview.status_code == 200
+    for words in (cast.sites[0].name, WHY["reason"]):
+        assert words not in overview.content.decode()
+        assert words in as_user(cast.lead).get(address(cast, "operation_detail")).content.decode()
     for page in (address(cast), after(cast), decide(cast), address(cast, "board_history")):
         assert client.get(page).status_code == 404
 
