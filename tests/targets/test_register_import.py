@@ -342,7 +342,7 @@ def test_shipped_mappings_name_only_fields_that_exist():
         "sites": {
             "key", "name", "name_sv", "business_id", "company_name", "industry", "municipality", "locality",
             "address", "postal_code", "longitude", "latitude", "kind", "staff_estimate",
-            "opened_on", "closed_on", "type", "locator", "company_form",
+            "opened_on", "closed_on", "type", "locator", "company_form", "industry_edition", "country",
         },
         "visits": {"key", "site", "on", "kind", "outcome"},
         "roles": {

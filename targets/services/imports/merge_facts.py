@@ -46,11 +46,16 @@ NEW_VISITS = f"""WITH {STAGED},
       ON CONFLICT (source, source_key) DO NOTHING RETURNING site_id)
     SELECT (SELECT count(*) FROM staged WHERE site_id IS NOT NULL), count(*), array_agg(site_id)
       FROM made"""
+# Found through the unique index first: without statistics all visits were read for each row.
 CHANGED_VISITS = f"""WITH {STAGED},
+    pairs AS MATERIALIZED (
+      SELECT t.id AS found, s.* FROM staged s
+        JOIN LATERAL (SELECT * FROM targets_pastvisit t WHERE {FOUND} OFFSET 0) t ON true
+       WHERE s.site_id IS NOT NULL AND ({DIFFERS})),
     changed AS (
       UPDATE targets_pastvisit t
          SET {", ".join(f"{name} = {said}" for name, said in VISIT.items())}, {said_over("t", _OLD)}
-        FROM staged s WHERE {FOUND} AND s.site_id IS NOT NULL AND ({DIFFERS})
+        FROM pairs s WHERE t.id = s.found
       RETURNING t.site_id)
     SELECT count(*), array_agg(site_id) FROM changed"""
 
