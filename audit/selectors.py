@@ -1,12 +1,9 @@
 """Reading the timeline of an object."""
 
 from collections.abc import Iterable
-from functools import reduce
-from operator import or_
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
-from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from audit.models import Event, EventQuerySet
@@ -17,18 +14,14 @@ if TYPE_CHECKING:
     from authorities.actors import Actor
 
 
-def timeline(
-    obj: models.Model, actor: "Actor", limit: int = 100, without: tuple[str, ...] = ()
-) -> list[dict[str, Any]]:
+def timeline(obj: models.Model, actor: "Actor", limit: int = 100) -> list[dict[str, Any]]:
     """Latest events about ``obj`` that the actor may read, newest first. One query.
 
-    ``without``: beginnings of verbs that are not told to this actor. Each entry: ``sentence``,
-    ``reason``, ``who``, ``at``, ``verb``.
+    Each entry: ``sentence``, ``reason``, ``who``, ``at``, ``verb``.
     """
     events = (
         Event.objects.about(obj)
         .visible_to(actor)
-        .exclude(reduce(or_, (Q(verb__startswith=verb) for verb in without), Q(pk__in=[])))
         .select_related("user", "authority")
         .order_by("-at", "-id")[:limit]
     )

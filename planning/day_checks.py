@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from django.conf import settings
 from django.utils.formats import date_format, time_format
 from django.utils.translation import gettext as _
 
@@ -27,9 +26,10 @@ from planning.models import (
     TargetChoice,
     TeamMember,
 )
+from planning.rest import other_visits, rest
 from planning.selectors import USUAL_PLACE
 from planning.stops import hours_of, is_shut, minutes_of, opening_hours
-from targets.models import PastVisit, Recusal
+from targets.models import Recusal
 
 if TYPE_CHECKING:
     from authorities.actors import Actor
@@ -171,8 +171,7 @@ def _signed_for(operation: Operation, visits: list[PlannedVisit]) -> dict[int, T
 
 def _visited(operation: Operation, visits: list[PlannedVisit]) -> dict[int, list[dt.date]]:
     """Site id → days of other visits that everybody may know of."""
-    rows = PastVisit.objects.filter(site__in={v.site_id for v in visits}, shared=True)
-    rows = rows.exclude(source_key__startswith=f"{operation.number}:").order_by("on", "pk")
+    rows = other_visits(operation, {v.site_id for v in visits}).filter(shared=True)
     found: dict[int, list[dt.date]] = defaultdict(list)
     for site, on in rows.values_list("site_id", "on"):
         found[site].append(on)
@@ -266,16 +265,15 @@ def _times(day: InspectionDay, facts: _Facts) -> list[str]:
 
 def _rest(day: InspectionDay, facts: _Facts) -> list[str]:
     """Of sites that have not rested since somebody else's visit."""
-    rest = dt.timedelta(days=settings.REST_DAYS)
     words = []
     for visit in day.visits.all():
-        last = [on for on in facts.visited[visit.site_id] if on <= day.date < on + rest]
+        last = [on for on in facts.visited[visit.site_id] if on <= day.date < on + rest()]
         if visit.goes and last:
             words.append(
                 _("%(site)s was visited on %(date)s and rests until %(until)s.")
                 % {
                     "site": visit.site.shown_name, "date": date_format(last[-1]),
-                    "until": date_format(last[-1] + rest),
+                    "until": date_format(last[-1] + rest()),
                 }
             )  # fmt: skip
     return words

@@ -3,12 +3,11 @@
 import datetime as dt
 from collections.abc import Iterable
 
-from django.conf import settings
-
 from planning.models import Operation
+from planning.rest import other_visits, rest
 from planning.stops import is_shut, opening_hours
 from planning.workdays import monday, weeks, workdays
-from targets.models import PastVisit, Site
+from targets.models import Site
 
 
 class OpenWeeks:
@@ -26,7 +25,7 @@ class OpenWeeks:
         if by_week:
             mondays = [week for week, _days in weeks(operation.window_start, operation.window_end)]
             self.parts = [[day for day in window if monday(day) == week] for week in mondays]
-        visits = PastVisit.objects.filter(site__in=ids, shared=True).order_by("on", "pk")
+        visits = other_visits(operation, ids).filter(shared=True)
         self.visited: dict[int, dt.date] = dict(visits.values_list("site_id", "on"))
         self.hours = opening_hours(ids)
         self.told = {site for site, _weekday in self.hours}
@@ -34,7 +33,7 @@ class OpenWeeks:
     def of(self, site: Site) -> list[int]:
         """By period, each week or the window as a whole: 1 where a visit is possible."""
         last = self.visited.get(site.pk)
-        free = last + dt.timedelta(days=settings.REST_DAYS) if last else dt.date.min
+        free = last + rest() if last else dt.date.min
         shut = site.pk in self.told
         return [
             int(any(d >= free and not (shut and is_shut(site, self.hours, d)) for d in days))

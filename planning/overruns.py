@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 from django.utils.translation import gettext as _
 
+from audit.context import as_system
 from planning.answers import Names, days_words
-from planning.candidates import Candidate, Chances, candidates
-from planning.models import ChoiceState, Operation, TargetChoice
+from planning.candidates import Candidate, candidates
+from planning.models import ChoiceState, Operation
 from planning.optimise.problem import Floats, Problem, Quota
 from planning.services.inputs import freeze, problem_of
-from planning.services.parts import choices_of
 
 SLACK = 0.005  # days are said with two decimals
 
@@ -28,70 +28,93 @@ class _Visit:
 
 
 def overruns(operation: Operation) -> list[str]:
-    """One sentence for each limit that the selected visits do not keep. Constant queries."""
-    picked = [c for c in choices_of(operation) if c.state == ChoiceState.PICKED]
-    if not picked:
+    """One sentence for each limit that the selected visits do not keep.
+
+    Nothing to whoever is kept away from one of them: sums without it were wrong, and with it told.
+    As many queries whatever is selected.
+    """
+    picked = operation.choices.filter(state=ChoiceState.PICKED)
+    seen = list(picked.values_list("site_id", flat=True))
+    with as_system("whether there is more than the reader sees, not what"):
+        hidden = picked.count() > len(seen)
+    if hidden or not seen:
         return []
-    rows = candidates(operation, only=[choice.site_id for choice in picked])
+    rows = candidates(operation, only=seen)
     problem, names = problem_of(freeze(operation, rows=rows)), Names.of(operation)
     names.periods = list(problem.periods)
-    chances = Chances(operation)
-    code_of = {place.authority_id: place.authority.code for place in chances.places}
-    of_visit = {code: chances.visit_days(pk) for pk, code in code_of.items()}
-    days = np.array([of_visit[code] for code in problem.authorities])
-    visits = _visits(problem, picked, code_of)
+    code_of = {authority.pk: authority.code for authority in rows[0].taking_part}
+    of_visit = {code_of[pk]: days for pk, days in rows[0].days.items()}
+    visits = _visits(problem, rows, code_of)
     return [
-        *_pools(problem, days, visits, names), *_resources(problem, visits, names),
-        *_quotas(problem, visits, names), *_firms(problem, visits, rows),
-        *_joint(problem, visits),
+        *_pools(problem, [of_visit[code] for code in problem.authorities], visits, names),
+        *_resources(problem, visits, names), *_quotas(problem, visits, names),
+        *_firms(problem, visits, rows), *_joint(problem, visits),
     ]  # fmt: skip
 
 
-def _visits(problem: Problem, picked: list[TargetChoice], code_of: dict[int, str]) -> list[_Visit]:
+def _visits(problem: Problem, rows: list[Candidate], code_of: dict[int, str]) -> list[_Visit]:
     """A team that nobody named takes nobody's days: whoever comes is still open."""
     at = {key: i for i, key in enumerate(problem.keys)}
     index = {code: a for a, code in enumerate(problem.authorities)}
     periods = {name: w for w, name in enumerate(problem.periods)}
     return [
         _Visit(
-            at[str(choice.site.public_id)],
-            tuple(index[code_of[pk]] for pk in choice.team if pk in code_of),
-            periods.get(choice.week.isoformat(), -1) if choice.week else -1,
+            at[str(row.site.public_id)],
+            tuple(index[code_of[pk]] for pk in row.choice.team if pk in code_of),
+            periods.get(row.choice.week.isoformat(), -1) if row.choice.week else -1,
         )
-        for choice in picked if str(choice.site.public_id) in at
+        for row in rows if row.choice is not None
     ]  # fmt: skip
 
 
-def _pools(problem: Problem, days: Floats, visits: list[_Visit], names: Names) -> Iterator[str]:
-    """Days of each pool in all, and in each week of those visits that have one."""
+def _pools(
+    problem: Problem, days: list[float], visits: list[_Visit], names: Names
+) -> Iterator[str]:
     used = np.zeros((len(problem.pools), len(problem.periods) + 1))
     for visit in visits:
         for a in visit.team:
             pool = problem.pool_of[a, problem.region[visit.site]]
             if pool >= 0:
-                used[pool, -1] += days[a]
-                used[pool, visit.period] += days[a] if visit.period >= 0 else 0
-    has = np.hstack([problem.capacity, problem.capacity.sum(axis=1, keepdims=True)])
-    for pool, w in np.argwhere(used > has + SLACK).tolist():
-        whole = w == len(problem.periods)
-        if not whole and len(problem.periods) == 1:
-            continue  # the same as in all
+                _take(used, pool, visit.period, days[a])
+    for pool, w, took, has in _over(used, problem.capacity):
         name = names.pool(problem.pools[pool])
         yield _("%(pool)s: %(used)s inspector-days of %(has)s.") % {
-            "pool": name if whole else names.in_period(name, w),
-            "used": days_words(float(used[pool, w])), "has": days_words(float(has[pool, w])),
+            "pool": names.in_period(name, w) if w >= 0 else name,
+            "used": days_words(took), "has": days_words(has),
         }  # fmt: skip
 
 
 def _resources(problem: Problem, visits: list[_Visit], names: Names) -> Iterator[str]:
-    for resource in problem.resources:
-        used = round(sum(resource.need[visit.site] for visit in visits))
-        has = round(resource.capacity.sum())
-        if used > has:
-            yield _("%(resource)s: needed on %(used)s visits, there for %(has)s.") % {
-                "resource": names.resources.get(resource.key, resource.key),
-                "used": used, "has": has,
-            }  # fmt: skip
+    used = np.zeros((len(problem.resources), len(problem.periods) + 1))
+    for k, resource in enumerate(problem.resources):
+        for visit in visits:
+            _take(used, k, visit.period, resource.need[visit.site])
+    capacity = np.array([resource.capacity for resource in problem.resources], float)
+    for k, w, took, has in _over(used, capacity.reshape(len(used), len(problem.periods))):
+        key = problem.resources[k].key
+        name = names.resources.get(key, key)
+        yield _("%(resource)s: needed on %(used)s visits, there for %(has)s.") % {
+            "resource": names.in_period(name, w) if w >= 0 else name,
+            "used": round(took), "has": round(has),
+        }  # fmt: skip
+
+
+def _take(used: Floats, row: int, period: int, amount: float) -> None:
+    """In all (the last column), and in the week of a visit that has one."""
+    used[row, -1] += amount
+    if period >= 0:
+        used[row, period] += amount
+
+
+def _over(used: Floats, capacity: Floats) -> Iterator[tuple[int, int, float, float]]:
+    """Row, period (-1: in all), what is used and what there is, where it is more."""
+    has = np.hstack([capacity, capacity.sum(axis=1, keepdims=True)])
+    periods = capacity.shape[1]
+    for row, w in np.argwhere(used > has + SLACK).tolist():
+        if w == periods:
+            yield row, -1, float(used[row, w]), float(has[row, w])
+        elif periods > 1:  # one period is the same as all
+            yield row, w, float(used[row, w]), float(has[row, w])
 
 
 def _quotas(problem: Problem, visits: list[_Visit], names: Names) -> Iterator[str]:
@@ -131,10 +154,8 @@ def _firms(problem: Problem, visits: list[_Visit], rows: list[Candidate]) -> Ite
 def _joint(problem: Problem, visits: list[_Visit]) -> Iterator[str]:
     """As the proposal counts: without what chance drew for one authority alone."""
     known = [visit for visit in visits if visit.team]
-    single = sum(
-        len(v.team) == 1 and problem.by_lot is not None and bool(problem.by_lot[v.site])
-        for v in known
-    )
+    left_out = problem.single_by_lot
+    single = sum(len(visit.team) == 1 and bool(left_out[visit.site]) for visit in known)
     total, joint = len(known) - single, sum(len(visit.team) > 1 for visit in known)
     if total and joint < problem.joint_share * total - SLACK:
         yield _("Joint visits: %(joint)s of %(total)s, at least %(share)s %% of them.") % {

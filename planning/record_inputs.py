@@ -16,10 +16,8 @@ from planning.answers import Names, days_words, week_words
 from planning.models import AvailabilityState, Fixed, Periods, SelectionRun, SiteTerms
 from planning.run_words import STOPPED
 from planning.selection_forms import SettingsForm
-from planning.services.inputs import pool_key, quota_key
+from planning.services.inputs import WINDOW, pool_key, quota_key
 from targets.models import Site
-
-WINDOW = ["window"]
 
 
 def input_facts(run: SelectionRun) -> list[tuple[str, str]]:

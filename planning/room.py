@@ -14,7 +14,6 @@ from planning.models import (
     AgendaItem,
     ItemState,
     Meeting,
-    MeetingPlace,
     MeetingState,
     MinuteLine,
     ParticipationState,
@@ -23,7 +22,7 @@ from planning.models import (
 )
 from planning.services.board import version_of
 from planning.services.meetings import left_out_by
-from planning.services.presence import kept_away, places
+from planning.services.presence import has_quorum, not_for_all, places
 
 
 @dataclass
@@ -82,31 +81,24 @@ def room(meeting: Meeting) -> Room:
         .select_related("authority")
         .order_by("-is_lead", "pk")
     ]
-    people: dict[int, list[MeetingPlace]] = {}
+    people: dict[int, list[str]] = {}
     for place in places(meeting).select_related("user"):
-        people.setdefault(place.authority_id, []).append(place)
+        people.setdefault(place.authority_id, []).append(place.user.full_name)
     items = list(meeting.items.select_related("site__municipality", "site__industry"))
     names = short_names()
-    away = kept_away(meeting) if meeting.state == MeetingState.OPEN else {}
     found = Room(
         meeting,
-        there=[(a, [p.user.full_name for p in people[a.pk]]) for a in authorities
-               if a.pk in people],
+        there=[(a, people[a.pk]) for a in authorities if a.pk in people],
         missing=[a for a in authorities if a.pk not in people],
         items=items,
         lines=[(x, words_of(x, names)) for x in meeting.lines.order_by("-number")],
-        hidden=set(away),
-    )  # fmt: skip
+        hidden=not_for_all(meeting) if meeting.state == MeetingState.OPEN else set(),
+    )
     item = next((i for i in items if i.state == ItemState.OPEN), None)
     found.can_decide = found.enough
     if item is not None:
         found.current = _current(meeting, item, authorities)
-        # As it is counted when it is decided: without whoever may not hear of it.
-        off = away.get(item.site_id, set())
-        hearing = [
-            a for a in authorities if any(p.user_id not in off for p in people.get(a.pk, ()))
-        ]
-        found.can_decide = len(hearing) >= meeting.quorum
+        found.can_decide = has_quorum(meeting, item.site)  # as when it is decided
     return found
 
 
@@ -125,7 +117,7 @@ def wall(meeting: Meeting) -> Room:
 def on_the_wall(meeting: Meeting) -> str:
     """The item that the projector shows now, by which it asks whether there is news; "" for none."""
     item = meeting.items.filter(state=ItemState.OPEN).first()
-    shown = item is not None and item.site_id not in kept_away(meeting)
+    shown = item is not None and item.site_id not in not_for_all(meeting)
     return str(item.public_id) if item is not None and shown else ""
 
 

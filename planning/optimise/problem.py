@@ -111,16 +111,21 @@ class Problem:
     implied: tuple[tuple[int, int], ...] = ()
 
     @property
-    def alone_by_lot(self) -> int:
-        """Visits that the joint share leaves out: drawn by lot, where only one authority goes.
+    def single_by_lot(self) -> Bools:
+        """[n] sites that the joint share leaves out: drawn by lot for one authority alone.
 
-        Nobody chose them to be single, and every draw has to leave a plan.
+        Nobody chose these visits to be single, and every draw has to leave a plan.
         """
         if self.by_lot is None:
-            return 0
+            return np.zeros(len(self.keys), bool)
         team = self.fixed_team
-        single = (team > 0) & (team & (team - 1) == 0)
-        return int((self.by_lot & (self.fixed == PINNED) & single).sum())
+        single: Bools = (team > 0) & (team & (team - 1) == 0)
+        return self.by_lot & (self.fixed == PINNED) & single
+
+    @property
+    def alone_by_lot(self) -> int:
+        """How many visits the joint share leaves out."""
+        return int(self.single_by_lot.sum())
 
     def fingerprint(self) -> str:
         """SHA-256 over everything given, in a fixed order and form."""

@@ -33,9 +33,10 @@ from planning.models import (
     Reservation,
     TargetChoice,
 )
+from planning.rest import other_visits, rest
 from planning.services.common import check, lock, own_participation
 from planning.services.days import put_last, retime
-from targets.models import PastVisit, Site
+from targets.models import Site
 from worklist.services import notify
 
 if TYPE_CHECKING:
@@ -121,22 +122,21 @@ def sweep(now: dt.datetime | None = None) -> int:
 def _resting(operation: Operation, sites: Iterable[int], today: dt.date) -> set[int]:
     """Sites (ids) whose rest since a visit leaves no day for them. Two queries.
 
-    Counted to the day they are planned for; before that to the end of the window, for a visit that
-    others may know of leaves the weeks after its rest (``open_weeks``), and to its beginning for one
-    that its authority keeps to itself: a week would tell of it.
+    Of a visit that others may know of it is counted to the day that is planned; before that to the
+    end of the window, for it leaves the weeks after its rest (``open_weeks``). One that its
+    authority keeps to itself is counted to the beginning of the window, whatever is planned:
+    neither a week nor moving a day about tells when it was.
     """
-    rest = dt.timedelta(days=settings.REST_DAYS)
-    planned = dict(
-        PlannedVisit.objects.filter(operation=operation, site__in=sites)
-        .values_list("site_id", "day__date")
-    )  # fmt: skip
+    going = PlannedVisit.objects.filter(
+        operation=operation, site__in=sites, postponed_at__isnull=True, merged_into__isnull=True
+    )
+    planned = dict(going.values_list("site_id", "day__date"))
     first = min([operation.window_start, *planned.values()])
-    visits = PastVisit.objects.filter(site__in=sites, on__gt=first - rest, on__lte=today)
-    visits = visits.exclude(source_key__startswith=f"{operation.number}:")
-    window = {True: operation.window_end, False: operation.window_start}
+    rows = other_visits(operation, sites).filter(on__gt=first - rest(), on__lte=today)
     return {
-        site for site, on, shared in visits.values_list("site_id", "on", "shared")
-        if on + rest > planned.get(site, window[shared])
+        site for site, on, shared in rows.values_list("site_id", "on", "shared")
+        if on + rest()
+        > (planned.get(site, operation.window_end) if shared else operation.window_start)
     }  # fmt: skip
 
 

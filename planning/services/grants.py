@@ -14,6 +14,9 @@ from planning.models import (
 )
 from planning.permissions import grants_for
 
+# States of an operation in which an invitation is answered.
+ANSWERED_IN = (OperationState.INVITING, OperationState.NOMINATING)
+
 
 def units_upwards(unit: Unit) -> list[Unit]:
     """The unit and those above it: who leads a unit sees what it takes part in."""
@@ -28,13 +31,13 @@ def units_upwards(unit: Unit) -> list[Unit]:
 def sync_grants(participation: Participation) -> None:
     """Give exactly what the participation's state gives, and take back everything else of it.
 
-    An invitation gives nothing while the operation is a draft. Only groups of the participation's
-    authority are touched.
+    An invitation gives something only while it can be answered: not in a draft, and not once the
+    selection has begun, of which whoever did not answer sees nothing. Only groups of the
+    participation's authority are touched.
     """
     operation = participation.operation
     hidden = (
-        operation.state == OperationState.DRAFT
-        and participation.state == ParticipationState.INVITED
+        participation.state == ParticipationState.INVITED and operation.state not in ANSWERED_IN
     )
     grants = {} if hidden else grants_for(participation)
     permissions = {

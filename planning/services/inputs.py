@@ -39,6 +39,7 @@ from planning.optimise.problem import (
 )
 from planning.workdays import weeks
 
+WINDOW = ["window"]  # the periods of a plan that has one
 ELSEWHERE = ""  # a region of sites that stand in none of the operation's
 FORM = 2  # of the frozen data; 2: the joint share leaves out what was drawn for one authority alone
 ALL = "*"  # the one pool of an authority, for every region without a pool of its own
@@ -172,7 +173,7 @@ def freeze(
         "rules": {"random_share": chosen.random_share, "joint_share": chosen.joint_share,
                   "most_per_firm": chosen.most_per_firm, "min_people": chosen.min_people,
                   "most_authorities": chosen.most_authorities, "rest_days": settings.REST_DAYS},
-        "periods": [week.isoformat() for week, _days in window] if by_week else ["window"],
+        "periods": [week.isoformat() for week, _days in window] if by_week else WINDOW,
         "authorities": [
             {"code": p.authority.code, "severity": chances.severity(p.authority_id),
              "people": people[p.authority_id]}

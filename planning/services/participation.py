@@ -13,14 +13,12 @@ from authorities.models import Role, Unit, User
 from planning.models import OperationState, Participation, ParticipationState
 from planning.permissions import can
 from planning.services.common import check_state, lock
-from planning.services.grants import sync_grants
+from planning.services.grants import ANSWERED_IN, sync_grants
 from planning.services.tasks import make_tasks
 from worklist.services import finish_tasks
 
 if TYPE_CHECKING:
     from authorities.actors import Actor
-
-OPEN_STATES = (OperationState.INVITING, OperationState.NOMINATING)
 
 
 def may_answer(actor: "Actor", place: Participation) -> bool:
@@ -67,7 +65,7 @@ def accept(
     """Take part, with a unit, inspector-days a week, competences and a contact."""
     place = _locked(actor, place)
     _check_unanswered(place)
-    check_state(place.operation, *OPEN_STATES)
+    check_state(place.operation, *ANSWERED_IN)
     if unit.authority_id != place.authority_id:
         raise RuleViolation(_("Choose a unit of your own authority."), field="unit")
     if inspector_days_per_week < 0:
@@ -86,7 +84,7 @@ def decline(*, actor: "Actor", place: Participation, reason: str) -> Participati
     """Say no, with a reason that the lead reads."""
     place = _locked(actor, place)
     _check_unanswered(place)
-    check_state(place.operation, *OPEN_STATES)
+    check_state(place.operation, *ANSWERED_IN)
     if not reason.strip():
         raise RuleViolation(_("Give a reason."), field="reason")
     place.answer_note = reason.strip()

@@ -77,8 +77,8 @@ def who_is_there(meeting: Meeting, site: Site) -> list[list[Any]]:
     return [[code, sorted(names)] for code, names in sorted(found.items())]
 
 
-def kept_away(meeting: Meeting) -> dict[int, set[int]]:
-    """Sites (ids) of the agenda: who is kept away from them of those in the room, whoever asks.
+def not_for_all(meeting: Meeting) -> set[int]:
+    """Sites (ids) of the agenda from which somebody is kept away who is in the room, whoever asks.
 
     Who only fell silent counts as in the room here: a telephone that sleeps is no door. Who has left
     does not.
@@ -87,7 +87,7 @@ def kept_away(meeting: Meeting) -> dict[int, set[int]]:
         sites = meeting.items.order_by("pk").values_list("site_id", flat=True)
         last = {place.user_id: place for place in meeting.places.order_by("joined_at", "pk")}
         users = [pk for pk, place in last.items() if place.left_at is None or place.lapsed]
-        return dict(people_kept_away(sites, users))
+        return set(people_kept_away(sites, users))
 
 
 # ------------------------------------------------------------------ the minutes

@@ -21,7 +21,7 @@ from authorities.models import Authority
 from planning.models import Proposal, RunKind, SelectionRun
 from planning.optimise.memory import bounded
 from planning.optimise.problem import Infeasible, Ints, Options, Plan, Problem, Step
-from planning.services.inputs import pool_key, problem_of, quota_key
+from planning.services.inputs import WINDOW, pool_key, problem_of, quota_key
 from risk.models import Arm
 from targets.models import Site
 
@@ -400,12 +400,11 @@ def store_proposals(run: SelectionRun, found: Found) -> None:
     sites = dict(Site.objects.filter(public_id__in=keys).values_list("public_id", "pk"))
     by_key = {str(public): pk for public, pk in sites.items()}
     authorities = dict(Authority.objects.values_list("code", "pk"))
-    whole = run.inputs["periods"] == ["window"]
     drawn = {s["id"]: s["drawn"] for s in run.inputs["sites"]}
-    # With the window as one period a week is only what people pinned.
-    weeks = {v["key"]: run.inputs["periods"][v["period"]] for v in found.visits}
-    if whole:
+    if run.inputs["periods"] == WINDOW:  # a week is only what people pinned
         weeks = {s["id"]: s["week"] or None for s in run.inputs["sites"]}
+    else:
+        weeks = {v["key"]: run.inputs["periods"][v["period"]] for v in found.visits}
     Proposal.objects.bulk_create(
         [
             Proposal(

@@ -1,6 +1,6 @@
 """List, creation, overview and arrows of operations."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -18,13 +18,11 @@ from planning import states
 from planning.forms import NewOperationForm, OperationForm, ReasonForm
 from planning.lists import OperationList
 from planning.models import Operation, ParticipationState
+from planning.overruns import overruns
 from planning.permissions import can
 from planning.services import create_operation, edit_operation, move
 from planning.views.base import arrows, fetch, frame
 from ui.forms import add_error, form_response
-
-if TYPE_CHECKING:
-    from authorities.actors import Actor
 
 operation_list = require_GET(acting()(OperationList.as_view()))
 
@@ -108,17 +106,6 @@ def _facts(operation: Operation) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-# What events of the selection begin with: they tell sites, reasons, days and weights.
-OF_SELECTION = ("board.", "choice.", "criteria.", "draw.", "meeting.", "pool.", "selection_run.",
-                "signoff.")  # fmt: skip
-
-
-def _untold(actor: "Actor", operation: Operation) -> tuple[str, ...]:
-    """Events that somebody who is only invited does not read, as they see nothing of the selection."""
-    rows = Operation.objects.selection_open_to(actor).filter(pk=operation.pk)
-    return () if rows.exists() else OF_SELECTION
-
-
 @require_GET
 @acting()
 def operation_detail(request: HttpRequest, public_id: str) -> HttpResponse:
@@ -134,7 +121,7 @@ def operation_detail(request: HttpRequest, public_id: str) -> HttpResponse:
     context |= {
         "facts": _facts(operation),
         "arrows": arrows(operation, context["rights"]),
-        "timeline": timeline(operation, actor, without=_untold(actor, operation)),
+        "timeline": timeline(operation, actor),
         "answer_url": reverse("planning:answer", args=[place.public_id])
         if place and answerable
         else "",
@@ -166,9 +153,14 @@ def operation_move(request: HttpRequest, public_id: str, arrow: str) -> HttpResp
         else:
             messages.success(request, CONSEQUENCES[arrow][1])
             return redirect("planning:operation_detail", public_id=public_id)
+    # Whoever asks for signatures hears of it first: to mend it later is to ask anew.
+    passed = overruns(operation) if arrow == "ask_signatures" else []
     context = {
         "title": step.label, "submit_label": step.label,
-        "consequences": [CONSEQUENCES[arrow][0], *states.missing_for(step, operation)],
+        "consequences": [
+            CONSEQUENCES[arrow][0], *states.missing_for(step, operation),
+            *([_("Limits that the selection does not keep"), *passed] if passed else []),
+        ],
         "back_url": reverse("planning:operation_detail", args=[public_id]),
     }  # fmt: skip
     return form_response(request, "ui/confirm.html", context, form)

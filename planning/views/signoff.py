@@ -95,9 +95,6 @@ def _away_to_prove(request: HttpRequest, operation: Operation) -> HttpResponse:
     return redirect(there)
 
 
-UNSIGNED = (OperationState.SELECTING, OperationState.SIGNING)
-
-
 def _shown(request: HttpRequest, operation: Operation) -> dict[str, Any]:
     """What the page shows of the selection and its signatures. Constant queries."""
     actor = request.actor  # type: ignore[attr-defined]
@@ -123,7 +120,7 @@ def _shown(request: HttpRequest, operation: Operation) -> dict[str, Any]:
     return {
         "content": content,
         "newer": not_adopted(newer) if newer else "",
-        "overruns": overruns(operation) if operation.state in UNSIGNED else [],
+        "overruns": overruns(operation) if operation.state == OperationState.SIGNING else [],
         "hash": selection_hash(operation),
         "signatures": signatures,
         "draw": draw,

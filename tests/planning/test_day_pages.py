@@ -27,6 +27,7 @@ from planning.models import (
     Vehicle,
 )
 from planning.services import add_absence, add_visit, postpone
+from targets.models import PastVisit
 from tests.factories import Cast, make_actor, make_municipality
 from tests.planning.days import NINE, day_of, plan, scheduled, soon, spread, team, unplanned_of
 from tests.ui.drawings import commas_in_finnish
@@ -302,3 +303,15 @@ def test_travel_times_are_loaded_with_words_for_what_is_refused(tmp_path, capsys
     file.write_text("a,b\n")
     with pytest.raises(CommandError, match="lacks the columns"):
         call_command("import_travel_times", str(file))
+
+
+def test_what_the_round_itself_visited_is_not_said_to_rest(as_user):
+    """When it closes its visits become past visits of their sites, seen by all."""
+    cast = Cast()
+    cast.to("closed")
+    assert PastVisit.objects.filter(source="tarkka", shared=True).exists()
+    address = reverse("planning:days", args=[cast.operation.public_id])
+    for code in ("OSH", "POL"):
+        words = as_user(cast.actors[code, "coordinator"]).get(address).content.decode()
+        assert cast.operation.planned_visits.first().site.shown_name in words
+        assert "rests until" not in words

@@ -1,12 +1,13 @@
 """The arrows of an operation: who may take them, what they require, what they make."""
 
 import pytest
+from django.urls import reverse
 
 from audit.errors import NotAllowed, RuleViolation
 from planning import states
-from planning.services import choose, move, sign
+from planning.services import choose, invite, move, sign
 from planning.services.parts import selection_hash
-from tests.factories import Cast
+from tests.factories import Cast, make_actor
 from worklist.models import Task
 
 pytestmark = pytest.mark.django_db
@@ -92,3 +93,18 @@ def test_reopening_asks_everybody_whom_a_change_touches_to_sign_again():
         )  # fmt: skip
     assert cast.refresh().state == "scheduled"
     assert cast.operation.signoffs.count() == 6
+
+
+def test_an_invitation_that_nobody_answered_ends_when_selection_begins(as_user):
+    """From then on the operation tells of the selection: on its timeline, when signing, by its days."""
+    cast = Cast()
+    operation = cast.to("nominating")
+    late = make_actor("LATE", "coordinator", "manager")
+    invite(actor=cast.lead, operation=operation, authority=late.authority, unit=late.unit)
+    overview = reverse("planning:operation_detail", args=[operation.public_id])
+    assert as_user(late).get(overview).status_code == 200
+    cast._nominate()
+    assert cast.refresh().state == "selecting"
+    assert as_user(late).get(overview).status_code == 404
+    assert not Task.objects.open().filter(authority=late.authority).exists()
+    assert as_user(cast.actors["TAX", "coordinator"]).get(overview).status_code == 200
