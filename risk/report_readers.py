@@ -13,7 +13,8 @@ from risk.services.segments import ORIGIN
 from risk.small_groups import FEW, OTHERS, merged
 
 AMONG_CHOSEN = ("precision", "lift")
-RATES = ("hit_rate", "hit_rate_others")
+RATES = ("hit_rate", "hit_rate_others", "false_discovery", "false_discovery_others",
+         "false_discovery_excess")  # fmt: skip
 SELECTION = ("selection_rate", "selection_rate_others", *RATES)
 
 
@@ -23,13 +24,11 @@ def results_for(report: Report, *, own: bool) -> dict[str, Any]:
     if own or not results.get("enough"):
         return results
     if report.kind == ReportKind.AUDIT:
-        return results | {
-            "findings": {
-                name: _findings(rows)
-                for name, rows in _without_origins(results["findings"]).items()
-            },
-            "blocking": [_block(block) for block in results["blocking"]],
+        told = {
+            name: _findings(rows) for name, rows in _without_origins(results["findings"]).items()
         }
+        blocking = [_block(block, told) for block in results["blocking"]]
+        return results | {"findings": told, "blocking": blocking}
     if report.kind == ReportKind.BACKTEST and results.get("total"):
         return results | {
             "total": _total(results["total"]),
@@ -42,10 +41,16 @@ def _without_origins(dimensions: dict[str, Any]) -> dict[str, Any]:
     return {name: rows for name, rows in dimensions.items() if name != ORIGIN}
 
 
-def _block(block: dict[str, Any]) -> dict[str, Any]:
-    """What stops a version; of an origin not which."""
-    dimension, _equals, _label = block["group"].partition("=")
-    return block | {"group": f"{ORIGIN}={OTHERS}"} if dimension == ORIGIN else block
+def _block(block: dict[str, Any], told: dict[str, Any]) -> dict[str, Any]:
+    """What stops a version; of an origin not which. Of a group whose rate of findings is not told,
+    no more than the tens of points: with the rates of the others the rest would tell it."""
+    dimension, _equals, label = block["group"].partition("=")
+    if dimension == ORIGIN:
+        block = block | {"group": f"{ORIGIN}={OTHERS}"}
+    withheld = told.get(dimension, {}).get(label, {}).get("hit_rate") is None
+    if withheld and block["measure"] != "selection_ratio":
+        block = block | {"value": round(block["value"], 1)}
+    return block
 
 
 def _told(rows: dict[str, Any]) -> dict[str, Any]:

@@ -1,10 +1,5 @@
-"""By what a run was reckoned is kept with it and never changed.
+"""By what a run was reckoned is kept with it and never changed."""
 
-Of runs made before, nothing tells the settings and weights of then: those of the day of this
-migration stand for them.
-"""
-
-from django.conf import settings
 from django.db import migrations, models
 
 # What a run is made by is said when it begins; what it finds to be usual while it is at work.
@@ -38,28 +33,6 @@ DROP TRIGGER kept ON risk_scoringrun; DROP FUNCTION risk_kept_run();
 """
 
 
-def fill(apps, schema_editor):
-    """As ``Reckoning.of`` does it for a new run: joint versions with nothing sealed in them."""
-    with schema_editor.connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('tarkka.system', 'on', true)")
-    for run in apps.get_model("risk", "ScoringRun").objects.filter(reckoning={}):
-        joint = (
-            run.versions.filter(model__joint=True)
-            .exclude(indicators__indicator__visibility="sealed")
-            .select_related("model").order_by("pk")
-        )  # fmt: skip
-        run.reckoning = {
-            "evidence": settings.RISK_TEAM_EVIDENCE, "saves": settings.RISK_TEAM_SAVES,
-            "least": settings.RISK_COVERAGE_LEAST,
-            "joint": [
-                {"version": v.pk, "severity": float(v.model.severity),
-                 "days": float(v.model.visit_days)}
-                for v in joint
-            ],
-        }  # fmt: skip
-        run.save(update_fields=["reckoning"])
-
-
 class Migration(migrations.Migration):
 
     dependencies = [
@@ -68,6 +41,5 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.AddField("scoringrun", "reckoning", models.JSONField(default=dict)),
-        migrations.RunPython(fill, migrations.RunPython.noop),
         migrations.RunSQL(KEPT, FREE),
     ]

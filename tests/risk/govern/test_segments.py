@@ -164,3 +164,26 @@ def test_what_was_found_among_a_few_chosen_is_not_told(tested):
     assert [told[label]["precision"] is None for label in "abc"] == [False, True, True]
     assert told["c"]["lift"] is None
     assert told["c"]["rate"] == row["rate"]
+
+
+def test_of_a_group_whose_rate_is_not_told_no_exact_excess_is_told(tested):
+    """With the rates of the other groups it would give that of the small one beside it."""
+    _version, _backtest, audit = tested
+    row = audit.results["findings"]["region"]["?"]
+    assert row["hit_rate"] is not None
+    audit.results["findings"]["region"] = {
+        "a": row | {"visited_chosen": 40.0}, "b": row | {"visited_chosen": 30.0},
+        "c": row | {"visited_chosen": 2.0},
+    }  # fmt: skip
+    audit.results["blocking"] = [
+        {"group": f"region={label}", "measure": "false_discovery", "value": 0.1437, "limit": 0.1}
+        for label in "ab"
+    ]
+    others = results_for(audit, own=False)
+    told = {block["group"]: block["value"] for block in others["blocking"]}
+    assert told == {"region=a": 0.1437, "region=b": 0.1}
+    assert "hit_rate" in others["findings"]["region"]["b"]
+    assert others["findings"]["region"]["b"].get("false_discovery") is None
+    assert others["findings"]["region"]["b"]["hit_rate"] is None
+    mine = results_for(audit, own=True)["blocking"]
+    assert {block["value"] for block in mine} == {0.1437}
