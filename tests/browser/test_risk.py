@@ -171,12 +171,12 @@ def test_the_builder_works_without_scripts(visitor):
     page.get_by_label("Points of line 1").fill("15")
     page.get_by_label("Points of line 2").fill("0")
     page.get_by_role("button", name="More lines").click()
-    assert page.get_by_label("Limit of line 9").count() == 1
+    expect(page.get_by_label("Limit of line 9")).to_have_count(1)
     page.get_by_role("button", name="Save the draft").click()
     assert "may not fall" in page.locator(".errorsummary").inner_text()
     page.get_by_label("more means lower risk").check()
     page.get_by_role("button", name="Show the preview").click()
-    assert page.locator("#preview").get_by_text("Sites by line of points").count()
+    page.locator("#preview").get_by_text("Sites by line of points").first.wait_for()
     page.get_by_label("Points of line 2").focus()
     with page.expect_navigation():
         page.keyboard.press("Enter")  # saves, and does not add lines
