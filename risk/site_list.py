@@ -36,21 +36,25 @@ def _levels(actor: "Actor") -> list[tuple[str, Any]]:
     return list(LEVELS)
 
 
-def _of_run(site: Any) -> QuerySet[Worth]:
+def _scored() -> QuerySet[Worth]:
+    """Of all sites on the joint list; none before there is one."""
     run = ScoringRun.objects.shown()
-    return Worth.objects.filter(run=run.pk if run else None, site=site).order_by("rank")
+    return Worth.objects.filter(run=run.pk if run else None)
+
+
+def _of_run(site: Any) -> QuerySet[Worth]:
+    return _scored().filter(site=site).order_by("rank")
 
 
 def _at_level(rows: QuerySet[Any], actor: "Actor", value: str) -> QuerySet[Any]:
-    placed = _of_run(OuterRef("pk")).order_by()
     if value == "none":
-        run = ScoringRun.objects.shown()
-        scored = Worth.objects.filter(run=run.pk if run else None).order_by()
+        scored = _scored().order_by()
         # Two indexes read side by side: a look for each site took minutes where all are scored.
         left = Site.objects.order_by().values("pk").difference(scored.values("site_id"))
         return rows.filter(pk__in=left)
     if value not in {"1", "2", "3", "4", "5"}:
         return rows
+    placed = _of_run(OuterRef("pk")).order_by()
     return rows.filter(Exists(placed.filter(level=int(value))))
 
 
@@ -76,10 +80,8 @@ class _Real(FloatField):
 
 def _walk(descending: bool, start: Values | None, number: int) -> list[Values]:
     """Worths and site ids along the joint list, of which the highest worth comes first."""
-    run = ScoringRun.objects.shown()
-    worths = Worth.objects.filter(run=run.pk if run else None)
     return beyond(
-        worths, ("value", not descending), ("site_id", descending), start, number,
+        _scored(), ("value", not descending), ("site_id", descending), start, number,
         bound=lambda value: Cast(Value(value), _Real()),
     )  # fmt: skip
 

@@ -27,7 +27,7 @@ from targets.search import SIDES, Hit, find
 from targets.source_words import shown_source
 from ui.lists import Column, ListPage
 from ui.names import name_field
-from ui.seek import Place, Stretch, Values, beyond, by_field, walk, walked
+from ui.seek import Place, Stretch, Values, beyond, by_field, walk, walk_to, walked
 from ui.templatetags.ui import badge
 
 # Counted and paged through up to here; beyond, a filter helps more than a page 4,000.
@@ -57,16 +57,16 @@ class WalkedList(ListPage):
 
     def page_ids(self, rows: QuerySet[Any], start: int, stop: int, count: int) -> list[int]:
         """In a long list enough rows match that a page is filled after few looks; where it is not,
-        the page goes by the name of the rows and says so, unless that was asked for.
+        the page goes by the name of the rows and says so. By name itself one goes on looking: names
+        that begin so and the plain order are two orders, and a list has one.
         """
         lanes = self.lanes(rows, count)
         if not lanes:
             return super().page_ids(rows, start, stop, count)
-        found = walk(lanes, None, stop)
+        column, _descending = self.sort_key(count)
+        by_name = column.key == "name"
+        found = walk_to(lanes, stop) if by_name else walk(lanes, None, stop)
         if len(found.ids) < stop and found.after is not None:
-            column, _descending = self.sort_key(count)
-            if column.key == "name":
-                return super().page_ids(rows, start, stop, count)
             self.made["by_name"] = True
             return list(rows.order_by("name", "pk").values_list("pk", flat=True)[start:stop])
         self.made["after"] = found.after

@@ -221,10 +221,11 @@ def named_so(
     side: str, actor: Any, raw: str
 ) -> tuple[QuerySet[SearchEntry], QuerySet[SearchEntry]] | None:
     """Of what ``holding`` finds by one or two letters: entries that the actor may see whose names
-    begin so, and all that have the letters as words. None where longer words were typed.
+    begin so, and all that have the letters as words. None where longer words were typed, or what may
+    be an identifier in pieces ("12 34"): rows that are found by that alone have no such name.
     """
     typed = Typed.of(raw)
-    if typed.long or not typed.words:
+    if typed.long or not typed.words or typed.looks_like_code:
         return None
     begun = beginning(seen_entries(side, actor), typed)
     return begun, matching(of_side(side), typed, marks_of(side, actor))

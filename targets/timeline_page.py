@@ -23,11 +23,12 @@ ENTRIES_OF = (
 )
 
 
-def happened_at(actor: "Actor", site: Site, parts: list[int]) -> QuerySet[Any]:
+def happened_at(actor: "Actor", site: Site) -> QuerySet[Any]:
     """All that the actor sees, newest first: ``pk``, ``what`` and ``when`` of each row.
 
-    ``parts``: ids of sites that were found to be this one; what happened there happened here.
+    What happened at sites that were found to be this one happened here. One query for these.
     """
+    parts = Site.objects.filter(merged_into=site).values_list("pk", flat=True)
     rows = [
         _named(events_at([site.pk, *parts], actor), "event", F("at")),
         _named(visits_of(site, actor), "visit", Cast("on", DateTimeField())),
@@ -83,8 +84,11 @@ def _of_visit(visit: PastVisit) -> dict[str, Any]:
 
 
 def _of_change(change: dict[str, Any]) -> dict[str, Any]:
+    who = change["source"]
+    if change["undo"]:
+        who = f"{who} · {_('an import was undone')}"
     told_ = [f"{each['label']}: {each['old']} → {each['new']}" for each in change["changes"]]
     return {
         "sentence": _("What the register says was changed."), "reason": "; ".join(told_),
-        "who": change["source"], "at": change["at"],
+        "who": who, "at": change["at"],
     }  # fmt: skip

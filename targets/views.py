@@ -133,13 +133,11 @@ def _visits(request: HttpRequest, site: Site, open_: bool) -> dict[str, Any]:
     return {"visits_part": part, "visits": part.rows}
 
 
-def _timeline(
-    request: HttpRequest, site: Site, sources: list[dict[str, Any]], open_: bool
-) -> dict[str, Any]:
+def _timeline(request: HttpRequest, site: Site, open_: bool) -> dict[str, Any]:
     """What happened at the site, a part at a time; nothing without a purpose."""
     actor, part = request.actor, Part([])  # type: ignore[attr-defined]
     if open_:
-        rows = happened_at(actor, site, [source["row"].pk for source in sources[1:]])
+        rows = happened_at(actor, site)
         part = part_of(rows, request, "timeline", ENTRIES_SHOWN, ENTRIES_OF)
     return {"timeline_part": part, "timeline": entries_of(actor, part.rows)}
 
@@ -171,7 +169,7 @@ def site_detail(request: HttpRequest, public_id: str) -> HttpResponse:
         **_visits(request, site, open_),
         "identifiers": site.company.identifiers.order_by("scheme", "value") if site.company else [],
         "operators": turns_of(site),
-        **_timeline(request, site, sources, open_),
+        **_timeline(request, site, open_),
         "may_decide": actor.has_role(*DECIDERS),
         "visible_to": _("everybody who uses Tarkka (register data)"),
         "tabs": [],

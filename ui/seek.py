@@ -143,6 +143,18 @@ def walk(
     return Found([row[1][-1] for row in rows], before=near, after=on)
 
 
+def walk_to(stretches: Sequence[Stretch], number: int) -> Found:
+    """The first ``number`` rows, however many others must be looked at for them."""
+    ids: list[int] = []
+    place: Place | None = None
+    while True:
+        found = walk(stretches, place, number - len(ids))
+        ids += found.ids
+        if found.after is None or len(ids) >= number:
+            return Found(ids, after=found.after)
+        place = found.after
+
+
 def parts(stretches: Sequence[Stretch], number: int) -> Iterator[list[int]]:
     """Ids of all rows in order, about ``number`` at a time, each part in a transaction of its own."""
     place: Place | None = None

@@ -2,7 +2,9 @@
 
 import datetime as dt
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -53,6 +55,33 @@ def taken_up(broker: Redis, run: ImportRun, seconds: float) -> None:
     wait_until(ended, seconds, "the run has ended")
 
 
+def killed_once(
+    true: Callable[[], Any], run: ImportRun, processes: Processes, broker: Redis, seconds: float
+) -> None:
+    """A worker begins the run and is killed in the middle, as soon as ``true()`` of it."""
+    worker = processes.worker()
+    send(broker, "targets.jobs.run_import", run.pk)
+
+    def under_way() -> Any:
+        run.refresh_from_db()
+        return true()
+
+    wait_until(under_way, seconds, "the run is under way")
+    processes.kill(worker)
+    run.refresh_from_db()
+    assert run.state == ImportState.RUNNING, "too short to be killed in the middle"
+
+
+def ended_by_another(
+    run: ImportRun, processes: Processes, broker: Redis, seconds: float,
+    state: str = ImportState.DONE,
+) -> None:  # fmt: skip
+    """A second worker takes the run up and brings it to its end."""
+    processes.worker()
+    taken_up(broker, run, seconds)
+    assert run.state == state, processes.logs()
+
+
 @pytest.mark.parametrize("phase", ["read", "merge", "index"])
 def test_killed_worker_leaves_a_run_that_another_ends(
     processes: Processes, broker: Redis, tmp_path: Path, phase: str
@@ -66,20 +95,9 @@ def test_killed_worker_leaves_a_run_that_another_ends(
         kind="sites", format="csv-sites", file_name="list.csv", authority=make_authority("OSH"),
         stored_as="imports/list.csv",
     )  # fmt: skip
-    first = processes.worker()
-    send(broker, "targets.jobs.run_import", run.pk)
-
-    def under_way() -> bool:
-        run.refresh_from_db()
-        return {"read": run.staged_line, "merge": run.created_count, "index": run.indexed_to}[
-            phase
-        ] > 0
-
-    wait_until(under_way, what="the import is under way")
-    processes.kill(first)
-    run.refresh_from_db()
+    come = {"read": "staged_line", "merge": "created_count", "index": "indexed_to"}[phase]
+    killed_once(lambda: getattr(run, come) > 0, run, processes, broker, 30)
     stored = Site.objects.count()
-    assert run.state == ImportState.RUNNING, "the file is too short to be killed in the middle"
     if phase == "read":
         assert (run.phase, stored) == ("read", 0)
         assert 0 < run.rows_read < ROWS
@@ -90,11 +108,9 @@ def test_killed_worker_leaves_a_run_that_another_ends(
         assert 0 < SearchEntry.objects.count() < ROWS
     assert run.created_count == stored  # what was stored and what is told of it are one
 
-    second = processes.worker()
     send(broker, "targets.jobs.sweep_imports")
     send(broker, "targets.jobs.run_import", run.pk)  # too early: the claim is still fresh
-    taken_up(broker, run, 120)
-    assert run.state == ImportState.DONE, processes.logs()
+    ended_by_another(run, processes, broker, 120)
     assert Site.objects.count() == ROWS
     assert run.rows_read == run.rows_total == ROWS
     # Gone on with where it stood: every row is new once, and in the history once.
@@ -102,7 +118,6 @@ def test_killed_worker_leaves_a_run_that_another_ends(
     assert RegisterChange.objects.filter(run=run).count() == ROWS
     assert SearchEntry.objects.count() == ROWS
     assert not ImportRow.objects.exists()
-    processes.kill(second)
 
 
 def test_a_killed_rehearsal_is_ended_by_another_and_counts_every_row_once(
@@ -118,25 +133,17 @@ def test_a_killed_rehearsal_is_ended_by_another_and_counts_every_row_once(
         kind="sites", format="csv-sites", file_name="list.csv", authority=make_authority("OSH"),
         stored_as="imports/list.csv", rehearse=True,
     )  # fmt: skip
-    first = processes.worker()
-    send(broker, "targets.jobs.run_import", run.pk)
 
     def compared() -> int:
-        run.refresh_from_db()
         return int(run.preview.get("site", {}).get("changed", 0))
 
-    wait_until(lambda: compared() > 0, what="the comparison is under way")
-    processes.kill(first)
+    killed_once(lambda: compared() > 0, run, processes, broker, 30)
     assert 0 < compared() < CHANGED, "too short to be killed in the middle"
-    assert run.state == ImportState.RUNNING
 
-    second = processes.worker()
-    taken_up(broker, run, 120)
-    assert run.state == ImportState.READY, processes.logs()
+    ended_by_another(run, processes, broker, 120, ImportState.READY)
     numbers = run.preview["site"]
     assert (numbers["new"], numbers["changed"], numbers["unchanged"]) == (ADDED, CHANGED, 0)
     assert not Site.objects.filter(name__startswith="Other").exists()
-    processes.kill(second)
 
 
 CHANGED, ADDED = 40_000, 20_000
@@ -172,33 +179,24 @@ def test_a_killed_undo_is_ended_by_another_and_takes_back_everything_once(
     ImportRun.objects.filter(pk=run.pk).update(
         state=ImportState.QUEUED, phase=ImportPhase.UNDO, finished_at=None
     )
-    first = processes.worker()
-    send(broker, "targets.jobs.run_import", run.pk)
 
     def under_way() -> bool:
-        run.refresh_from_db()
         if moment == "the first part":
             return run.state == ImportState.RUNNING
         return run.undone_count > 0
 
-    wait_until(under_way, 60, "the undo is under way")
-    processes.kill(first)
-    run.refresh_from_db()
-    assert run.state == ImportState.RUNNING, "too short to be killed in the middle"
+    killed_once(under_way, run, processes, broker, 60)
     # What was taken back and what is told of it are one.
     back = sum(1 for n, name in names_kept() if n < CHANGED and name == before[n])
     gone = CHANGED + ADDED - Site.objects.count()
     assert run.undone_count == back + gone < CHANGED + ADDED
 
-    second = processes.worker()
-    taken_up(broker, run, 180)
-    assert run.state == ImportState.UNDONE, processes.logs()
+    ended_by_another(run, processes, broker, 180, ImportState.UNDONE)
     assert names_kept() == list(enumerate(before))
     assert (run.undone_count, run.kept_count) == (CHANGED + ADDED, 0)
     # Each change back stands in the history once; what was made and is gone has none.
     assert RegisterChange.objects.filter(run=run, undo=True).count() == CHANGED
     assert RegisterChange.objects.filter(run=run, undo=False).count() == CHANGED
-    processes.kill(second)
 
 
 def business_ids(number: int) -> list[str]:
@@ -235,25 +233,14 @@ def test_a_killed_import_of_places_companies_links_and_facts_ends_whole(
         kind="sites", format="posted-workers", file_name="list.csv", shared=True,
         authority=make_authority("OSH"), stored_as="imports/list.csv",
     )  # fmt: skip
-    first = processes.worker()
-    send(broker, "targets.jobs.run_import", run.pk)
-
-    def stored() -> int:
-        run.refresh_from_db()
-        return run.created_count
-
-    wait_until(lambda: stored() > 0, 60, "places are being stored")
-    processes.kill(first)
-    made = stored()
-    assert run.state == ImportState.RUNNING, "the file is too short to be killed in the middle"
+    killed_once(lambda: run.created_count > 0, run, processes, broker, 60)
+    made = run.created_count
     assert 0 < made < NOTICES
     # Places, facts and links of a part are one, whatever was under way beside it.
     assert Site.objects.count() == Fact.objects.count() == made
     assert Link.objects.count() == 5 * made
 
-    second = processes.worker()
-    taken_up(broker, run, 240)
-    assert run.state == ImportState.DONE, processes.logs()
+    ended_by_another(run, processes, broker, 240)
     assert (run.created_count, run.unchanged_count, run.refused_count) == (NOTICES, 0, 0)
     assert Site.objects.count() == Fact.objects.count() == NOTICES
     assert Link.objects.count() == 5 * NOTICES
@@ -261,7 +248,6 @@ def test_a_killed_import_of_places_companies_links_and_facts_ends_whole(
     assert Company.objects.count() == companies
     assert RegisterChange.objects.filter(run=run).count() == NOTICES + companies
     assert not ImportRow.objects.exists()
-    processes.kill(second)
 
 
 REGISTERED = 60_000
@@ -281,27 +267,16 @@ def test_a_killed_import_of_the_register_has_stored_nothing_before_all_was_read(
         kind="sites", format="prh-v3", file_name="all.json", authority=make_authority("PRH"),
         stored_as="imports/all.json",
     )  # fmt: skip
-    first = processes.worker()
-    send(broker, "targets.jobs.run_import", run.pk)
-
-    def staged() -> int:
-        run.refresh_from_db()
-        return run.staged_line
-
-    wait_until(lambda: staged() > 0, 60, "the file is being read")
-    processes.kill(first)
-    assert 0 < staged() < REGISTERED, "the file is too short to be killed in the middle"
-    assert (run.state, run.phase, run.rows_total) == ("running", "read", None)
+    killed_once(lambda: run.staged_line > 0, run, processes, broker, 60)
+    assert 0 < run.staged_line < REGISTERED, "too short to be killed in the middle"
+    assert (run.phase, run.rows_total) == ("read", None)
     done, of = progress_of(run) or (0, 0)
     assert 0 < done < of  # how far it had come in the bytes of the file
     assert not Company.objects.exists()
 
-    second = processes.worker()
-    taken_up(broker, run, 240)
-    assert run.state == ImportState.DONE, processes.logs()
+    ended_by_another(run, processes, broker, 240)
     assert run.rows_read == run.rows_total == REGISTERED
     assert (run.created_count, run.unchanged_count, run.refused_count) == (REGISTERED, 0, 0)
     assert Company.objects.count() == REGISTERED
     assert RegisterChange.objects.filter(run=run).count() == REGISTERED
     assert not ImportRow.objects.exists()
-    processes.kill(second)

@@ -1,5 +1,7 @@
 """Links that only their owner may see add no place and no company: others would learn of the list."""
 
+import re
+
 import pytest
 from django.urls import reverse
 
@@ -8,7 +10,7 @@ from targets.services.imports import storing
 from targets.services.imports.control import ask
 from tests.factories import make_actor
 from tests.targets.importing import analyst as analyst  # a fixture
-from tests.targets.importing import known_to_all, posted_notices, upload, work
+from tests.targets.importing import known_to_all, posted_notices, undone, upload, work
 from tests.targets.test_import_companies import HEAD, notice, numbers
 
 pytestmark = pytest.mark.django_db
@@ -89,6 +91,49 @@ def test_a_rehearsal_says_the_same_and_what_became_known_is_stored(analyst):
     work(run)
     assert (run.state, run.unchanged_count, run.refused_count) == ("done", 2, 0)
     assert Link.objects.filter(authority=analyst.authority).count() == 10
+
+
+MOVED = notice("LT-1").replace("Kuvitelmankatu 55;33100;Tampere", "Muutoskuja 7;20100;Turku")
+
+
+def test_what_a_notice_says_of_a_known_place_changes_nothing_that_others_see(analyst, as_user):
+    """Its name (the place of work), address and municipality would, and the history would say who
+    has told of it."""
+    known_to_all(analyst, HEAD + notice("LT-1"))
+    other = as_user(make_actor("TAX", "analyst"))
+    site = Site.objects.get()
+
+    def seen() -> str:
+        text = other.get(reverse("targets:site_detail", args=[site.public_id])).content.decode()
+        return re.sub(' value="[^"]*"', "", text.split("<main")[1])  # tokens are new each time
+
+    before, state, changes = seen(), Site.objects.values().get(), RegisterChange.objects.count()
+    assert "Kuvitelmankatu 55" in before
+    run = upload(analyst, HEAD + MOVED + notice("LT-2"), NOTICES, rehearse=True)
+    assert (run.preview["site"]["changed"], run.preview["site"]["unchanged"]) == (0, 1)
+    assert (run.preview["site"]["fields"], run.preview["site"]["examples"]) == ({}, [])
+    ask(actor=analyst, run=run, what="store")
+    work(run)
+    assert (run.created_count, run.updated_count, run.unchanged_count) == (0, 0, 1)
+    assert run.refused_count == 1  # LT-2
+    assert Link.objects.filter(at_site=site).exists()
+    assert Fact.objects.get().site == site
+    assert Site.objects.values().get() == state
+    assert RegisterChange.objects.count() == changes
+    assert seen() == before
+    undone(analyst, run)
+    assert run.state == "undone"
+    assert not Link.objects.exists()
+    assert not Fact.objects.known().exists()
+    assert Site.objects.values().get() == state
+
+
+def test_a_shared_notice_still_changes_its_place(analyst):
+    known_to_all(analyst, HEAD + notice("LT-1"))
+    run = upload(analyst, HEAD + MOVED, NOTICES, shared=True)
+    assert (run.updated_count, run.unchanged_count) == (1, 0)
+    assert Site.objects.get().address == "Muutoskuja 7"
+    assert RegisterChange.objects.filter(run=run).get().site == Site.objects.get()
 
 
 def test_a_list_of_own_sites_still_brings_its_places_in(analyst):

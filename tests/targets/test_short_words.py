@@ -84,11 +84,11 @@ def test_hidden_rows_are_neither_listed_nor_counted(places, as_user):
     assert ([row.name for row in page.context["rows"]], page.context["count_text"]) == seen
 
 
-def walked(client, text: str, sort: str) -> list[str]:
+def walked(client, text: str, sort: str, kind: str = SITES) -> list[str]:
     """Names on all pages, by their links alone."""
     address, found = f"?q={text}&sort={sort}", []
     while address:
-        page = client.get(reverse(SITES) + address)
+        page = client.get(reverse(kind) + address)
         found += [row.name for row in page.context["rows"]]
         address = page.context["next_url"]
         assert len(found) < 200
@@ -119,6 +119,39 @@ def test_a_long_list_has_each_row_once_both_ways(places, as_user, monkeypatch, n
     assert back == begun[::-1] + forth[len(begun) :][::-1]
     assert begun[0] == ("Korvaamo 00" if narrow else "Ko")
     assert set(forth[len(begun) :]) == (set() if narrow else {"Bar Ko", "Äkta Ko"})
+
+
+@pytest.mark.parametrize("sort", ["name", "-name"])
+def test_pages_keep_one_order_where_few_of_the_names_match(places, as_user, monkeypatch, sort):
+    """However many are looked at for them: two numbered pages, and those one walks on to."""
+    for number in range(90):
+        make_site(name=f"Kohde {number:02d}", company=None,
+                  status="active" if number % 3 else "closed")  # fmt: skip
+    monkeypatch.setattr(lists.SiteList, "count_limit", 50)
+    client = as_user(make_actor("OSH", "inspector"))
+    asked = "ko&status=active"
+    whole = walked(client, asked, sort)
+    assert len(whole) == len(set(whole)) == 66
+    assert {"Bar Ko", "Äkta Ko"} == set(whole[-2:])
+    monkeypatch.setattr(lists, "LOOKS", (2, 7))
+    assert walked(client, asked, sort) == whole
+
+
+def test_what_only_its_code_finds_is_on_a_page_of_a_long_list(as_user, monkeypatch):
+    """Letters and digits typed in pieces may be an identifier's beginning, however short they are."""
+    for number in range(30):
+        make_company(name=f"12 Palvelu 34 {number:02d}")
+    for number in range(3):
+        make_company(name=f"Muu {number}", business_id=f"123400{number}-1")
+    refresh(companies=list(Company.objects.values_list("pk", flat=True)))
+    client = as_user(make_actor("OSH", "inspector"))
+    whole = listed(client, "12 34", COMPANIES, per_page="100")
+    assert {name for name in whole if name.startswith("Muu")} == {"Muu 0", "Muu 1", "Muu 2"}
+    monkeypatch.setattr(lists.CompanyList, "count_limit", 25)
+    assert walked(client, "12 34", "name", COMPANIES) == whole
+    assert walked(client, "12 34", "-name", COMPANIES) == whole[::-1]
+    export = client.get(reverse(COMPANIES), {"q": "12 34", "export": "csv"}).content.decode()
+    assert all(f"Muu {number}" in export for number in range(3))
 
 
 def test_no_address_holds_the_name_of_a_hidden_row(places, as_user, monkeypatch):

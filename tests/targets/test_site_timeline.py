@@ -13,7 +13,7 @@ from audit.services import record
 from authorities.purposes import state_purpose
 from planning.services import make_nomination, set_hours
 from targets import views
-from targets.models import RegisterChange
+from targets.models import RegisterChange, Signal, Site
 from targets.services.recusals import recuse
 from targets.timeline_page import happened_at
 from tests.factories import (
@@ -156,15 +156,44 @@ def test_visits_and_changes_of_the_register_stand_in_between(as_user):
     assert f'<time datetime="{day - dt.timedelta(days=10):%Y-%m-%d}">' in shown.content.decode()
 
 
+def test_a_change_that_was_taken_back_is_told_as_such(as_user):
+    site = make_site()
+    actor = make_actor("OSH", "inspector")
+    values = ({"address": "Tie 1"}, {"address": "Tie 2"})
+    for old, new, undo in ((*values, False), (*values[::-1], True)):
+        RegisterChange.objects.create(
+            site=site, old=old, new=new, source="ytj", undo=undo, at=timezone.now()
+        )
+    shown = page(open_to(as_user, actor, site), site)
+    told = [(entry["reason"], entry["who"]) for entry in shown.context["timeline"]]
+    assert told == [
+        ("Address: Tie 2 → Tie 1", "ytj · an import was undone"), ("Address: Tie 1 → Tie 2", "ytj"),
+    ]  # fmt: skip
+
+
+def test_what_happened_at_every_merged_part_stands_there(as_user):
+    """Also at those beyond the parts that the page names."""
+    site, actor = make_site(), make_actor("OSH", "analyst")
+    parts = [make_site(name=f"Part {number:02d}") for number in range(25)]
+    for part in parts:
+        make_signal(actor, site=part)
+    Signal.objects.update(site=site)  # as a merge does; the events stay where they were
+    Site.objects.filter(pk__in=[part.pk for part in parts]).update(merged_into=site)
+    there = page(open_to(as_user, actor, site), site, "?timeline=2")
+    assert there.context["timeline_part"].words == "Entries 21–25 of 25 are shown."
+    assert [e["sentence"] for e in there.context["timeline"]] == ["The signal was written."] * 5
+    assert len(there.context["sources"]) == 21
+
+
 def test_the_recused_find_nothing_under_the_page_either():
     cast = Cast()
     operation = cast.to("closed")
     site, person = cast.visits()[0].site, cast.actors["TAX", "coordinator"]
     with acting_as(person):
-        assert happened_at(person, site, []).count() > 0
+        assert happened_at(person, site).count() > 0
     recuse(actor=cast.actors["TAX", "manager"], person=person.user, target=site, reason="Kin")
     with acting_as(person):
-        assert happened_at(person, site, []).count() == 0
+        assert happened_at(person, site).count() == 0
     assert operation.state == "closed"
 
 

@@ -2,7 +2,9 @@
 
 A list of one's own sites brings its places into the register, and others see the places but not
 what the list says. Notices that link places and companies do not: a place or company that came by
-nothing else would tell everybody that a notice names it. Rows with such an end are refused.
+nothing else would tell everybody that a notice names it. Rows with such an end are refused, and of
+the places that are known nothing is changed: what everybody sees of them would change, and its
+history would name the notices.
 """
 
 from collections.abc import Iterator
@@ -12,7 +14,7 @@ from typing import Any
 from django.db import transaction
 
 from targets.models import ImportKind, ImportMapping, ImportRun
-from targets.services.imports.merge import LINES, one, run
+from targets.services.imports.merge import LINES, Merged, one, run
 from targets.services.imports.merge_links import FOREIGN_FOUND, TOLD
 
 SITE, COMPANY = "place_not_known", "company_not_known"
@@ -46,6 +48,11 @@ LEAVE_OUT = f"""DELETE FROM targets_importrow r WHERE {LINES} AND EXISTS (
     SELECT 1 FROM targets_importrefusal f
      WHERE f.run_id = r.run_id AND f.line = r.line AND f.code = ANY (%(codes)s))"""
 
+# Companies that have no site in the lines, and sites.
+STAGED = f"""SELECT count(DISTINCT r.c_business_id) FILTER (WHERE r.key = '' AND r.c_business_id <> ''),
+           count(DISTINCT r.key) FILTER (WHERE r.key <> '')
+      FROM targets_importrow r WHERE {LINES}"""
+
 
 def holds_back(of: ImportRun) -> bool:
     """Whether the run brings links that only its authority may see."""
@@ -55,20 +62,30 @@ def holds_back(of: ImportRun) -> bool:
     return mapping is not None and bool(mapping.options.get("links"))
 
 
-def refuse(params: dict[str, Any]) -> int:
-    """Refuse the rows with an end that the register does not hold; returns how many."""
-    return int(one(REFUSE, params)[0])
-
-
-def leave_out(params: dict[str, Any]) -> None:
-    """Take refused rows off the staged ones, in the caller's transaction."""
-    run(LEAVE_OUT, params | {"codes": list(CODES)})
-
-
 @contextmanager
-def left_out(params: dict[str, Any]) -> Iterator[None]:
-    """For a comparison: refused rows are left out within the block and staged again behind it."""
-    step = transaction.savepoint()
-    leave_out(params)
-    yield
-    transaction.savepoint_rollback(step)
+def left_out(params: dict[str, Any], *, staged_again: bool = False) -> Iterator[int]:
+    """Refuse the rows with an end that the register does not hold, and take them off the staged ones,
+    in the caller's transaction; gives how many. Other material than ``holds_back`` is let be.
+
+    ``staged_again``: for a comparison, behind the block they stand among the staged ones as before.
+    """
+    refused = int(one(REFUSE, params)[0]) if params["holds_back"] else 0
+    step = transaction.savepoint() if refused and staged_again else None
+    if refused:
+        run(LEAVE_OUT, params | {"codes": list(CODES)})
+    yield refused
+    if step is not None:
+        transaction.savepoint_rollback(step)
+
+
+def let_be(params: dict[str, Any]) -> Merged:
+    """In place of ``merge_register``: sites and companies stay as they are and are counted so."""
+    return Merged(unchanged=sum(one(STAGED, params)))
+
+
+def compare_let_be(params: dict[str, Any]) -> dict[str, Any]:
+    """``let_be`` told in the shape of ``compare_register``."""
+    return {
+        name: {"new": 0, "changed": 0, "unchanged": count, "fields": {}, "examples": []}
+        for name, count in zip(("company", "site"), one(STAGED, params), strict=True)
+    }

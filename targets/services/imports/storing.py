@@ -4,7 +4,6 @@ import datetime as dt
 import logging
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import nullcontext
 from typing import Any, Self
 
 from django.conf import settings
@@ -47,6 +46,7 @@ def params_of(run: ImportRun) -> dict[str, Any]:
     return {
         "run": run.pk, "source": register.code, "owned_source": register.owned,
         "authority": run.authority_id, "shared": run.shared, "delete_on": run.delete_on,
+        "holds_back": merge_private.holds_back(run),
         "now": timezone.now(), "today": timezone.localdate(),
     }  # fmt: skip
 
@@ -64,15 +64,13 @@ def compare(run: ImportRun, progress: Progress | None) -> None:
     total: dict[str, Any] = {}
     with transaction.atomic():
         params = params_of(run)
-        own_links = merge_private.holds_back(run)
         forget_late_refusals(run)
     for low, high in chunks(run, 0):
         with transaction.atomic():
             lines = params | {"low": low, "high": high}
             if run.kind == ImportKind.SITES:
-                refused = merge_private.refuse(lines) if own_links else 0
-                with merge_private.left_out(lines) if refused else nullcontext():
-                    part = merge.compare_register(lines)
+                with merge_private.left_out(lines, staged_again=True) as refused:
+                    part = _compare_register(lines)
                     part |= merge_compare.compare_facts_of_sites(lines)
                     part |= merge_compare.compare_links_of_sites(lines, part["company"])
             else:
@@ -85,6 +83,16 @@ def compare(run: ImportRun, progress: Progress | None) -> None:
         if progress:
             progress(run)
         heed(run)
+
+
+def _compare_register(lines: dict[str, Any]) -> dict[str, Any]:
+    holds_back = lines["holds_back"]
+    return (merge_private.compare_let_be if holds_back else merge.compare_register)(lines)
+
+
+def _merge_register(lines: dict[str, Any]) -> merge.Merged:
+    holds_back = lines["holds_back"]
+    return (merge_private.let_be if holds_back else merge.merge_register)(lines)
 
 
 def forget_late_refusals(run: ImportRun) -> None:
@@ -284,12 +292,11 @@ def _merge_once(run: ImportRun, params: dict[str, Any], low: int, high: int) -> 
     lines = params | {"low": low, "high": high, "now": timezone.now()}
     refused = ImportRefusal.objects.filter(run=run, line__gt=low, line__lte=high)
     known = refused.count()
-    if merge_private.holds_back(run) and merge_private.refuse(lines):
-        merge_private.leave_out(lines)
     if run.kind == ImportKind.SITES:
-        merged = merge.merge_register(lines)
-        merge_facts.merge_of_sites(lines)
-        merge_links.merge_links(lines)
+        with merge_private.left_out(lines):
+            merged = _merge_register(lines)
+            merge_facts.merge_of_sites(lines)
+            merge_links.merge_links(lines)
     else:
         merged = MERGES[ImportKind(run.kind)](lines)
     merge_moves.note_moves(run.kind, lines)
