@@ -13,6 +13,7 @@ from planning.candidates import candidates
 from planning.services import choose
 from risk.models import Visibility
 from risk.selectors import joint_scores
+from risk.services import changes, scoring
 from risk.services.scoring import run_scoring
 from targets import lists
 from tests.factories import Cast, make_actor, make_past_visit, make_signal, make_site
@@ -57,8 +58,11 @@ def test_the_list_goes_by_it_both_ways_short_and_long(sites, as_user, monkeypatc
 
 def test_it_can_be_filtered_by_and_what_is_not_scored_has_a_choice_of_its_own(sites, as_user):
     client = as_user(make_actor("TAX", "inspector"))
-    make_site(name="New")
+    new = make_site(name="New")
     assert names(client, risk="5") == ["S2"]
+    assert names(client, risk="none") == ["New"]
+    changes.register_changed([new.pk], [])
+    scoring.refresh([make_site(name="Later").pk])  # the next was quicker
     assert names(client, risk="none") == ["New"]
     assert "Not known" in client.get(reverse("targets:site_list"), {"q": "New"}).content.decode()
 
