@@ -1,6 +1,9 @@
 """Speed of imports: rows a second with history, beside plain COPY and INSERT ... SELECT in one run.
 
-python bench/imports.py            (ROWS=1000000 for the full size)
+python -m bench.imports            (ROWS=1000000 for the full size)
+
+A list of sites as CSV and companies as the JSON of the company register, into an empty register.
+``bench.pages`` does the same into its full one (``FULL``).
 """
 
 import json
@@ -21,10 +24,10 @@ WORDS = ("Kuukivi", "Aurinko", "Satama", "Metsä", "Ranta", "Kotka", "Tähti", "
 TRADES = ("Ravintola", "Siivous", "Rakennus", "Kampaamo", "Autopesu", "Puutarha", "Majoitus")
 
 
-def business_ids(count: int) -> list[str]:
-    """The first ``count`` numbers with a right check digit."""
+def business_ids(count: int, after: int = 1_000_000) -> list[str]:
+    """The first ``count`` numbers with a right check digit after a number."""
     found: list[str] = []
-    number = 1_000_000
+    number = after
     while len(found) < count:
         number += 1
         rest = (
@@ -35,10 +38,10 @@ def business_ids(count: int) -> list[str]:
     return found
 
 
-def write_csv(path: Path, rows: int) -> None:
+def write_csv(path: Path, rows: int, after: int) -> None:
     """A deterministic list of sites, three to a company in a chain now and then."""
     rng = random.Random(1)
-    ids = business_ids(rows * 7 // 10)
+    ids = business_ids(rows * 7 // 10, after)
     with path.open("w", encoding="utf-8") as file:
         file.write(HEAD)
         for n in range(rows):
@@ -50,6 +53,37 @@ def write_csv(path: Path, rows: int) -> None:
                 f"Esimerkkikatu {n % 211};{n % 99:02d}{n % 97 * 10:03d};{20 + rng.random() * 10:.4f};"
                 f"{60 + rng.random() * 8:.4f};;{rng.randint(0, 60)};{2000 + n % 25}-05-04\n"
             )
+
+
+def write_register(path: Path, rows: int, after: int) -> None:
+    """Companies as the company register gives them (v3): two names, form, industry, address."""
+    rng = random.Random(2)
+    with path.open("w", encoding="utf-8") as file:
+        file.write('{"companies": [\n')
+        for n, code in enumerate(business_ids(rows, after)):
+            name = f"{rng.choice(TRADES)} {rng.choice(WORDS)}{rng.choice(WORDS).lower()} {n % 977}"
+            day = f"{2000 + n % 25}-05-04"
+            told = {"registrationDate": day, "source": "1"}
+            company = {
+                "businessId": {"value": code, "registrationDate": day, "source": "3"},
+                "names": [
+                    {"name": f"{name} Oy", "type": "1", "version": 1, **told},
+                    {"name": f"Vanha {name} Oy", "type": "1", "version": 2, "endDate": day, **told},
+                ],
+                "companyForms": [{"type": "16", "descriptions": [], "version": 1, **told}],
+                "mainBusinessLine": {"type": "56110", "descriptions": [], "typeCodeSet": "TOIMI4", **told},
+                "addresses": [{
+                    "type": 1, "street": "Esimerkkikatu", "buildingNumber": str(n % 211),
+                    "postCode": f"{n % 99:02d}{n % 97 * 10:03d}",
+                    "postOffices": [{"city": "TAMPERE", "languageCode": "1", "municipalityCode": "837"}],
+                    **told,
+                }],
+                "companySituations": [], "tradeRegisterStatus": "1", "registrationDate": day,
+                "registeredEntries": [{"type": "1", "register": "1", "authority": "2", **told}],
+                "lastModified": "2026-01-02T07:00:00",
+            }  # fmt: skip
+            file.write(json.dumps(company, ensure_ascii=False) + (",\n" if n < rows - 1 else "\n"))
+        file.write("]}\n")
 
 
 def measured(action: Callable[[], object]) -> float:
@@ -72,12 +106,15 @@ def inside() -> None:
     from targets.services.imports.run import perform
 
     rows = int(os.environ.get("ROWS", "100000"))
+    full = bool(os.environ.get("FULL"))
+    after = 5_000_000 if full else 1_000_000  # companies that a full register does not hold
     call_command("load_reference", verbosity=0)
     owner = Authority.objects.get(code="PRH")
     settle()  # as each worker does
     folder = Path(tempfile.mkdtemp(prefix="tarkka-bench-"))
-    path = folder / "sites.csv"
-    write_csv(path, rows)
+    path, register = folder / "sites.csv", folder / "register.json"
+    write_csv(path, rows, after)
+    write_register(register, rows, after + 2_000_000)
 
     from targets.services.imports import run as running
 
@@ -91,10 +128,10 @@ def inside() -> None:
 
     running.follow_changes = followed  # type: ignore[assignment]
 
-    def load() -> None:
-        run = claim(new_run(kind="sites", format="sites", file_name="a.csv", authority=owner).pk)
+    def load(file: Path, mapping: str) -> None:
+        run = claim(new_run(kind="sites", format=mapping, file_name=file.name, authority=owner).pk)
         assert run is not None
-        done = perform(run, path)
+        done = perform(run, file)
         assert (done.state, done.refused_count) == ("done", 0), done.message
 
     def plain() -> None:
@@ -117,18 +154,21 @@ def inside() -> None:
             )
 
     results: dict[str, float] = {"rows": rows}
-    whole = measured(load)
-    results["import"] = whole - parts["findable"]  # read, checked, stored with history
-    results["findable"] = parts["findable"]  # the search has followed
-    results["import_again"] = measured(load)
+    for name, file, mapping in (("import", path, "sites"), ("register", register, "prh-v3")):
+        whole = measured(lambda: load(file, mapping))  # noqa: B023
+        results[name] = whole - parts["findable"]  # read, checked, stored with history
+        results[f"{name}_findable"] = parts["findable"]  # the search has followed
+        results[f"{name}_again"] = measured(lambda: load(file, mapping))  # noqa: B023
     results["plain"] = measured(plain)
-    for name in ("plain", "import", "findable", "import_again"):
-        rate = rows / results[name]
-        print(f"| {name} | {results[name]:.1f} s | {rate:,.0f} rows/s |"
-              f" {results[name] / results['plain']:.2f} x plain |")  # fmt: skip
+    for name, seconds in results.items():
+        if name != "rows":
+            print(f"| {name} | {seconds:.1f} s | {rows / seconds:,.0f} rows/s |"
+                  f" {seconds / results['plain']:.2f} x plain |")  # fmt: skip
     kept = ROOT / "bench" / "results"
     kept.mkdir(exist_ok=True)
-    (kept / "imports.json").write_text(json.dumps(results, indent=1), encoding="utf-8")
+    (kept / ("imports_full.json" if full else "imports.json")).write_text(
+        json.dumps(results, indent=1), encoding="utf-8"
+    )
 
 
 def main() -> None:

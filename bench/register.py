@@ -28,7 +28,8 @@ def main() -> None:
         print(f"## {part}", flush=True)
         subprocess.run([sys.executable, "-m", f"bench.{part}"], cwd=ROOT, check=True)
     whole = {"machine": machine()} | {
-        part: json.loads((RESULTS / f"{part}.json").read_text(encoding="utf-8")) for part in PARTS
+        part: json.loads((RESULTS / f"{part}.json").read_text(encoding="utf-8"))
+        for part in (*PARTS, "imports_full")
     }
     (RESULTS / "register.json").write_text(json.dumps(whole, indent=1), encoding="utf-8")
 

@@ -25,7 +25,9 @@ pytestmark = pytest.mark.django_db
 def test_every_municipality_has_the_names_and_districts_of_this_year():
     call_command("load_reference", stdout=StringIO())
     ours = Area.objects.filter(kind="municipality", country="FI", valid_to=None)
-    loaded = {area.code: area for area in ours.select_related("region").prefetch_related("districts")}
+    loaded = {
+        area.code: area for area in ours.select_related("region").prefetch_related("districts")
+    }
     with KEY.open() as file:
         rows = [{name: text.strip() for name, text in row.items()} for row in csv.DictReader(file)]
     key = {row["kunta"].zfill(3): row for row in rows}

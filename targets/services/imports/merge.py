@@ -129,15 +129,15 @@ def _pairs(kind: Tables) -> str:
      WHERE ({kind.guard}) AND ({differs}))"""
 
 
-def _changed(kind: Tables) -> str:
-    """Of both states only what differs."""
-    return """diffs AS (
+def _diffs(rows: str) -> str:
+    """Of both states of ``rows`` only what differs."""
+    return f"""diffs AS (
     SELECT p.id, p.line, p.said_at,
       (SELECT jsonb_object_agg(o.key, o.value) FROM jsonb_each(p.old) o
         WHERE o.value IS DISTINCT FROM p.new -> o.key) AS old,
       (SELECT jsonb_object_agg(n.key, n.value) FROM jsonb_each(p.new) n
         WHERE n.value IS DISTINCT FROM p.old -> n.key) AS new
-      FROM pairs p)"""
+      FROM {rows} p)"""
 
 
 def _insert(kind: Tables) -> str:
@@ -166,19 +166,21 @@ def _update(kind: Tables) -> str:
       UPDATE {kind.table} t SET {assigned}, updated_at = %(now)s
         FROM pairs p JOIN locked l ON l.id = p.id
        -- What somebody else changed since it was looked at is looked at again (``_store``).
-       WHERE t.id = p.id AND t.updated_at = p.seen_at RETURNING t.id),
-    {_changed(kind)},
+       -- With what the history needs: joined to the pairs again, each would be compared with all.
+       WHERE t.id = p.id AND t.updated_at = p.seen_at
+      RETURNING t.id, p.line, p.said_at, p.old, p.new),
+    {_diffs("changed")},
     noted AS (
       INSERT INTO targets_registerchange
              (run_id, {kind.column}, old, new, source, said_on, undo, at)
       SELECT %(run)s, d.id, d.old, d.new, %(source)s, d.said_at, false, %(now)s
-        FROM diffs d JOIN changed c ON c.id = d.id)
+        FROM diffs d)
     SELECT (SELECT count(*) FROM pairs) AS found, count(*) AS changed, array_agg(c.id) AS ids
       FROM changed c"""
 
 
 def _compare(kind: Tables) -> str:
-    return f"""WITH {kind.staged}, {_pairs(kind)}, {_changed(kind)},
+    return f"""WITH {kind.staged}, {_pairs(kind)}, {_diffs("pairs")},
     known AS (
       SELECT count(*) AS n FROM staged s
         JOIN LATERAL (SELECT 1 FROM {kind.table} t WHERE {kind.found} OFFSET 0) t ON true)

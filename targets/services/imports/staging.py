@@ -161,14 +161,13 @@ def forget(run_id: int) -> None:
         cursor.execute("DELETE FROM targets_importrow WHERE run_id = %s", [run_id])
 
 
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, default=_plain)
-
-
 def _plain(value: Any) -> str:
     if isinstance(value, dt.date):
         return value.isoformat()
     raise TypeError(f"{type(value)} is no JSON")
+
+
+_json = json.JSONEncoder(ensure_ascii=False, default=_plain).encode
 
 
 def not_before(first: dt.date | None, last: dt.date | None) -> dt.date | None:

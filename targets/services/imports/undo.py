@@ -145,32 +145,37 @@ def _restore(
       SELECT * FROM targets_registerchange c
        WHERE c.run_id = %(run)s AND NOT c.undo AND c.old IS NOT NULL AND c.{column} IS NOT NULL
          AND c.id BETWEEN %(low)s AND %(high)s),
+    said AS (
+      SELECT p.{column} AS id, p.id AS turn, true AS before, o.key, o.value
+        FROM part p, jsonb_each(p.old) o
+       UNION ALL
+      SELECT p.{column}, p.id, false, n.key, n.value FROM part p, jsonb_each(p.new) n),
     rows AS (
-      SELECT p.{column} AS id,
-        -- Changed twice by the same run: the oldest state returns, the newest must be there.
-        (SELECT jsonb_object_agg(o.key, o.value ORDER BY q.id DESC)
-           FROM part q, jsonb_each(q.old) o WHERE q.{column} = p.{column}) AS old,
-        (SELECT jsonb_object_agg(n.key, n.value ORDER BY q.id)
-           FROM part q, jsonb_each(q.new) n WHERE q.{column} = p.{column}) AS new
-        FROM part p GROUP BY p.{column}),
+      -- Changed twice by the same run: the oldest state returns, the newest must be there.
+      SELECT s.id, jsonb_object_agg(s.key, s.value ORDER BY s.turn DESC) FILTER (WHERE s.before) AS old,
+             jsonb_object_agg(s.key, s.value ORDER BY s.turn) FILTER (WHERE NOT s.before) AS new
+        FROM said s GROUP BY s.id),
     back AS (
       SELECT r.id, r.new, (
         SELECT jsonb_object_agg(o.key, o.value) FROM jsonb_each(r.old) o
-         WHERE to_jsonb(t) -> o.key IS NOT DISTINCT FROM r.new -> o.key) AS restore
-        FROM rows r JOIN {table} t ON t.id = r.id),
+         WHERE t.now -> o.key IS NOT DISTINCT FROM r.new -> o.key) AS restore
+        FROM rows r JOIN LATERAL (
+          SELECT to_jsonb(t) AS now FROM {table} t WHERE t.id = r.id OFFSET 0) t ON true),
+    -- All that is told below comes with the rows: joined again, each would be compared with all.
     done AS (
       UPDATE {table} t SET updated_at = %(now)s, ({names}) = (
           SELECT {names} FROM jsonb_populate_record(t, b.restore))
-        FROM back b WHERE t.id = b.id AND b.restore IS NOT NULL RETURNING t.id, t.source),
+        FROM back b WHERE t.id = b.id AND b.restore IS NOT NULL
+      RETURNING t.id, t.source, b.new, b.restore),
     noted AS (
       INSERT INTO targets_registerchange (run_id, {column}, old, new, source, undo, at)
       SELECT %(run)s, d.id,
-             (SELECT jsonb_object_agg(n.key, n.value) FROM jsonb_each(b.new) n
-               WHERE b.restore ? n.key), b.restore, d.source, true, %(now)s
-        FROM done d JOIN back b ON b.id = d.id)
+             (SELECT jsonb_object_agg(n.key, n.value) FROM jsonb_each(d.new) n
+               WHERE d.restore ? n.key), d.restore, d.source, true, %(now)s
+        FROM done d)
     SELECT (SELECT count(*) FROM rows), array_agg(d.id),
-           array_agg(d.id) FILTER (WHERE b.restore ?| array['raw', 'company_id'])
-      FROM done d JOIN back b ON b.id = d.id"""  # noqa: S608
+           array_agg(d.id) FILTER (WHERE d.restore ?| array['raw', 'company_id'])
+      FROM done d"""  # noqa: S608
     with connection.cursor() as cursor:
         cursor.execute(sql, bounds)
         found, ids, deeper = cursor.fetchone()
