@@ -63,6 +63,11 @@ SIGNALS_OF = (
     gettext_lazy("Signals %(first)s–%(last)s of %(count)s are shown."),
     gettext_lazy("Signals %(first)s–%(last)s of more than %(count)s are shown."),
 )
+SETS_SHOWN = 20
+SETS_OF = (
+    gettext_lazy("Data sets %(first)s–%(last)s of %(count)s are shown."),
+    gettext_lazy("Data sets %(first)s–%(last)s of more than %(count)s are shown."),
+)
 SITES_SHOWN = 100
 SITES_OF = (
     gettext_lazy("Sites %(first)s–%(last)s of %(count)s are shown."),
@@ -141,6 +146,14 @@ def _signals(request: HttpRequest, open_: bool, **target: Any) -> dict[str, Any]
     return {"signals_part": part, "signals": part.rows, "refusals": refusals}
 
 
+def _sets(request: HttpRequest, open_: bool, company: Company) -> Part:
+    """Data sets that hold the company, a part at a time; nothing without a purpose."""
+    if not open_:
+        return Part([])
+    rows = datasets_about(request.actor, company)  # type: ignore[attr-defined]
+    return part_of(rows, request, "sets", SETS_SHOWN, SETS_OF)
+
+
 def _visits(request: HttpRequest, site: Site, open_: bool) -> dict[str, Any]:
     part = Part([])
     if open_:
@@ -215,7 +228,7 @@ def company_detail(request: HttpRequest, public_id: str) -> HttpResponse:
         "open": open_,
         "case_token": case_token(company),
         **_signals(request, open_, company=company),
-        "sets": datasets_about(actor, company) if open_ else [],
+        "sets_part": _sets(request, open_, company),
         **_linked(request, company, open_),
         **_facts(request, open_, company=company),
         **_history(request, company, changes),
