@@ -101,7 +101,7 @@ def test_it_is_the_last_one_that_the_reader_knows_of(visited, as_user):
     assert everywhere(as_user(osh), {"last_outcome": "severe", "visited_by": by}) == []
 
 
-def test_a_saved_view_goes_by_it(visited, as_user):
+def test_it_goes_together_with_other_filters(visited, as_user):
     client = as_user(make_actor("OSH", "analyst"))
     page = client.get(
         reverse("targets:site_list"), {"last_outcome": "remarks", "visited": "recent"}
