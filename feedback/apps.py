@@ -9,7 +9,7 @@ class FeedbackConfig(AppConfig):
         from django.utils.translation import gettext_lazy as _
 
         from audit.sight import told_with_context
-        from feedback import kinds, panels, subscribers, succession  # noqa: F401
+        from feedback import kinds, panels, site_list, subscribers, succession  # noqa: F401
         from feedback.models import Measure, Outcome
         from planning import tabs
 
@@ -17,3 +17,4 @@ class FeedbackConfig(AppConfig):
         tabs.register("outcomes", _("Outcomes"), "feedback:outcomes", states)
         tabs.register("report", _("Report"), "feedback:report", states)
         told_with_context(Outcome, Measure)
+        site_list.register()

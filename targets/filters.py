@@ -38,6 +38,9 @@ from ui.trees import Node, Tree, TreeSelect
 
 SIZES = {"1": (1, 4), "5": (5, 9), "10": (10, 49), "50": (50, 249), "250": (250, None)}
 SHOWN_EDITION = "TOL2025"  # the newest national one, whose tree is shown
+# Of the last visit, whether it was possible or not: what each choice stands for.
+WITH_REMARKS = "remarks"
+LAST_OUTCOMES = {WITH_REMARKS: ["minor", "serious", "severe"]}
 AGES = {"0": (0, 1), "1": (1, 2), "2": (2, 5), "5": (5, 10), "10": (10, None)}  # years
 
 
@@ -220,13 +223,25 @@ class SiteFilter(WordFilter):
         label=gettext_lazy("Result of an earlier visit"), choices=VisitOutcome.choices,
         method="by_outcome",
     )  # fmt: skip
+    last_outcome = django_filters.ChoiceFilter(
+        label=gettext_lazy("Result of the last visit"), method="by_last_outcome",
+        choices=[
+            (WITH_REMARKS, gettext_lazy("Remarks or deficiencies of any kind")),
+            *VisitOutcome.choices,
+        ],
+        help_text=gettext_lazy("Of the visits you may see the newest, made or not possible."),
+    )  # fmt: skip
     size = django_filters.MultipleChoiceFilter(
         label=gettext_lazy("People at work"), method="by_size",
         choices=[("1", "1–4"), ("5", "5–9"), ("10", "10–49"), ("50", "50–249"), ("250", "250–")],
         widget=forms.CheckboxSelectMultiple,
     )  # fmt: skip
     age = django_filters.ChoiceFilter(
-        label=gettext_lazy("Age of the company"), method="by_age",
+        label=gettext_lazy("Age of the place"), method="by_age",
+        help_text=gettext_lazy(
+            "From the day the site opened; where that is not known, from the registration of the "
+            "company that runs it."
+        ),
         choices=[
             ("0", gettext_lazy("Less than a year")), ("1", gettext_lazy("1–2 years")),
             ("2", gettext_lazy("2–5 years")), ("5", gettext_lazy("5–10 years")),
@@ -300,7 +315,11 @@ class SiteFilter(WordFilter):
         return self._tried().made()
 
     def _tried(self) -> PastVisitQuerySet:
-        visits = PastVisit.objects.visible_to(self.actor).filter(site=OuterRef("pk"))
+        return self._visible().filter(site=OuterRef("pk"))
+
+    def _visible(self) -> PastVisitQuerySet:
+        """Visits that the actor may see, of the authority chosen where one is."""
+        visits = PastVisit.objects.visible_to(self.actor)
         by = self.form.cleaned_data.get("visited_by")
         return visits.filter(authority_id=by) if by else visits
 
@@ -335,7 +354,7 @@ class SiteFilter(WordFilter):
         return visits
 
     def by_visitor(self, rows: QuerySet[Any], name: str, value: Any) -> QuerySet[Any]:
-        others = ("visited", "visited_before", "visited_after", "outcome")
+        others = ("visited", "visited_before", "visited_after", "outcome", "last_outcome")
         if any(self.form.cleaned_data.get(other) for other in others):
             return rows  # it narrows those
         return rows.filter(Exists(self._visits()))
@@ -352,6 +371,16 @@ class SiteFilter(WordFilter):
     def by_outcome(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         return rows.filter(Exists(self._tried().filter(outcome=value)))
 
+    def by_last_outcome(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        """Of sites with such a visit, found first and once, those where it is the last one.
+
+        The last one alone would be looked up for each of a million sites where few match.
+        """
+        results = LAST_OUTCOMES.get(value, [value])
+        any_ = self._visible().filter(outcome__in=results).order_by().values("site")
+        last = self._tried().order_by("-on", "-pk").values("outcome")[:1]
+        return rows.filter(pk__in=any_).alias(last=Subquery(last)).filter(last__in=results)
+
     # ------------------------------------------------------------------ facts
     def by_size(self, rows: QuerySet[Any], name: str, value: list[str]) -> QuerySet[Any]:
         found = Q()
@@ -362,10 +391,16 @@ class SiteFilter(WordFilter):
         return rows.filter(found)
 
     def by_age(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        """By the day the site opened, where it is known, else by its company's registration."""
         low, high = AGES[value]
         today = timezone.localdate()
-        rows = rows.filter(company__registered_on__lte=years_ago(today, low))
-        return rows.filter(company__registered_on__gt=years_ago(today, high)) if high else rows
+
+        def begun(column: str) -> Q:
+            found = Q(**{f"{column}__lte": years_ago(today, low)})
+            return found & Q(**{f"{column}__gt": years_ago(today, high)}) if high else found
+
+        by_company = Q(opened_on__isnull=True) & begun("company__registered_on")
+        return rows.filter(begun("opened_on") | by_company)
 
     def by_licence(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         today = timezone.localdate()

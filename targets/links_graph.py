@@ -1,7 +1,8 @@
 """The links of a page as a drawing that reads from left to right: who acts stands before what is acted on.
 
 Two steps: what the centre's links name, and who is linked to those in the same direction, so that a
-chain of contractors can be followed. The list beside the drawing says the same in sentences.
+chain of contractors can be followed. Persons stand at the company they have roles in
+(``targets.people_drawn``). The list beside the drawing says the same in sentences.
 """
 
 from dataclasses import dataclass, field
@@ -10,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from targets.links_page import ends_of, named, sentence, url_of, visible_links
+from targets.links_page import ends_of, named, sentence, visible_links
 from targets.models import Company, Link, LinkKind, Site
+from targets.people_drawn import FIRMS, PERSONS, People, Person, drawn_of, is_over
 
 if TYPE_CHECKING:
     from authorities.actors import Actor
@@ -29,8 +31,7 @@ Key = tuple[str, int]
 @dataclass
 class Node:
     label: str
-    url: str
-    kind: str  # company or site
+    kind: str  # company, site or person
     level: int = 0  # columns right of the centre's
     x: int = 0
     y: int = 0
@@ -45,8 +46,13 @@ class Node:
 class Edge:
     first: Node
     second: Node
-    words: str
+    said: list[str]  # whole sentences
     arrow: bool = True  # none where the centre is only the place of a link
+    ended: bool = False  # all that it tells is over
+
+    @property
+    def words(self) -> str:
+        return "; ".join(self.said)
 
     @property
     def path(self) -> str:
@@ -60,7 +66,9 @@ class Edge:
         return f"M{a.x + way * NEAR} {a.y}C{middle} {a.y} {middle} {b.y} {b.x - way * HEAD} {b.y}"
 
 
-def _key(end: Site | Company) -> Key:
+def _key(end: Site | Company | Person) -> Key:
+    if isinstance(end, Person):
+        return ("person", end.pk)
     return ("company" if isinstance(end, Company) else "site", end.pk)
 
 
@@ -75,16 +83,16 @@ class Drawing:
         self.room = DRAWN + 1
         self.node(centre, 0)
 
-    def node(self, end: Site | Company, level: int) -> Node:
-        """The node of a company or site, made where it is new."""
+    def node(self, end: Site | Company | Person, level: int) -> Node:
+        """The node of a company, site or person, made where it is new."""
         key = _key(end)
         if key not in self.nodes:
-            self.nodes[key] = Node(str(end), url_of(end), key[0], level)
+            self.nodes[key] = Node(str(end), key[0], level)
         return self.nodes[key]
 
     def line(
-        self, first: Site | Company, second: Site | Company, words: str, does: str,
-        levels: tuple[int, int], *, arrow: bool = True,
+        self, first: Site | Company | Person, second: Site | Company, words: str, does: str,
+        levels: tuple[int, int], *, arrow: bool = True, ended: bool = False, done_to: bool = False,
     ) -> None:  # fmt: skip
         """A line and both its ends, where there is room for those that are new."""
         key = (_key(first), _key(second))
@@ -95,11 +103,12 @@ class Drawing:
         a, b = self.node(first, levels[0]), self.node(second, levels[1])
         edge = self.edges.get(key)
         if edge is None or (arrow and not edge.arrow):
-            self.edges[key] = Edge(a, b, words, arrow)
-        elif arrow and words not in edge.words:
-            edge.words = f"{edge.words}; {words}"
+            self.edges[key] = Edge(a, b, [words], arrow, ended)
+        elif arrow:
+            edge.ended = edge.ended and ended
+            edge.said += [words] if words not in edge.said else []
         # Who acts on the way to the centre says what it does; beyond the centre it is done to it.
-        told_at = b if levels[1] > 0 else a
+        told_at = b if done_to or levels[1] > 0 else a
         if arrow and does not in told_at.does:
             told_at.does.append(does)
 
@@ -115,9 +124,32 @@ class Drawing:
             levels = (0, 1)
         else:  # it holds at the centre
             levels = (-2, -1)
-        self.line(first, second, sentence(row), does, levels)
+        ended = is_over(row.valid_to)
+        words = sentence(row)
+        if ended:
+            words = _("%(link)s (ended)") % {"link": words}
+        self.line(first, second, words, does, levels, ended=ended)
         if levels == (-2, -1) and level is None and row.at_site:
-            self.line(second, row.at_site, _("at the site"), "", (-1, 0), arrow=False)
+            place = _("at the site")
+            self.line(second, row.at_site, place, "", (-1, 0), arrow=False, ended=ended)
+
+    def people(self, people: People) -> tuple[int, bool]:
+        """Persons with lines to the company and to the others they have roles in.
+
+        Returns how many persons found no room, and whether companies did not either.
+        """
+        here, elsewhere, left = drawn_of(people)
+        level = self.nodes[_key(people.company)].level
+        ways = (level - 1, level)
+        self.room = len(self.nodes) + PERSONS
+        for said in here:
+            self.line(said.person, said.company, said.words, said.does, ways)
+        self.room = len(self.nodes) + FIRMS
+        self.left_out = set()
+        for said in elsewhere:
+            self.line(said.person, said.company, said.words, said.does, ways,
+                      ended=said.ended, done_to=True)  # fmt: skip
+        return left, bool(self.left_out)
 
     def keys_at(self, kind: str, *, left: bool) -> list[int]:
         """Ids of drawn companies or sites on one side of the centre."""
@@ -165,12 +197,13 @@ class Drawing:
 
 
 def graph_of(
-    actor: "Actor", centre: Site | Company, rows: list[Link], runs: Company | None = None
-) -> dict[str, Any] | None:
+    actor: "Actor", centre: Site | Company, rows: list[Link], runs: Company | None = None,
+    people: People | None = None,
+) -> dict[str, Any] | None:  # fmt: skip
     """The drawing of a page's links, and the sentences of the second step; None if too little.
 
-    ``rows``: links of the centre that the actor sees; ``runs``: the company that runs the site. One
-    query.
+    ``rows``: links of the centre that the actor sees; ``runs``: the company that runs the site;
+    ``people``: persons to draw, as far as the list beside names their roles. One query.
     """
     drawing = Drawing(centre)
     if runs is not None:
@@ -181,6 +214,7 @@ def graph_of(
     near = set(drawing.left_out)
     further = _further(actor, drawing)
     missing = drawing.left_out - drawing.nodes.keys()  # a later link may have brought its end in
+    left, firms_left = drawing.people(people) if people and people.rows else (0, False)
     if len(drawing.nodes) < 3:
         return None  # the list says it better
     drawing.straighten()
@@ -191,6 +225,9 @@ def graph_of(
         "nodes": [node for node in drawing.nodes.values() if node is not middle],
         "edges": list(drawing.edges.values()), "more": len(missing & near),
         "columns": width // COLUMN,
+        "ended": any(edge.ended for edge in drawing.edges.values()),
+        "people": any(node.kind == "person" for node in drawing.nodes.values()),
+        "more_people": left, "more_firms": firms_left,
         "further": [
             {"words": sentence(row), "first": named(first), "second": named(second),
              "at": named(row.at_site), "link": row}

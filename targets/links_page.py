@@ -122,21 +122,26 @@ def roles_at(company: Company) -> QuerySet[PersonRole]:
     return PersonRole.objects.filter(company=company, valid_to=None).order_by("role", "pk")
 
 
-def roles_told(actor: "Actor", rows: list[PersonRole]) -> tuple[list[dict[str, Any]], bool]:
-    """Roles of one company in words: no names, but where else the same person has one. One query.
-
-    ``role``, ``source``, ``known_from`` (of the latest), ``number`` of persons, ``others``: companies
-    that share a person; and whether there are more such companies than were looked at.
-    """
-    persons = {row.person for row in rows}
-    shared: dict[str, list[Company]] = {}
+def roles_elsewhere(actor: "Actor", rows: list[PersonRole]) -> tuple[list[PersonRole], bool]:
+    """Roles that persons of ``rows`` (of one company) have or had in other companies, and whether
+    there are more than ``OTHERS_SHOWN``. One query."""
     others = list(
-        PersonRole.objects.filter(person__in=persons)
+        PersonRole.objects.filter(person__in={row.person for row in rows})
         .exclude(company__in={row.company_id for row in rows})
         .filter(company__in=Company.objects.visible_to(actor))
         .select_related("company").order_by("company__name", "pk")[: OTHERS_SHOWN + 1]
     )  # fmt: skip
-    for row in others[:OTHERS_SHOWN]:
+    return others[:OTHERS_SHOWN], len(others) > OTHERS_SHOWN
+
+
+def roles_told(rows: list[PersonRole], others: list[PersonRole]) -> list[dict[str, Any]]:
+    """Roles of one company in words: no names, but where else the same person has one. No query.
+
+    ``role``, ``source``, ``known_from`` (of the latest), ``number`` of persons, ``others``: companies
+    that share a person, by ``roles_elsewhere``.
+    """
+    shared: dict[str, list[Company]] = {}
+    for row in others:
         companies = shared.setdefault(row.person, [])
         if row.company not in companies:
             companies.append(row.company)
@@ -150,7 +155,7 @@ def roles_told(actor: "Actor", rows: list[PersonRole]) -> tuple[list[dict[str, A
         entry["known_from"] = max(entry["known_from"], row.known_from)
         entry["number"] += 1
         entry["others"] += [c for c in shared.get(row.person, []) if c not in entry["others"]]
-    return list(by_role.values()), len(others) > OTHERS_SHOWN
+    return list(by_role.values())
 
 
 def role_words(code: str) -> str:

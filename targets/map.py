@@ -21,8 +21,8 @@ from ui.lists import capped_count
 
 EXACT = 10_000
 # Filters that look at other rows for each site: fewer are looked at.
-DEAR = ("q", "visited", "visited_by", "visited_before", "visited_after", "outcome", "licence",
-        "tag", "operation", "age")  # fmt: skip
+DEAR = ("q", "visited", "visited_by", "visited_before", "visited_after", "outcome",
+        "last_outcome", "licence", "tag", "operation", "findings", "age")  # fmt: skip
 DEAR_EXACT, DEAR_TAKEN = 4_000, 8
 POINTS = 150  # so few are shown one by one
 PARTS, TAKEN = 1_024, 16  # of Site.sample

@@ -25,8 +25,6 @@ from targets.source_words import is_anothers, shown_source
 if TYPE_CHECKING:
     from authorities.actors import Actor
 
-SETS_SHOWN = 20
-
 
 def shown_date(value: Any) -> str:
     return date_format(value, "SHORT_DATE_FORMAT") if value else ""
@@ -148,13 +146,13 @@ def signals_about(
 
 
 def datasets_about(actor: "Actor", company: Company) -> QuerySet[Dataset]:
-    """Data sets that hold the company, for those who choose targets; never their rows. One query."""
+    """Data sets that hold the company, for those who choose targets; never their rows."""
     return (
         Dataset.objects.visible_to(actor)
         .filter(rows__company=company)
         .select_related("authority")
         .distinct()
-        .order_by("title", "pk")[:SETS_SHOWN]
+        .order_by("title", "pk")
     )
 
 

@@ -33,13 +33,15 @@ from targets.links_page import (
     link_url,
     links_at,
     roles_at,
+    roles_elsewhere,
     roles_told,
     told,
 )
 from targets.lists import CompanyList, SiteList
-from targets.models import DECIDERS, Company, RegisterChange, Site
+from targets.models import DECIDERS, Company, PersonRole, RegisterChange, Site
 from targets.panels import panels_of
 from targets.parts import Part, part_of
+from targets.people_drawn import People
 from targets.selectors import (
     company_facts,
     datasets_about,
@@ -61,6 +63,11 @@ SIGNALS_OF = (
     gettext_lazy("Signals %(first)s–%(last)s of %(count)s are shown."),
     gettext_lazy("Signals %(first)s–%(last)s of more than %(count)s are shown."),
 )
+SETS_SHOWN = 20
+SETS_OF = (
+    gettext_lazy("Data sets %(first)s–%(last)s of %(count)s are shown."),
+    gettext_lazy("Data sets %(first)s–%(last)s of more than %(count)s are shown."),
+)
 SITES_SHOWN = 100
 SITES_OF = (
     gettext_lazy("Sites %(first)s–%(last)s of %(count)s are shown."),
@@ -71,27 +78,41 @@ site_list = require_GET(acting()(SiteList.as_view()))
 company_list = require_GET(acting()(CompanyList.as_view()))
 
 
-def _linked(request: HttpRequest, centre: Site | Company) -> dict[str, Any]:
-    """The links of a page, a part at a time, with their drawing."""
+def _linked(request: HttpRequest, centre: Site | Company, open_: bool) -> dict[str, Any]:
+    """The links of a page and the roles of persons in its company, a part at a time, with their
+    drawing.
+
+    Without a purpose persons stand in the list alone, as numbers: drawn one by one, each with the
+    companies that it ties together, they are a look at persons.
+    """
     actor = request.actor  # type: ignore[attr-defined]
     part = part_of(links_at(actor, centre), request, "links", LINKS_SHOWN, SHOWN_OF)
     runs = centre.company if isinstance(centre, Site) else None
+    company = runs if isinstance(centre, Site) else centre
+    roles, others, cut = _roles(request, company)
+    people = People(company, roles.rows, others) if company and open_ else None
     return {
         "links_part": part,
         "links": told(part.rows, centre),
-        "graph": graph_of(actor, centre, part.rows, runs),
+        "graph": graph_of(actor, centre, part.rows, runs, people),
         "runs": runs,
         "link_url": link_url(actor, centre),
+        "roles_part": roles,
+        "roles": roles_told(roles.rows, others),
+        "others_cut": cut,
     }
 
 
-def _roles(request: HttpRequest, company: Company | None) -> dict[str, Any]:
-    """Roles of persons in the company, a part at a time."""
+def _roles(
+    request: HttpRequest, company: Company | None
+) -> tuple[Part, list[PersonRole], bool]:  # fmt: skip
+    """Roles of persons in the company, a part at a time, and those of the same persons elsewhere."""
     part = Part([])
     if company is not None:
         part = part_of(roles_at(company), request, "roles", ROLES_SHOWN, ROLES_OF)
-    roles, cut = roles_told(request.actor, part.rows)  # type: ignore[attr-defined]
-    return {"roles_part": part, "roles": roles, "others_cut": cut}
+        for row in part.rows:
+            row.company = company
+    return part, *roles_elsewhere(request.actor, part.rows)  # type: ignore[attr-defined]
 
 
 def _history(
@@ -123,6 +144,14 @@ def _signals(request: HttpRequest, open_: bool, **target: Any) -> dict[str, Any]
         part = part_of(rows, request, "signals", SIGNALS_SHOWN, SIGNALS_OF)
     refusals = earlier_refusals(actor, **target) if open_ else []
     return {"signals_part": part, "signals": part.rows, "refusals": refusals}
+
+
+def _sets(request: HttpRequest, open_: bool, company: Company) -> Part:
+    """Data sets that hold the company, a part at a time; nothing without a purpose."""
+    if not open_:
+        return Part([])
+    rows = datasets_about(request.actor, company)  # type: ignore[attr-defined]
+    return part_of(rows, request, "sets", SETS_SHOWN, SETS_OF)
 
 
 def _visits(request: HttpRequest, site: Site, open_: bool) -> dict[str, Any]:
@@ -158,8 +187,7 @@ def site_detail(request: HttpRequest, public_id: str) -> HttpResponse:
         "site": site,
         "facts": with_sources(site_facts(site, actor), site, changes, actor),
         "sources": sources,
-        **_linked(request, site),
-        **_roles(request, site.company),
+        **_linked(request, site, open_),
         **_facts(request, open_, site=site),
         **_history(request, site, changes),
         "panels": panels_of(request, site),
@@ -200,9 +228,8 @@ def company_detail(request: HttpRequest, public_id: str) -> HttpResponse:
         "open": open_,
         "case_token": case_token(company),
         **_signals(request, open_, company=company),
-        "sets": datasets_about(actor, company) if open_ else [],
-        **_linked(request, company),
-        **_roles(request, company),
+        "sets_part": _sets(request, open_, company),
+        **_linked(request, company, open_),
         **_facts(request, open_, company=company),
         **_history(request, company, changes),
         "names": company.names.order_by("kind", "valid_from", "id"),

@@ -9,12 +9,14 @@ from django.utils import timezone
 from pypdf import PdfReader
 
 from audit.models import Event
+from execution.models import Finding
+from feedback.models import Measure
 from feedback.services import close_measure, open_measure, record_outcome
 from planning.models import Operation
 from planning.permissions import ACTIONS, can
 from risk.selectors import joint_scores
 from risk.services.scoring import run_scoring
-from targets.models import PastVisit
+from targets.models import PastVisit, Site
 from tests.factories import Cast, make_actor, make_past_visit, make_region, make_site
 from tests.risk.engine.factories import make_indicator, make_model
 
@@ -220,6 +222,36 @@ def test_private_past_visits_move_nothing_that_others_see(as_user):
         visit.on.isoformat()
         in osh.get(reverse("targets:site_list"), {"export": "csv"}).content.decode()
     )
+
+
+@pytest.mark.parametrize("query", [{"last_outcome": "remarks"}, {"findings": "open"}])
+def test_what_another_authority_found_moves_no_filter(closed, as_user, query):
+    """List, count, map and export by results are the same with and without its visits and findings."""
+    osh, tax = closed.actors["OSH", "analyst"], closed.actors["TAX", "analyst"]
+    site = closed.visits()[0].site
+    window = {"bbox": "18,59,33,71", "zoom": "5"}
+
+    def told(actor) -> list[str]:
+        client = as_user(actor)
+        url = reverse("targets:site_list")
+        page = client.get(url, query)
+        # The first line of an export says who made it and when.
+        export = client.get(url, query | {"export": "csv"}).content.decode().partition("\n")[2]
+        found = client.get(reverse("targets:site_map"), query | window).content.decode()
+        rows = str([row.pk for row in page.context["rows"]])
+        return [rows, page.context["count_text"], found, export]
+
+    Site.objects.filter(pk=site.pk).update(latitude=60.2, longitude=24.9)
+    record = closed.record(closed.visits()[0], "OSH")
+    before, own = told(tax), told(osh)
+    make_past_visit(site, "OSH", on=timezone.localdate(), outcome="severe", shared=False)
+    Measure.objects.all().delete()
+    Finding.objects.create(
+        record=record, severity="minor", text="Another", legal_reference="1 §",
+        created_by=osh.user,
+    )  # fmt: skip
+    assert told(tax) == before
+    assert told(osh) != own
 
 
 def test_filter_choices_name_no_operation_that_is_hidden(closed, as_user):

@@ -12,10 +12,13 @@ from django.apps import apps
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import IntegrityError, OperationalError, connection, transaction
+from django.urls import reverse
 from django.utils import timezone
 
 from audit.context import Context, acting_as, as_system, using
 from audit.errors import Conflict, NotAllowed, RuleViolation
+from authorities.purposes import state_purpose
+from targets import views
 from targets.models import Dataset, DatasetMapping, DatasetRow, DatasetRun, Erasure, Signal
 from targets.services import datasets
 from targets.services.retention import sweep
@@ -315,3 +318,40 @@ def test_roles_that_choose_no_targets_see_no_set(osh, ground):
         assert not DatasetRow.objects.visible_to(inspector).exists()
     make_term("information", "tip")
     assert not Signal.objects.exists()
+
+
+# ------------------------------------------------------------------------------- on a company's page
+def test_a_companys_page_tells_how_many_sets_hold_it_and_leads_on(
+    osh, ground, as_user, monkeypatch
+):
+    monkeypatch.setattr(views, "SETS_SHOWN", 2)
+    company = make_company(name="Kuu Oy", business_id=GOOD)
+    for number in range(5):
+        dataset = make_set(osh, ground, title=f"Set {number}")
+        read(osh, rehearse(osh, dataset, lines({"id": GOOD}, {"id": GOOD})))
+    tax = make_actor("TAX", "analyst")
+    hidden = make_ground("G-MASS-T", ["TAX"], ["OSH"], "tip", mode="mass_data")
+    other = make_set(tax, hidden, title="Set of tax")
+    read(tax, rehearse(tax, other, lines({"id": GOOD})))
+    url = reverse("targets:company_detail", args=[company.public_id])
+    assert "In data sets" not in as_user(osh).get(url).content.decode()  # before a purpose
+    for actor in (osh, tax):
+        state_purpose(actor=actor, case=company, text="Choosing targets for the spring round")
+    client, seen, address = as_user(osh), [], "?"
+    while address:
+        page = client.get(url + address.partition("#")[0])
+        part, text = page.context["sets_part"], page.content.decode()
+        assert part.words in text
+        assert 'id="sets"' in text
+        seen.append((part.words, [row.title for row in part.rows]))
+        address = part.following
+    assert seen == [
+        ("Data sets 1–2 of 5 are shown.", ["Set 0", "Set 1"]),
+        ("Data sets 3–4 of 5 are shown.", ["Set 2", "Set 3"]),
+        ("Data sets 5–5 of 5 are shown.", ["Set 4"]),
+    ]
+    assert 'id="sites"' in text
+    # Where everything is shown nothing is said of parts, nor to who sees but one.
+    part = as_user(tax).get(url).context["sets_part"]
+    assert (part.words, [row.title for row in part.rows]) == ("", ["Set of tax"])
+    assert as_user(make_actor("OSH", "inspector")).get(url).context["sets_part"].rows == []
