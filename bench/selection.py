@@ -26,7 +26,7 @@ from planning.optimise.check import violations
 from planning.optimise.columns import build
 from planning.optimise.frame import Choice, frame
 from planning.optimise.greedy import greedy
-from planning.optimise.prices import Relaxation, descend, first_prices
+from planning.optimise.prices import Relaxation, descend, first_prices, prices_of
 from planning.optimise.problem import EXCLUDED, FREE, Options, Plan, Problem, Quota
 from planning.optimise.run import memory_mb
 from planning.optimise.solve import solve
@@ -196,7 +196,7 @@ def what_ifs(
     found = {}
     for name, asked in questions.items():
         other = asked()
-        answer, wall, cpu = timed(partial(solve, other, quick, start=plan))
+        answer, wall, cpu = timed(partial(solve, other, quick, start=plan, prices=prices_of(plan)))
         found[name] = {
             "seconds": wall, "cpu_seconds": cpu, "of_solve": wall / max(plan.seconds, 1e-9),
             "gap_percent": 100 * answer.gap, "broken": len(violations(other, answer)),

@@ -3,14 +3,18 @@
 Both directions stand here. Nothing but the two files is needed for the way back.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from planning.models import SelectionRun
-from planning.optimise.problem import Plan, Problem
+from planning.optimise.problem import Floats, Plan, Problem
 from planning.services.inputs import fingerprint, pool_key, problem_of, quota_key
+
+if TYPE_CHECKING:
+    from planning.optimise.frame import Prices
 
 
 def price_table(run: SelectionRun) -> dict[str, Any]:
@@ -20,12 +24,20 @@ def price_table(run: SelectionRun) -> dict[str, Any]:
     quota (above nothing: a minimum draws, below: a maximum keeps away), of a unit for each resource
     and period, of the joint share. ``visits``: site, authorities, number of the period from 0.
     """
+    assert run.inputs is not None
+    assert run.prices is not None
+    return {
+        "operation": run.inputs["operation"], "reckoning": run.number, "inputs": run.inputs_hash,
+        "value": run.value, "bound": run.bound, "solver": run.solver,
+    } | named_prices(run) | {"visits": run.prices["visits"]}  # fmt: skip
+
+
+def named_prices(run: SelectionRun) -> dict[str, Any]:
+    """The prices alone: from them the rounds of another plan can begin."""
     inputs, prices = run.inputs, run.prices
     assert inputs is not None
     assert prices is not None
     return {
-        "operation": inputs["operation"], "reckoning": run.number, "inputs": run.inputs_hash,
-        "value": run.value, "bound": run.bound, "solver": run.solver,
         "periods": inputs["periods"],
         "pools": [{"pool": pool_key(pool), "prices": of}
                   for pool, of in zip(inputs["pools"], prices["pools"], strict=True)],
@@ -36,8 +48,30 @@ def price_table(run: SelectionRun) -> dict[str, Any]:
                       for resource, of in zip(
                           inputs["resources"], prices["resources"], strict=True)],
         "joint": prices["joint"],
-        "visits": prices["visits"],
     }  # fmt: skip
+
+
+def prices_for(problem: Problem, table: dict[str, Any]) -> "Prices":
+    """Named prices as rows of a problem; nothing where it has a row that they do not name."""
+    from planning.optimise.frame import Prices
+
+    when = {name: w for w, name in enumerate(table["periods"])}
+    pools = {one["pool"]: one["prices"] for one in table["pools"]}
+    quotas = {one["quota"]: one["price"] for one in table["quotas"]}
+    resources = {one["resource"]: one["prices"] for one in table["resources"]}
+
+    def rows(named: dict[str, list[float]], keys: Iterable[str]) -> Floats:
+        found = [
+            [named[key][when[name]] if key in named and name in when else 0.0
+             for name in problem.periods]
+            for key in keys
+        ]  # fmt: skip
+        return np.array(found, float).reshape(len(found), len(problem.periods))
+
+    return Prices(
+        rows(pools, problem.pools), np.array([quotas.get(q.key, 0.0) for q in problem.quotas], float),
+        rows(resources, (r.key for r in problem.resources)), float(table["joint"]),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -64,9 +98,8 @@ def recheck(inputs: dict[str, Any], table: dict[str, Any]) -> Rechecked:
 
 
 def _plan(problem: Problem, table: dict[str, Any]) -> Plan:
-    pools = {one["pool"]: one["prices"] for one in table["pools"]}
-    quotas = {one["quota"]: one for one in table["quotas"]}
-    resources = {one["resource"]: one["prices"] for one in table["resources"]}
+    prices = prices_for(problem, table)
+    lacking = {one["quota"]: one["lacking"] for one in table["quotas"]}
     site = {key: i for i, key in enumerate(problem.keys)}
     bit = {code: 1 << a for a, code in enumerate(problem.authorities)}
     visits = sorted((site[key], sum(bit[c] for c in team), w) for key, team, w in table["visits"])
@@ -74,12 +107,8 @@ def _plan(problem: Problem, table: dict[str, Any]) -> Plan:
     return Plan(
         site=columns[:, 0], team=columns[:, 1], period=columns[:, 2], value=table["value"],
         bound=table["bound"],
-        prices=np.array([pools[key] for key in problem.pools], float).reshape(
-            problem.capacity.shape),
-        quota_prices=np.array([quotas[q.key]["price"] for q in problem.quotas], float),
-        resource_prices=np.array([resources[r.key] for r in problem.resources], float).reshape(
-            len(problem.resources), len(problem.periods)),
-        joint_price=table["joint"],
-        shortfall=np.array([quotas[q.key]["lacking"] for q in problem.quotas], dtype=np.int64),
+        prices=prices.pool, quota_prices=prices.quota, resource_prices=prices.resource,
+        joint_price=prices.joint,
+        shortfall=np.array([lacking[q.key] for q in problem.quotas], dtype=np.int64),
         stopped="", solver=table["solver"], seconds=0.0, memory_mb=0.0, trail=(),
     )  # fmt: skip

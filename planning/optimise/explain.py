@@ -12,6 +12,7 @@ import numpy as np
 
 from planning.optimise.check import members, value_of
 from planning.optimise.columns import TOLERANCE, Columns, build, reduced_values
+from planning.optimise.prices import prices_of
 from planning.optimise.problem import (
     EXCLUDED,
     FREE,
@@ -226,7 +227,7 @@ def what_would_it_take(
     try:
         other = solve(
             change(problem, pin=[i]), options or Options(effort=0.1), start=plan,
-            progress=progress, cancelled=cancelled,
+            prices=prices_of(plan), progress=progress, cancelled=cancelled,
         )  # fmt: skip
     except Infeasible as none:
         return WhatItTakes(points, visit, days, blocked, None, tuple(none.clash))

@@ -14,7 +14,7 @@ import numpy as np
 
 from planning.optimise.compiled import compiled
 from planning.optimise.frame import NEVER, Frame, Prices, no_prices, priced
-from planning.optimise.problem import Floats, Ints
+from planning.optimise.problem import Floats, Ints, Plan
 
 # Sites of one task: sums are added in this order whatever the number of threads.
 CHUNK = 4_000
@@ -194,6 +194,34 @@ def first_prices(f: Frame) -> Prices:
         pool=np.full_like(f.capacity, 0.6 * worth / days) * falling,
         resource=np.full_like(f.supply, 0.05 * worth) * falling,
     )
+
+
+def prices_of(plan: Plan) -> Prices:
+    return Prices(plan.prices, plan.quota_prices, plan.resource_prices, plan.joint_price)
+
+
+# Of the first prices: what those of another plan are lifted to where they are less. Prices move by
+# a factor, so that one of nothing would stay nothing however scarce its days have become.
+LEAST = 0.01
+
+
+def lifted(f: Frame, prices: Prices) -> Prices:
+    """Prices of another plan, in a form from which the rounds can find those of this problem."""
+    first = first_prices(f)
+    return prices._replace(
+        pool=np.maximum(prices.pool, LEAST * first.pool),
+        resource=np.maximum(prices.resource, LEAST * first.resource),
+    )
+
+
+def signed(f: Frame, prices: Prices) -> Prices:
+    """The same prices with the signs that a proof needs under the limits of this problem."""
+    quota = np.minimum(prices.quota, np.where(f.quota_min > 0, f.quota_penalty, 0.0))
+    quota = np.where(f.quota_max <= len(f.pinned), quota, np.maximum(quota, 0.0))
+    return Prices(
+        np.maximum(prices.pool, 0.0), quota, np.maximum(prices.resource, 0.0),
+        max(0.0, prices.joint) if f.joint_share > 0 else 0.0,
+    )  # fmt: skip
 
 
 def descend(

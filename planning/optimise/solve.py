@@ -13,10 +13,10 @@ from planning.optimise.anneal import Annealing
 from planning.optimise.check import violations
 from planning.optimise.exact import prove, relevant
 from planning.optimise.feasible import first_feasible, hard_counts
-from planning.optimise.frame import NEVER, Choice
+from planning.optimise.frame import NEVER, Choice, Prices
 from planning.optimise.greedy import dive, greedy
 from planning.optimise.model import Picked, pick
-from planning.optimise.prices import Relaxation, descend, first_prices
+from planning.optimise.prices import STEP, Relaxation, descend, first_prices, lifted, signed
 from planning.optimise.problem import (
     PINNED,
     Cancelled,
@@ -36,6 +36,9 @@ ROUNDS = 400
 SAMPLED, SAMPLE, LAST_STEP = 60_000, 30_000, 0.1
 # Up to how many sites × periods: rounds, and how much of the step is left after each.
 LAST_ROUNDS = ((1_500_000, 150, 0.97), (4_000_000, 100, 0.95), (np.inf, 60, 0.93))
+# What is left of the step after each round from the prices of another plan: most of them fit, and
+# where many limits have changed the first rounds still go far.
+SETTLES = 0.93
 # The first sweep of the greedy plan at these parts of the prices; the best of them is taken.
 SCALES = (1.0, 0.97, 0.93)
 # So few columns are searched until there is a proof; more of them for so many nodes.
@@ -60,17 +63,22 @@ def solve(
     options: Options,
     *,
     start: Plan | Former | None = None,
+    prices: Prices | None = None,
     progress: Progress | None = None,
     cancelled: Cancelled | None = None,
 ) -> Plan:
-    """The best plan found and a proven bound. ``start``: visits to begin from.
+    """The best plan found and a proven bound. ``start``: visits to begin from; ``prices``: those of
+    another plan, row by row, of which the rounds make those of this problem.
 
     Raises ``Infeasible`` if no plan keeps all hard limits. Stopped (``cancelled``, ``time_limit``)
     before any plan keeps them, the plan has no visits: ``check.violations`` tells.
     """
     run = Run(problem, options, progress, cancelled)
     _pins_possible(run)
-    _prices(run)
+    if prices is None:
+        _prices(run)
+    else:
+        _prices_from(run, signed(run.f, prices))
     _first_plan(run, start)
     _improve(run)
     run.tell("proof", 1.0)
@@ -82,19 +90,41 @@ def solve(
 
 def _prices(run: Run) -> None:
     run.tell("prices", 0.0)
-    rounds = max(60, int(ROUNDS * min(1.0, run.options.effort)))
+    rounds = _rounds(run)
     n, prices = len(run.f.start) - 1, first_prices(run.f)
     if n > SAMPLED:
         rows = np.sort(np.random.default_rng(run.options.seed).permutation(n)[:SAMPLE])
         sample = Relaxation(run.f, rows, run.options.threads, SAMPLE / n)
         prices = descend(sample, prices, rounds, run.halted).prices
-        size = n * len(run.f.discount)
-        last, slower = next((r, s) for up_to, r, s in LAST_ROUNDS if size <= up_to)
+        last, slower = _last_rounds(run)
         found = descend(run.relaxation, prices, last, run.halted, LAST_STEP, last, slower)
     else:
         found = descend(run.relaxation, prices, rounds, run.halted)
     run.proved(found.bound, found.prices)
     run.tell("prices", 0.1)
+
+
+def _prices_from(run: Run, prices: Prices) -> None:
+    """Those of another plan prove something as they are; from there on the rounds need no sample."""
+    run.tell("prices", 0.0)
+    run.proved(run.relaxation.at(prices).bound, prices)
+    rounds, step, slower = _rounds(run), STEP, SETTLES
+    if len(run.f.start) - 1 > SAMPLED:
+        last, slower = _last_rounds(run)
+        rounds, step = min(rounds, last), LAST_STEP
+    found = descend(run.relaxation, lifted(run.f, prices), rounds, run.halted, step, rounds, slower)
+    run.proved(found.bound, found.prices)
+    run.tell("prices", 0.1)
+
+
+def _rounds(run: Run) -> int:
+    return max(60, int(ROUNDS * min(1.0, run.options.effort)))
+
+
+def _last_rounds(run: Run) -> tuple[int, float]:
+    """Rounds that look at all of many sites, and how much of the step is left after each."""
+    size = (len(run.f.start) - 1) * len(run.f.discount)
+    return next((rounds, slower) for up_to, rounds, slower in LAST_ROUNDS if size <= up_to)
 
 
 def _first_plan(run: Run, start: Plan | Former | None) -> None:

@@ -21,11 +21,13 @@ from authorities.models import Authority
 from planning.models import Proposal, RunKind, SelectionRun
 from planning.optimise.memory import bounded
 from planning.optimise.problem import Infeasible, Ints, Options, Plan, Problem, Step
+from planning.price_table import named_prices, prices_for
 from planning.services.inputs import WINDOW, pool_key, problem_of, quota_key
 from risk.models import Arm
 from targets.models import Site
 
 if TYPE_CHECKING:
+    from planning.optimise.frame import Prices
     from planning.optimise.solve import Former
 
 Save = Callable[..., None]
@@ -83,7 +85,7 @@ def _work(run: SelectionRun, save: Save, lost: Lost) -> Found:
     if run.kind in (RunKind.PLAN, RunKind.WHAT_IF) and "take" not in run.change:
         before = _start_of(run)
         start = former_visits(before, problem) if before else None
-        plan = _solve(problem, options, start, _tell(save), lost)
+        plan = _solve(problem, options, start, _start_prices(run, problem), _tell(save), lost)
         return _plan_found(run, problem, plan)
     assert run.based_on is not None
     asked_about = stored_plan(run.based_on, problem)
@@ -128,14 +130,14 @@ def _finite(number: float | None) -> float | None:
 
 
 def _solve(
-    problem: Problem, options: Options, start: "Former | None",
+    problem: Problem, options: Options, start: "Former | None", prices: "Prices | None",
     tell: Callable[[Step], None] | None, lost: Lost,
 ) -> Plan:  # fmt: skip
     from planning.optimise.check import violations
     from planning.optimise.solve import solve
 
     try:
-        plan = solve(problem, options, start=start, progress=tell, cancelled=lost)
+        plan = solve(problem, options, start=start, prices=prices, progress=tell, cancelled=lost)
     except Infeasible as none:
         raise NoPlan(none.clash) from none
     if lost():
@@ -153,6 +155,8 @@ def start_for(run: SelectionRun, frozen: dict[str, Any]) -> dict[str, Any] | Non
 
     Another start can end in another plan of nearly equal worth: whoever makes a plan again needs it.
     None where no visit of that plan is there any more in the ``frozen`` inputs: nothing is begun from.
+    A what-if has few rounds, and begins them from the prices of the plan that it is held against:
+    they are kept as they are, under their names.
     """
     before = run.based_on
     if before is None:
@@ -166,7 +170,8 @@ def start_for(run: SelectionRun, frozen: dict[str, Any]) -> dict[str, Any] | Non
     codes = [authority["code"] for authority in frozen["authorities"]]
     if not _still_there(before, sites, codes, frozen["periods"]):
         return None
-    return {"number": before.number, "inputs": before.inputs_hash}
+    start = {"number": before.number, "inputs": before.inputs_hash}
+    return start | ({"prices": named_prices(before)} if run.kind == RunKind.WHAT_IF else {})
 
 
 def _still_there(
@@ -198,6 +203,12 @@ def _start_of(run: SelectionRun) -> SelectionRun | None:
         return SelectionRun.objects.get(
             operation=run.operation_id, number=named["number"], inputs_hash=named["inputs"]
         )
+
+
+def _start_prices(run: SelectionRun, problem: Problem) -> "Prices | None":
+    """The prices that the frozen inputs begin from."""
+    named = ((run.inputs or {}).get("start") or {}).get("prices")
+    return prices_for(problem, named) if named else None
 
 
 def versions() -> str:

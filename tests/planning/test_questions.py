@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from planning.models import Capacity, RunKind, SelectionQuota, SelectionRun
 from planning.optimise import solve as solver
+from planning.price_table import named_prices, prices_for
 from planning.services import inputs, runs, solving
 from tests.factories import Cast, make_region, set_rules
 from tests.planning.test_runs import plan, selecting
@@ -133,6 +134,42 @@ def test_a_plan_of_which_nothing_is_left_is_not_named_as_the_start(monkeypatch):
     by_weeks = plan(cast)
     assert by_weeks.inputs["start"] is None
     assert starts == [None]
+
+
+def test_a_what_if_begins_from_the_frozen_prices_of_its_plan(monkeypatch):
+    """By their names, so that a row that came since or stands elsewhere changes none of them."""
+    cast = with_few_days()
+    base = plan(cast)
+    given, real = [], solver.solve
+
+    def noted(*args, prices=None, **kwargs):
+        given.append(prices)
+        return real(*args, prices=prices, **kwargs)
+
+    monkeypatch.setattr(solver, "solve", noted)
+    code = cast.lead.authority.code
+    what_if = plan(cast, kind="what_if", based_on=base, change={"days": {code: 1}})
+    (prices,) = given
+    assert prices.pool.tolist() == base.prices["pools"]
+    assert prices.pool.max() > 0
+    again = solving.work(what_if, lambda **values: None)
+    for name in ("value", "bound"):
+        assert again.columns[name] == getattr(what_if, name)
+    for name in ("pools", "quotas", "resources", "joint", "visits"):
+        assert again.columns["prices"][name] == what_if.prices[name]
+    # A proposal looks with all its rounds and begins them anew.
+    plan(cast)
+    assert given[-1] is None
+
+
+def test_named_prices_find_their_rows_again():
+    cast = with_few_days()
+    run = plan(cast)
+    frozen = copy.deepcopy(run.inputs)
+    table = named_prices(run)
+    frozen["pools"] = [frozen["pools"][0] | {"region": "99"}, *reversed(frozen["pools"])]
+    found = prices_for(inputs.problem_of(frozen), table).pool.tolist()
+    assert found == [[0.0] * len(frozen["periods"]), *reversed(run.prices["pools"])]
 
 
 # ------------------------------------------------------------------------------- questions

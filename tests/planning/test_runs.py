@@ -106,7 +106,9 @@ def test_where_the_search_begins_is_frozen_with_the_inputs(monkeypatch):
     second = plan(cast)
     assert second.inputs["start"] == {"number": first.number, "inputs": first.inputs_hash}
     question = plan(cast, kind=RunKind.WHAT_IF, based_on=first, change={"weights": {"burden": 0.3}})
+    prices = question.inputs["start"].pop("prices")
     assert question.inputs["start"] == {"number": first.number, "inputs": first.inputs_hash}
+    assert [pool["prices"] for pool in prices["pools"]] == first.prices["pools"]
     begun: list[SelectionRun] = []
     former = solving.former_visits
 

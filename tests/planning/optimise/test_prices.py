@@ -12,8 +12,11 @@ from planning.optimise.columns import build
 from planning.optimise.frame import Frame, Prices, frame, value_of_choice
 from planning.optimise.greedy import greedy
 from planning.optimise.model import model, pick
-from planning.optimise.prices import Relaxation, descend, first_prices
+from planning.optimise.prices import Relaxation, descend, first_prices, signed
+from planning.optimise.problem import Options, Quota
+from planning.optimise.solve import solve
 from planning.optimise.state import choice_of
+from tests.planning.optimise.problems import few
 
 
 def linear_program(f: Frame) -> float:
@@ -81,3 +84,25 @@ def test_threads_and_order_do_not_change_a_bit(monkeypatch: pytest.MonkeyPatch) 
     two = descend(Relaxation(f, threads=2), first_prices(f), 80, never)
     assert one.bound == two.bound
     assert np.array_equal(one.prices.pool, two.prices.pool)
+
+
+def test_prices_of_other_limits_prove_nothing_false() -> None:
+    """A minimum that may be missed has no price above its penalty, one taken away none at all; nor
+    has a maximum or a joint share that is there no more."""
+    sites = np.arange(3)
+    given = few(8, quotas=(Quota("least", sites, 6, penalty=2.0), Quota("gone", sites)))
+    f = frame(build(given))
+    prices = first_prices(f)._replace(quota=np.array([9.0, -9.0]), joint=9.0)
+    assert signed(f, prices).quota.tolist() == [2.0, 0.0]
+    assert signed(f, prices).joint == 0.0
+    assert signed(f, prices._replace(quota=np.array([1.5, 9.0]))).quota.tolist() == [1.5, 0.0]
+    best = solve(given, Options(gap=0.0))
+    assert best.gap == 0
+    proven = Relaxation(f).at(signed(f, prices)).bound
+    assert proven >= best.value
+    bounded = frame(
+        build(replace(given, quotas=(Quota("most", sites, maximum=2),), joint_share=0.5))
+    )
+    kept = first_prices(bounded)._replace(quota=np.array([-0.5]), joint=0.25)
+    assert signed(bounded, kept).quota.tolist() == [-0.5]
+    assert signed(bounded, kept).joint == 0.25

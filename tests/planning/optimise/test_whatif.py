@@ -5,8 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from bench.instances import make, with_everything
 from planning.optimise.check import plan_value, violations
 from planning.optimise.columns import build
+from planning.optimise.explain import proven_bound
+from planning.optimise.prices import prices_of
 from planning.optimise.problem import (
     EXCLUDED,
     FREE,
@@ -19,6 +22,7 @@ from planning.optimise.problem import (
 )
 from planning.optimise.solve import solve
 from planning.optimise.whatif import Visit, change, difference, part, visits
+from tests.planning.optimise.problems import same
 from tests.planning.optimise.small import problem
 
 PROOF = Options(gap=0.0)
@@ -101,3 +105,40 @@ def test_a_part_has_the_columns_of_its_sites() -> None:
     assert part(given, some).quotas[0].sites.tolist() == [1, 0]
     assert part(given, some).resources[0].need.tolist() == [5.0, 1.0]
     assert part(given, np.arange(6)).fingerprint() == given.fingerprint()
+
+
+# ----------------------------------------------------------- from the prices of another plan
+QUICK = Options(gap=0.001, effort=0.1)
+
+
+@pytest.mark.parametrize("crowded", [False, True])
+def test_from_prices_that_fit_the_same_rounds_prove_more(crowded: bool) -> None:
+    given = with_everything(make(800, 4)) if crowded else make(800, 4)
+    base = solve(given, Options(gap=0.001, effort=0.5))
+    free = np.flatnonzero(given.fixed == FREE)
+    pool = len(given.pools) - 1  # a national one: in a small one a pin could have no room
+    questions = {
+        "pin": change(given, pin=np.setdiff1d(free, base.site)[:1].tolist()),
+        "exclude": change(given, exclude=np.intersect1d(free, base.site)[:3].tolist()),
+        "fewer days": change(given, capacity={pool: 0.8 * float(given.capacity[pool].mean())}),
+        "more days": change(given, capacity={pool: 1.5 * float(given.capacity[pool].mean())}),
+    }
+    for name, asked in questions.items():
+        cold = solve(asked, QUICK, start=base)
+        warm = solve(asked, QUICK, start=base, prices=prices_of(base))
+        assert violations(asked, warm) == [], name
+        assert warm.bound < cold.bound, name
+        assert warm.gap < cold.gap, name
+        assert warm.bound <= proven_bound(asked, warm) + 1e-9, name
+        again = solve(asked, replace(QUICK, threads=2), start=base, prices=prices_of(base))
+        assert same(again, warm), name
+
+
+def test_days_that_cost_nothing_get_a_price_when_they_become_few() -> None:
+    """Prices move by a factor, so that one of nothing has to be lifted first."""
+    given = make(600, 13)
+    base = solve(given, Options(gap=0.001, effort=0.1))
+    dearest = base.prices.max(axis=1)
+    half = np.where(dearest > np.median(dearest), 0.0, 1.0)[:, None]
+    found = solve(given, QUICK, prices=prices_of(replace(base, prices=base.prices * half)))
+    assert found.gap <= base.gap
