@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from risk.learning.design import Estimate, estimate, naive
 from risk.models import Arm, ModelVersion, Report, ReportKind, ReportState
 from risk.permissions import owns
-from risk.report_readers import drawn_for
 from risk.selectors import shown_versions
 from risk.small_groups import FEW, merged
 from targets.models import PastVisit, VisitOutcome
@@ -136,15 +135,16 @@ def promises(actor: "Actor") -> list[Promise]:
     reports: QuerySet[Report] = Report.objects.filter(
         version__in=versions, kind=ReportKind.BACKTEST, state=ReportState.DONE
     )
-    newest = dict(
-        reports.order_by("version_id", "-created_at", "-pk")
+    newest = {
+        version: (told, whole)
+        for version, told, whole in reports.order_by("version_id", "-created_at", "-pk")
         .distinct("version_id")
-        .values_list("version_id", "results__total__random_arm")
-    )
-    return [
-        Promise(
-            version,
-            drawn_for(newest.get(version.pk), own=owns(actor, version.model)),
+        .values_list(
+            "version_id", "results__total__random_arm", "whole__results__total__random_arm"
         )
-        for version in versions
-    ]
+    }
+    found = []
+    for version in versions:
+        told, whole = newest.get(version.pk, (None, None))
+        found.append(Promise(version, whole if owns(actor, version.model) else told))
+    return found

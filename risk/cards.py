@@ -9,6 +9,7 @@ from django.utils.translation import pgettext
 
 from risk import model_pages, report_words
 from risk.models import ModelVersion, Report, ReportKind, ReportState
+from risk.report_readers import results_for
 
 
 def _moment(value: Any) -> str:
@@ -18,7 +19,6 @@ def _moment(value: Any) -> str:
 def _newest(version: ModelVersion, kind: str) -> Report | None:
     return (
         version.reports.filter(kind=kind, state=ReportState.DONE)
-        .defer("partial")
         .order_by("-created_at", "-pk")
         .first()
     )
@@ -69,7 +69,7 @@ def _section(title: str, head: list[str], rows: list[list[str]]) -> dict[str, An
 
 
 def _data(version: ModelVersion, backtest: Report | None) -> dict[str, Any]:
-    numbers = backtest.results if backtest else {}
+    numbers = results_for(backtest, own=False) if backtest else {}
     capacity = report_words.capacity_words(backtest.params["capacity"]) if backtest else "–"
     rows = [
         [_("Results of visits"), numbers.get("labels", "–")],

@@ -17,6 +17,7 @@ from risk.models import (
     ReportState,
     RiskModel,
 )
+from risk.report_readers import results_for
 from risk.services.reports import OPEN
 from targets.models import VisitOutcome
 
@@ -35,7 +36,8 @@ def beside(row: RiskModel) -> dict[str, Any]:
     total = None
     if shown is not None:
         backtest = next((r for r in shown.done_reports if r.kind == ReportKind.BACKTEST), None)
-        total = backtest.results.get("total") if backtest else None
+        # Of the whole alone, which everybody reads as its owner does.
+        total = results_for(backtest, own=False).get("total") if backtest else None
     metrics = []
     if total:
         for code in ("precision", "lift", "days_earlier", "auc"):
@@ -84,17 +86,16 @@ def _part(actor: Any, use: ModelIndicator) -> dict[str, Any]:
 
 def context(actor: Any, version: ModelVersion) -> dict[str, Any]:
     """Everything on the page of a version."""
-    model = version.model
-    reports = list(
-        version.reports.select_related("asked_by").defer("partial").order_by("-created_at", "-pk")
-    )
+    model, own = version.model, permissions.owns(actor, version.model)
+    asked = version.reports.select_related("asked_by", *(["whole"] if own else []))
+    reports = list(asked.order_by("-created_at", "-pk"))
     approvals = list(version.approvals.select_related("user", "authority").order_by("at"))
     given = [a for a in approvals if a.content_hash == version.content_hash]
     parts = parts_of(actor, version)
     waiting = [r for r in reports if r.state in OPEN]
     needed = permissions.approvals_needed(model)
     may = _may(actor, version, approvals, waiting, bool(parts))
-    names, own = report_words.Names(version), permissions.owns(actor, model)
+    names = report_words.Names(version)
     proposed = version.proposals.select_related("base").first()
     return {
         "version": version, "model": model, "parts": parts, "outcomes": outcome_words(model),

@@ -54,7 +54,7 @@ def _back(version: ModelVersion) -> HttpResponse:
 def model_list(request: HttpRequest) -> HttpResponse:
     """Every model the actor sees, side by side, by authority. Four queries."""
     actor = _actor(request)
-    done = Report.objects.filter(state=ReportState.DONE).defer("partial").order_by("-created_at")
+    done = Report.objects.filter(state=ReportState.DONE).order_by("-created_at")
     rows = (
         RiskModel.objects.visible_to(actor)
         .select_related("authority")

@@ -23,6 +23,7 @@ from risk.models.riskmodels import (
     ReportKind,
     ReportState,
     ReportStep,
+    ReportWhole,
     RiskModel,
 )
 from risk.models.scores import Arm, Label, RunState, Score, ScoringRun, Worth
@@ -50,6 +51,7 @@ __all__ = [
     "ReportKind",
     "ReportState",
     "ReportStep",
+    "ReportWhole",
     "RiskModel",
     "RunPart",
     "RunState",

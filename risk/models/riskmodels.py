@@ -188,7 +188,11 @@ class ReportState(models.TextChoices):
 
 
 class Report(models.Model):
-    """A backtest, a bias audit or a look at drift: work due as a row, then its result."""
+    """A backtest, a bias audit or a look at drift: work due as a row, then its result.
+
+    Everybody who sees the model reads the row, whole as SQL gives it: ``results`` is what
+    ``risk.report_readers.reduced`` leaves, everything that was found stands in ``whole``.
+    """
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="reports")
@@ -203,8 +207,6 @@ class Report(models.Model):
     steps = models.PositiveIntegerField(default=0)
     message = models.TextField(blank=True)
     content_hash = models.CharField(max_length=64, blank=True)  # of the version it looked at
-    # What the steps done so far found: a job that was killed goes on from here.
-    partial = models.JSONField(default=dict, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
     asked_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
@@ -227,11 +229,22 @@ class Report(models.Model):
         ]  # fmt: skip
 
 
+class ReportWhole(models.Model):
+    """Everything a test found, also of small groups: for the model's owner and the system alone.
+
+    The wall goes by the model, so that whoever follows its owner reads it too.
+    """
+
+    report = models.OneToOneField(Report, on_delete=models.CASCADE, related_name="whole")
+    results = models.JSONField()
+
+
 class ReportStep(models.Model):
-    """A finished part of a test under way: a window, an indicator. It goes when the test has ended.
+    """A finished part of a test under way: the fit, a window, an indicator. It goes when the test
+    has ended. For the model's owner and the system alone, as what it found (``ReportWhole``).
 
     ``key`` begins with a fingerprint of the rows it was made of, so that a part of other rows is
-    never taken for it.
+    never taken for it; not that of the fit, which is of the version.
     """
 
     report = models.ForeignKey(Report, on_delete=models.CASCADE, related_name="kept")

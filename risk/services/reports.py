@@ -20,7 +20,16 @@ from audit.context import as_system, service
 from audit.errors import Conflict, NotAllowed, RuleViolation
 from audit.services import record
 from risk import permissions, states
-from risk.models import ModelState, ModelVersion, Report, ReportKind, ReportState, ReportStep
+from risk.models import (
+    ModelState,
+    ModelVersion,
+    Report,
+    ReportKind,
+    ReportState,
+    ReportStep,
+    ReportWhole,
+)
+from risk.report_readers import reduced
 from risk.services import models, tested
 from worklist.services import finish_tasks
 
@@ -31,6 +40,7 @@ logger = logging.getLogger(__name__)
 STALE_SECONDS = 300  # longer than any step between two signs of life on a busy machine
 MAX_ATTEMPTS = 5
 PROPOSAL_TASK = "risk.proposal"  # ended by whoever goes on with the draft
+FITTED = "fitted"  # the step of a draft that has learnt
 OPEN = (ReportState.WAITING, ReportState.RUNNING)
 DEFAULTS = {"capacity": 0.1, "window_days": 90, "seed": 1}
 
@@ -130,8 +140,7 @@ def cancel_report(*, actor: "Actor", report: Report) -> Report:
     if state is None:
         raise Conflict(_("The test has ended already."))
     report.state, report.finished_at = state, timezone.now()
-    report.partial = {}
-    report.save(update_fields=["state", "finished_at", "partial"])
+    report.save(update_fields=["state", "finished_at"])
     report.kept.all().delete()
     _record(actor, report, "cancelled")
     return report
@@ -192,7 +201,7 @@ def _results(report: Report) -> dict[str, Any]:
     with transaction.atomic(), as_system("a model learns from all results of its authority"):
         rows = tested.rows(version)
     progress(1, 4)
-    if version.state == ModelState.DRAFT and "fitted" not in report.partial:
+    if version.state == ModelState.DRAFT and not _is_fitted(report):
         fitted = tested.fit(version, rows, lambda: progress(1, 4))
         with transaction.atomic(), as_system("a job works for whoever asked"):
             version = models.locked(version)
@@ -203,7 +212,8 @@ def _results(report: Report) -> dict[str, Any]:
                 models.take_points(version, fitted["points"])
                 models.freeze(version)
             report.version, report.content_hash = version, version.content_hash
-            _save(report, partial={"fitted": True}, content_hash=version.content_hash)
+            _save(report, content_hash=version.content_hash)
+            ReportStep.objects.create(report=report, key=FITTED, content=True)
     progress(2, 4)
     work = {
         ReportKind.BACKTEST: tested.backtest,
@@ -215,6 +225,11 @@ def _results(report: Report) -> dict[str, Any]:
     if report.params.get("trial"):
         results["beside"] = _beside(report, rows)
     return results
+
+
+def _is_fitted(report: Report) -> bool:
+    with transaction.atomic(), as_system("a job works for whoever asked"):
+        return report.kept.filter(key=FITTED).exists()
 
 
 class Kept(MutableMapping[str, Any]):
@@ -261,14 +276,15 @@ def _beside(report: Report, rows: tested.Rows) -> dict[str, Any]:
 
 
 def _finish(report: Report, results: dict[str, Any]) -> None:
-    """Store the results and move the version, in one transaction."""
+    """Store the results, whole and as others read them, and move the version: one transaction."""
     passed = None if report.kind != ReportKind.AUDIT else not results.get("blocking")
     with transaction.atomic(), as_system("a job works for whoever asked"):
         version = models.locked(report.version)
         _save(
-            report, state=ReportState.DONE, results=results, passed=passed, partial={},
+            report, state=ReportState.DONE, results=reduced(report.kind, results), passed=passed,
             finished_at=timezone.now(), message="",
         )  # fmt: skip
+        ReportWhole.objects.create(report=report, results=results)
         report.kept.all().delete()
         if version.content_hash == report.content_hash:
             what = "backtested" if passed is None else "passed" if passed else "blocked"
@@ -284,10 +300,7 @@ def _finish(report: Report, results: dict[str, Any]) -> None:
 def _fail(report: Report, message: str) -> None:
     try:
         with transaction.atomic(), as_system("a job works for whoever asked"):
-            _save(
-                report, state=ReportState.FAILED, message=message, finished_at=timezone.now(),
-                partial={},
-            )  # fmt: skip
+            _save(report, state=ReportState.FAILED, message=message, finished_at=timezone.now())
             report.kept.all().delete()
             _record(None, report, "failed")
     except TakenOver:

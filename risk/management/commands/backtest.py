@@ -9,6 +9,7 @@ from django.db import transaction
 from audit.context import as_system
 from audit.errors import DomainError
 from risk.models import ModelVersion, ReportKind, ReportState
+from risk.report_readers import results_for
 from risk.report_words import METRICS, interval, verdict
 from risk.services import reports
 
@@ -51,10 +52,12 @@ class Command(BaseCommand):
         report = reports.perform(report)
         if report.state != ReportState.DONE:
             raise CommandError(report.message or report.state)
+        with transaction.atomic(), as_system("the operator reads what the test found"):
+            results = results_for(report, own=True)
         if options["json"]:
-            self.stdout.write(json.dumps(report.results, ensure_ascii=False, indent=2))
+            self.stdout.write(json.dumps(results, ensure_ascii=False, indent=2))
         elif options["kind"] == ReportKind.BACKTEST:
-            self._tell(report.results)
+            self._tell(results)
         else:
             self.stdout.write(f"passed: {report.passed}")
 

@@ -49,7 +49,7 @@ def test_visits_of_each_window_are_asked_for_and_told(analyst, as_user):
     version.refresh_from_db()
     audit = test_now(analyst, version, "audit")
     assert audit.results["capacity"] == pytest.approx(total["chosen"])
-    sizes = audit.results["findings"]["posted"].values()
+    sizes = audit.whole.results["findings"]["posted"].values()
     assert sum(row["chosen"] for row in sizes) == round(total["chosen"] * audit.results["labels"])
 
 

@@ -12,7 +12,7 @@ from risk.models import ModelVersion
 from risk.report_readers import results_for
 from targets.models import PastVisit
 from tests.factories import make_actor
-from tests.risk.govern.factories import drafted, published, results, test_now
+from tests.risk.govern.factories import drafted, published, results, test_now, told_anew
 
 pytestmark = pytest.mark.django_db
 
@@ -36,7 +36,7 @@ def tested(reference):
 def test_a_group_of_one_is_told_with_others(tested):
     version, backtest, audit = tested
     names = report_words.Names(version)
-    assert audit.results["findings"]["size"]["50-"]["n"] == 1
+    assert audit.whole.results["findings"]["size"]["50-"]["n"] == 1
     for report, rows in ((audit, report_words.audit_rows), (backtest, report_words.backtest_rows)):
         key = "groups" if report is audit else "segments"
         own = next(t for t in rows(report, names, own=True)[key] if t["label"] == "Staff")
@@ -53,11 +53,12 @@ def test_a_group_of_one_is_told_with_others(tested):
 
 def test_rates_of_a_few_chosen_are_not_told(tested):
     _version, _backtest, audit = tested
-    audit.results["findings"] = {"region": {
-        label: audit.results["findings"]["size"]["50-"]
+    audit.whole.results["findings"] = {"region": {
+        label: audit.whole.results["findings"]["size"]["50-"]
         | {"n": n, "visited_chosen": visited, "hit_rate": 0.5, "hit_rate_others": 0.4}
         for label, n, visited in (("a", 300, 90), ("b", 100, 30), ("c", 50, 2))
     }}  # fmt: skip
+    told_anew(audit)
     told = results_for(audit, own=False)["findings"]["region"]
     assert [told[label]["n"] for label in "abc"] == [300, 100, 50]
     assert [told[label]["hit_rate"] for label in "abc"] == [0.5, None, None]
@@ -66,11 +67,11 @@ def test_rates_of_a_few_chosen_are_not_told(tested):
 
 def test_windows_bands_and_draws_of_a_few_have_no_numbers(tested):
     version, backtest, _audit = tested
-    total = backtest.results["total"]
+    total = backtest.whole.results["total"]
     total["model"]["reliability"][0]["n"] = 1
     total["random_arm"]["n"] = 3
-    backtest.results["windows"][0]["n"] = 2
-    backtest.save()
+    backtest.whole.results["windows"][0]["n"] = 2
+    told_anew(backtest)
     told = results_for(backtest, own=False)
     assert len(told["total"]["model"]["reliability"]) == len(total["model"]["reliability"]) - 1
     assert told["windows"][0].keys() == {"start", "end", "n"}
@@ -95,14 +96,14 @@ def test_no_page_tells_others_of_a_small_group(tested, as_user):
     """Rows of reports of joint models are read by everybody's pages: none gives a few away."""
     version, backtest, audit = tested
     few = {"n": 3, "too_few": True}
-    row = next(r for r in audit.results["findings"]["posted"].values() if r["n"] > 200)
-    audit.results["findings"]["region"] = {"REGION-OF-THREE": row | few, "REST": row}
-    backtest.results["total"]["segments"]["region"] = {
+    row = next(r for r in audit.whole.results["findings"]["posted"].values() if r["n"] > 200)
+    audit.whole.results["findings"]["region"] = {"REGION-OF-THREE": row | few, "REST": row}
+    backtest.whole.results["total"]["segments"]["region"] = {
         "REGION-OF-THREE": few,
-        "REST": next(iter(backtest.results["total"]["segments"]["posted"].values())),
+        "REST": next(iter(backtest.whole.results["total"]["segments"]["posted"].values())),
     }
-    audit.save()
-    backtest.save()
+    told_anew(audit)
+    told_anew(backtest)
     ModelVersion.objects.filter(pk=version.pk).update(state="active")
     addresses = [
         reverse(f"risk:{name}", args=[version.public_id]) for name in ("model_detail", "model_card")

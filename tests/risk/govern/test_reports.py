@@ -19,7 +19,7 @@ from risk.services import reports
 from risk.services.models import change_model, content_hash
 from targets.models import Fact, PastVisit
 from tests.factories import make_actor, make_past_visit, make_site
-from tests.risk.govern.factories import drafted, published, results, test_now
+from tests.risk.govern.factories import drafted, published, results, test_now, told_anew
 
 pytestmark = pytest.mark.django_db
 POSTED = {
@@ -79,7 +79,7 @@ def test_a_backtest_tells_how_good_the_order_is_and_fits_the_curve(analyst, kind
     assert points == sorted(points)
     assert content_hash(version) == version.content_hash == report.content_hash
     again = test_now(analyst, version, "backtest", window_days=120)
-    assert again.results == report.results  # the same rows and seed give the same numbers
+    assert again.whole.results == report.whole.results  # the same rows and seed give the same numbers
     assert version.state == "tested"
 
 
@@ -224,7 +224,9 @@ def test_the_command_tests_a_model_and_prints_numbers(analyst):
     assert "Order (AUC) | last_visit" in out.getvalue()
     out = StringIO()
     call_command("backtest", version.model.code, json=True, stdout=out)
-    assert json.loads(out.getvalue())["labels"] == 480
+    told = json.loads(out.getvalue())
+    assert told["labels"] == 480
+    assert "origin" in told["total"]["segments"]  # to the operator, the whole
     with pytest.raises(CommandError, match="no such model"):
         call_command("backtest", "nothing")
 
@@ -258,7 +260,7 @@ def test_a_report_made_before_groups_had_intervals_is_still_told(analyst, as_use
     results()
     version = drafted(analyst, published(analyst))
     report = test_now(analyst, version, "backtest", window_days=120)
-    total = report.results["total"]
+    total = report.whole.results["total"]
     del total["chosen"]
     total["segments"] = {"posted": {
         "no": {"n": 300, "rate": 0.125, "predicted": 0.5, "auc": 0.75, "chosen": 0.0,
@@ -266,7 +268,7 @@ def test_a_report_made_before_groups_had_intervals_is_still_told(analyst, as_use
         "yes": {"n": 9, "too_few": True},
     }}  # fmt: skip
     report.params["capacity"] = 12
-    report.save()
+    told_anew(report)
     for actor in (analyst, make_actor("TAX", "analyst")):
         client = as_user(actor)
         page = client.get(reverse("risk:model_detail", args=[version.public_id]))
@@ -325,7 +327,7 @@ def test_finished_windows_are_not_done_again(analyst, monkeypatch):
     assert not {"window:0", "window:1"} & set(again)
     assert done.kept.count() == 0
     whole = test_now(analyst, version, "backtest", window_days=120)
-    assert whole.results == done.results
+    assert whole.whole.results == done.whole.results
 
 
 def test_windows_of_other_results_are_not_taken(analyst, monkeypatch):

@@ -14,7 +14,7 @@ from risk.report_readers import results_for
 from risk.services import training
 from targets.models import PastVisit, Signal
 from tests.factories import make_actor, make_past_visit, make_signal, make_site
-from tests.risk.govern.factories import drafted, published, results, test_now
+from tests.risk.govern.factories import drafted, published, results, test_now, told_anew
 
 pytestmark = pytest.mark.django_db
 
@@ -106,8 +106,8 @@ def tested(reference):
 
 def test_backtest_and_audit_speak_of_the_same_origins(tested):
     version, backtest, audit = tested
-    told = backtest.results["total"]["segments"]["origin"]
-    assert set(told) == set(audit.results["findings"]["origin"]) == {"nomination", "tip"}
+    told = backtest.whole.results["total"]["segments"]["origin"]
+    assert set(told) == set(audit.whole.results["findings"]["origin"]) == {"nomination", "tip"}
     for measure in ("rate", "precision", "lift", "days_earlier", "auc", "brier", "ece"):
         value, low, high = told["tip"][measure]
         assert low <= value <= high
@@ -126,19 +126,21 @@ def test_how_many_came_of_tips_is_for_the_owner_alone(tested):
     assert "region" in results_for(audit, own=False)["findings"]
     assert "origin" in results_for(backtest, own=True)["total"]["segments"]
     # Nor is the table there while there is no tip: that it goes would tell of the first.
-    del backtest.results["total"]["segments"]["origin"]["tip"]
-    del audit.results["findings"]["origin"]["tip"]
+    del backtest.whole.results["total"]["segments"]["origin"]["tip"]
+    del audit.whole.results["findings"]["origin"]["tip"]
+    told_anew(backtest)
+    told_anew(audit)
     assert "origin" not in results_for(backtest, own=False)["total"]["segments"]
     assert "origin" not in results_for(audit, own=False)["findings"]
 
 
 def test_that_tips_stop_a_version_is_told_to_its_owner_alone(tested, as_user):
     version, _backtest, audit = tested
-    audit.results["blocking"] = [
+    audit.whole.results["blocking"] = [
         {"group": "origin=tip", "measure": "selection_ratio", "value": 2.5, "limit": 1.25},
         {"group": "region=?", "measure": "selection_ratio", "value": 3.5, "limit": 1.25},
     ]
-    audit.save()
+    told_anew(audit)
     page = reverse("risk:model_detail", args=[version.public_id])
     for code, words in (("OSH", "tip"), ("TAX", "Others together")):
         blocks = as_user(make_actor(code, "manager")).get(page).content.decode()
@@ -154,11 +156,12 @@ def test_that_tips_stop_a_version_is_told_to_its_owner_alone(tested, as_user):
 
 def test_what_was_found_among_a_few_chosen_is_not_told(tested):
     _version, backtest, _audit = tested
-    row = backtest.results["total"]["segments"]["origin"]["nomination"]
-    backtest.results["total"]["segments"] = {"region": {
+    row = backtest.whole.results["total"]["segments"]["origin"]["nomination"]
+    backtest.whole.results["total"]["segments"] = {"region": {
         label: row | {"n": n, "n_chosen": chosen}
         for label, n, chosen in (("a", 300, 40.0), ("b", 200, 30.0), ("c", 90, 3.5))
     }}  # fmt: skip
+    told_anew(backtest)
     told = results_for(backtest, own=False)["total"]["segments"]["region"]
     assert [told[label]["n"] for label in "abc"] == [300, 200, 90]
     assert [told[label]["precision"] is None for label in "abc"] == [False, True, True]
@@ -169,16 +172,17 @@ def test_what_was_found_among_a_few_chosen_is_not_told(tested):
 def test_of_a_group_whose_rate_is_not_told_no_exact_excess_is_told(tested):
     """With the rates of the other groups it would give that of the small one beside it."""
     _version, _backtest, audit = tested
-    (row, *_others) = audit.results["findings"]["region"].values()
+    (row, *_others) = audit.whole.results["findings"]["region"].values()
     assert row["hit_rate"] is not None
-    audit.results["findings"]["region"] = {
+    audit.whole.results["findings"]["region"] = {
         "a": row | {"visited_chosen": 40.0}, "b": row | {"visited_chosen": 30.0},
         "c": row | {"visited_chosen": 2.0},
     }  # fmt: skip
-    audit.results["blocking"] = [
+    audit.whole.results["blocking"] = [
         {"group": f"region={label}", "measure": "false_discovery", "value": 0.1437, "limit": 0.1}
         for label in "ab"
     ]
+    told_anew(audit)
     others = results_for(audit, own=False)
     told = {block["group"]: block["value"] for block in others["blocking"]}
     assert told == {"region=a": 0.1437, "region=b": 0.1}
