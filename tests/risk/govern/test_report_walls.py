@@ -65,7 +65,9 @@ def check_walls(audit) -> None:
     assert [secret for secret in SECRETS if secret in others] == []
     assert '"findings"' in others
     assert '"segments"' in others
-    assert results_for(Report.objects.get(pk=audit.pk), own=True)["findings"]["size"]["50-"]["n"] == 1
+    assert (
+        results_for(Report.objects.get(pk=audit.pk), own=True)["findings"]["size"]["50-"]["n"] == 1
+    )
 
 
 def test_others_find_the_reduced_form_alone(tested):

@@ -79,7 +79,8 @@ def test_a_backtest_tells_how_good_the_order_is_and_fits_the_curve(analyst, kind
     assert points == sorted(points)
     assert content_hash(version) == version.content_hash == report.content_hash
     again = test_now(analyst, version, "backtest", window_days=120)
-    assert again.whole.results == report.whole.results  # the same rows and seed give the same numbers
+    # The same rows and seed give the same numbers.
+    assert again.whole.results == report.whole.results
     assert version.state == "tested"
 
 
