@@ -41,6 +41,12 @@ def tested(reference):
     found = audit.whole.results
     region, row = next(iter(found["findings"]["region"].items()))
     found["findings"]["region"]["few"] = row | {"visited_chosen": 2.0, "hit_rate": 0.918273}
+    found["findings"]["region"]["many"] = row | {
+        "visited_chosen": 900.0, "equal_score_chosen": {
+            "n": 900, "hit_rate": 0.5, "hit_rate_others": 0.4, "difference": 0.1, "p": 0.2,
+            "bands": [{"band": 0, "n": 1, "hit_rate": 1.0, "hit_rate_others": 0.4}],
+        },
+    }  # fmt: skip
     found["blocking"] = [
         {"group": "origin=tip", "measure": "selection_ratio", "value": 2.5, "limit": 1.25},
         {"group": f"region={region}", "measure": "false_discovery", "value": 0.1437, "limit": 0.1},
@@ -65,6 +71,7 @@ def check_walls(audit) -> None:
     assert [secret for secret in SECRETS if secret in others] == []
     assert '"findings"' in others
     assert '"segments"' in others
+    assert '{"difference": 0.1}' in others  # of a large group it is told
     assert (
         results_for(Report.objects.get(pk=audit.pk), own=True)["findings"]["size"]["50-"]["n"] == 1
     )
