@@ -3,7 +3,7 @@
 Both directions stand here. Nothing but the two files is needed for the way back.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -51,26 +51,30 @@ def named_prices(run: SelectionRun) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def prices_for(problem: Problem, table: dict[str, Any]) -> "Prices":
-    """Named prices as rows of a problem; nothing where it has a row that they do not name."""
+def prices_for(problem: Problem, table: dict[str, Any], *, whole: bool = False) -> "Prices":
+    """Named prices as rows of a problem; nothing where it has a row that they do not name.
+
+    ``whole``: for a table that must name them all; KeyError names the first that is left out.
+    """
     from planning.optimise.frame import Prices
 
-    when = {name: w for w, name in enumerate(table["periods"])}
-    pools = {one["pool"]: one["prices"] for one in table["pools"]}
+    def by_period(rows: list[dict[str, Any]], name: str) -> dict[str, dict[str, float]]:
+        return {row[name]: dict(zip(table["periods"], row["prices"], strict=True)) for row in rows}
+
+    def told(named: dict[str, Any], key: str, otherwise: Any) -> Any:
+        return named[key] if whole else named.get(key, otherwise)
+
+    def rows(named: dict[str, dict[str, float]], keys: Sequence[str]) -> Floats:
+        found = [[told(told(named, key, {}), period, 0.0) for period in problem.periods]
+                 for key in keys]  # fmt: skip
+        return np.array(found, float).reshape(len(keys), len(problem.periods))
+
     quotas = {one["quota"]: one["price"] for one in table["quotas"]}
-    resources = {one["resource"]: one["prices"] for one in table["resources"]}
-
-    def rows(named: dict[str, list[float]], keys: Iterable[str]) -> Floats:
-        found = [
-            [named[key][when[name]] if key in named and name in when else 0.0
-             for name in problem.periods]
-            for key in keys
-        ]  # fmt: skip
-        return np.array(found, float).reshape(len(found), len(problem.periods))
-
     return Prices(
-        rows(pools, problem.pools), np.array([quotas.get(q.key, 0.0) for q in problem.quotas], float),
-        rows(resources, (r.key for r in problem.resources)), float(table["joint"]),
+        rows(by_period(table["pools"], "pool"), problem.pools),
+        np.array([told(quotas, quota.key, 0.0) for quota in problem.quotas], float),
+        rows(by_period(table["resources"], "resource"), [r.key for r in problem.resources]),
+        float(table["joint"]),
     )  # fmt: skip
 
 
@@ -85,7 +89,10 @@ class Rechecked:
 
 
 def recheck(inputs: dict[str, Any], table: dict[str, Any]) -> Rechecked:
-    """Worth, bound and limits of a plan from its frozen inputs and its price table alone."""
+    """Worth, bound and limits of a plan from its frozen inputs and its price table alone.
+
+    KeyError names what the table leaves out.
+    """
     from planning.optimise.check import plan_value, violations
     from planning.optimise.explain import proven_bound
 
@@ -98,7 +105,7 @@ def recheck(inputs: dict[str, Any], table: dict[str, Any]) -> Rechecked:
 
 
 def _plan(problem: Problem, table: dict[str, Any]) -> Plan:
-    prices = prices_for(problem, table)
+    prices = prices_for(problem, table, whole=True)
     lacking = {one["quota"]: one["lacking"] for one in table["quotas"]}
     site = {key: i for i, key in enumerate(problem.keys)}
     bit = {code: 1 << a for a, code in enumerate(problem.authorities)}

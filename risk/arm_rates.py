@@ -14,7 +14,7 @@ from risk.models import Arm, ModelVersion, Report, ReportKind, ReportState
 from risk.permissions import owns
 from risk.selectors import shown_versions
 from risk.small_groups import FEW, merged
-from targets.models import PastVisit, VisitOutcome
+from targets.models import REMARKED, PastVisit, VisitOutcome
 
 if TYPE_CHECKING:
     from authorities.actors import Actor
@@ -23,7 +23,7 @@ Array = NDArray[Any]
 MOST_VISITS = 200_000  # the newest ones
 # What counts as found: any remark, or serious ones.
 FOUND: dict[str, frozenset[str]] = {
-    "any": frozenset({VisitOutcome.MINOR, VisitOutcome.SERIOUS, VisitOutcome.SEVERE}),
+    "any": frozenset(REMARKED),
     "serious": frozenset({VisitOutcome.SERIOUS, VisitOutcome.SEVERE}),
 }
 

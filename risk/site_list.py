@@ -66,7 +66,7 @@ def _not_scored(rows: QuerySet[Any]) -> QuerySet[Any]:
         if len(found) <= MOST:
             done = scored.filter(site__in=found).values_list("site_id", flat=True)
             return rows.filter(pk__in=found.difference(done))
-    place = Subquery(_of_run(OuterRef("pk")).values("site_id")[:1])
+    place = Subquery(scored.filter(site=OuterRef("pk")).order_by("rank").values("site_id")[:1])
     return rows.alias(place=place).filter(place__isnull=True)
 
 

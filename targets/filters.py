@@ -15,6 +15,7 @@ from authorities.models import Area, AreaKind, Authority
 from targets.fact_words import LICENCES
 from targets.hooks import site_choices
 from targets.models import (
+    REMARKED,
     CompanyStatus,
     Fact,
     Industry,
@@ -40,7 +41,7 @@ SIZES = {"1": (1, 4), "5": (5, 9), "10": (10, 49), "50": (50, 249), "250": (250,
 SHOWN_EDITION = "TOL2025"  # the newest national one, whose tree is shown
 # Of the last visit, whether it was possible or not: what each choice stands for.
 WITH_REMARKS = "remarks"
-LAST_OUTCOMES = {WITH_REMARKS: ["minor", "serious", "severe"]}
+LAST_OUTCOMES = {WITH_REMARKS: REMARKED}
 AGES = {"0": (0, 1), "1": (1, 2), "2": (2, 5), "5": (5, 10), "10": (10, None)}  # years
 
 
@@ -376,7 +377,7 @@ class SiteFilter(WordFilter):
 
         The last one alone would be looked up for each of a million sites where few match.
         """
-        results = LAST_OUTCOMES.get(value, [value])
+        results = LAST_OUTCOMES.get(value, (value,))
         any_ = self._visible().filter(outcome__in=results).order_by().values("site")
         last = self._tried().order_by("-on", "-pk").values("outcome")[:1]
         return rows.filter(pk__in=any_).alias(last=Subquery(last)).filter(last__in=results)

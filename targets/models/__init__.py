@@ -42,6 +42,7 @@ from targets.models.imports import (
 from targets.models.links import LINK_ENDS, Link, LinkKind, PersonRole
 from targets.models.places import AddressPoint
 from targets.models.register import (
+    REMARKED,
     Company,
     CompanyIdentifier,
     CompanyKind,
@@ -93,6 +94,7 @@ __all__ = [
     "DECIDERS",
     "ENDED",
     "LINK_ENDS",
+    "REMARKED",
     "SITE_DETAILS",
     "About",
     "Accuracy",

@@ -373,6 +373,10 @@ class VisitOutcome(models.TextChoices):
     NOT_POSSIBLE = "not_possible", _("Visit was not possible")
 
 
+# Whatever was found, however grave.
+REMARKED = (VisitOutcome.MINOR, VisitOutcome.SERIOUS, VisitOutcome.SEVERE)
+
+
 class PastVisit(ClassifiedModel):
     """A visit made before or outside Tarkka, or in a closed operation.
 

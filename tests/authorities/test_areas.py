@@ -4,12 +4,11 @@ import csv
 from io import StringIO
 
 import pytest
-from django.conf import settings
 from django.core.management import call_command
 
 from authorities.models import Area
+from tests.shared import SHARED, needs_shared
 
-KEY = settings.BASE_DIR.parent / "shared" / "data" / "finland-areas" / "municipality_key_2026.csv"
 # Kind of area: its columns in the key begin so.
 DISTRICTS = {
     "wellbeing_county": "hyvinvointialue",
@@ -21,14 +20,14 @@ ALAND = "21"  # has no centre of the mainland, though the key gives one
 pytestmark = pytest.mark.django_db
 
 
-@pytest.mark.skipif(not KEY.exists(), reason="the large data files are not beside this checkout")
+@needs_shared
 def test_every_municipality_has_the_names_and_districts_of_this_year():
     call_command("load_reference", stdout=StringIO())
     ours = Area.objects.filter(kind="municipality", country="FI", valid_to=None)
     loaded = {
         area.code: area for area in ours.select_related("region").prefetch_related("districts")
     }
-    with KEY.open() as file:
+    with (SHARED / "finland-areas" / "municipality_key_2026.csv").open() as file:
         rows = [{name: text.strip() for name, text in row.items()} for row in csv.DictReader(file)]
     key = {row["kunta"].zfill(3): row for row in rows}
     assert set(loaded) == set(key)

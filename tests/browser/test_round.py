@@ -18,11 +18,12 @@ from planning.jobs import make_decision_records
 from planning.models import Operation
 from targets.models import Site
 from tests.factories import PASSWORD, make_actor, make_available, make_unit
+from tests.shared import SHARED
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.browser]
 
 SAMPLES = settings.REFERENCE_DIR / "samples"
-SHARED = settings.BASE_DIR.parent / "shared" / "data" / "sf-restaurant-inspections"
+FOLDER = SHARED / "sf-restaurant-inspections"
 
 
 @pytest.fixture
@@ -31,8 +32,8 @@ def stage(monkeypatch):
     out = {"stdout": StringIO(), "stderr": StringIO()}
     call_command("load_reference", **out)
     load_checklists()
-    sites = SHARED / "businesses.parquet"
-    visits = SHARED / "inspections.parquet"
+    sites = FOLDER / "businesses.parquet"
+    visits = FOLDER / "inspections.parquet"
     if not sites.exists():
         sites, visits = SAMPLES / "sf_businesses.parquet", SAMPLES / "sf_inspections.parquet"
     call_command("import_sites", str(sites), format="sanfrancisco", **out)

@@ -192,6 +192,9 @@ def test_the_bound_is_reckoned_again_from_the_two_files_alone(as_user, tmp_path,
         return out.getvalue()
 
     assert f"bound by the prices: {found.bound:.6f}, stated {run.bound:.6f}" in said(table)
+    fewer = table | {"pools": table["pools"][1:]}
+    with pytest.raises(CommandError, match=f"leave this out: '{table['pools'][0]['pool']}'"):
+        said(fewer)
     with pytest.raises(CommandError, match="of other inputs"):
         said(table, frozen | {"round": 7})
     with pytest.raises(CommandError, match="The plan does not hold: value is"):

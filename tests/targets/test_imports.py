@@ -18,14 +18,11 @@ from targets.models import Company, Fact, ImportRun, PastVisit, Site
 from targets.services.imports.life import claim, new_run
 from targets.services.imports.records import Refused, business_id
 from tests.factories import make_actor, make_authority
+from tests.shared import SHARED, needs_shared
 
 SAMPLES = settings.REFERENCE_DIR / "samples"
-SHARED = settings.BASE_DIR.parent / "shared" / "data"
 # Asked for whatever is no open register's.
 WHY = {"legal_basis": "Act 1 §", "purpose": "targeting", "delete_on": dt.date(2099, 1, 1)}
-needs_shared = pytest.mark.skipif(
-    not SHARED.exists(), reason="the large data files are not beside this checkout"
-)
 
 
 @pytest.fixture

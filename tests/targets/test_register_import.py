@@ -6,7 +6,6 @@ import threading
 from io import StringIO
 
 import pytest
-from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 from django.urls import reverse
@@ -20,9 +19,8 @@ from targets.services.imports.life import STALE_SECONDS, claim, new_run
 from targets.services.imports.run import perform
 from targets.services.mappings import load_mappings
 from tests.factories import make_actor, make_authority, make_industry, make_municipality
+from tests.shared import SHARED, needs_shared
 
-SHARED = settings.BASE_DIR.parent / "shared" / "data"
-needs_shared = pytest.mark.skipif(not SHARED.exists(), reason="the large data files are not here")
 IN_USE = "9900010-6"
 
 

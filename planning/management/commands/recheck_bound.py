@@ -23,7 +23,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         inputs, table = _read(options["inputs"]), _read(options["prices"])
-        found = recheck(inputs, table)
+        try:
+            found = recheck(inputs, table)
+        except KeyError as missing:
+            raise CommandError(f"The two files leave this out: {missing}") from None
         if not found.belongs:
             raise CommandError(
                 "The prices are of other inputs: their SHA-256 is not the one named."
